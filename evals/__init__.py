@@ -1,0 +1,1 @@
+"""Measures and learns, offline. Serving never imports this room."""

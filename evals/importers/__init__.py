@@ -1,0 +1,1 @@
+"""Public data formats to our outcome rows."""

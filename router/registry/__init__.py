@@ -1,0 +1,1 @@
+"""What is immutable and named by its hash: prices, artefacts, weights."""

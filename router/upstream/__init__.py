@@ -1,0 +1,1 @@
+"""The ways to ask a model: one Protocol, one error map."""
