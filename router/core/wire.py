@@ -1,0 +1,521 @@
+"""The OpenAI wire, read partly and never re-typed.
+
+We decode only what routing, guarding and accounting need; all other bytes of a body travel as they
+came. What must change (a model's name, a masked text) is *spliced*: the decoder tells us where each
+value lies in the caller's buffer (``msgspec.Raw`` is a view into it), and only those spans are replaced.
+So big integers, ``1.0``, key order, white space and unknown fields survive by construction.
+
+Knows nothing of HTTP, upstreams, policies or guards.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+from msgspec import UNSET, Raw, UnsetType
+
+from router.errors import BadJSON, BadRequest
+
+_NULL = Raw(b"null")
+_encode = msgspec.json.encode
+_str_decoder = msgspec.json.Decoder(str)
+
+
+class Edit(NamedTuple):
+    """Replace ``body[start:end]`` with ``new``."""
+
+    start: int
+    end: int
+    new: bytes
+
+
+def splice(body: bytes, edits: Iterable[Edit]) -> bytes:
+    """Apply edits that do not overlap; every other byte stays.
+
+    Raises:
+        ValueError: two edits overlap or lie outside the body.
+    """
+    parts: list[bytes] = []
+    at = 0
+    for start, end, new in sorted(edits):
+        if not at <= start <= end <= len(body):
+            raise ValueError("edits overlap or lie outside the body")
+        parts += (body[at:start], new)
+        at = end
+    parts.append(body[at:])
+    return b"".join(parts)
+
+
+def _address(buffer: Any) -> int:
+    interface = np.frombuffer(buffer, np.uint8).__array_interface__
+    return int(interface["data"][0])
+
+
+def span(body: bytes, raw: Raw) -> tuple[int, int]:
+    """Where ``raw`` lies in the ``body`` it was decoded from.
+
+    Raises:
+        ValueError: it was not decoded from this very buffer.
+    """
+    view = memoryview(raw)
+    start = _address(view) - _address(body)
+    if not 0 <= start <= len(body) - view.nbytes:
+        raise ValueError("the value does not lie in this buffer")
+    return start, start + view.nbytes
+
+
+class TextSite(NamedTuple):
+    """One text-bearing value of a body: where it came from, what it says, its JSON string."""
+
+    path: str
+    role: str
+    text: str
+    raw: Raw
+
+
+class _Function(msgspec.Struct):
+    name: str = ""
+    arguments: Raw = _NULL
+
+
+class _ToolCall(msgspec.Struct):
+    function: _Function = msgspec.field(default_factory=_Function)
+    index: int = 0
+
+
+class _Part(msgspec.Struct):
+    type: str = ""
+    text: Raw = _NULL
+    refusal: Raw = _NULL
+
+
+class _Message(msgspec.Struct):
+    role: str
+    content: Raw = _NULL
+    refusal: Raw = _NULL
+    reasoning_content: Raw = _NULL
+    tool_calls: Raw = _NULL
+    function_call: Raw = _NULL
+
+
+class _StreamOptions(msgspec.Struct):
+    include_usage: bool | None = None
+
+
+class _ChatBody(msgspec.Struct):
+    model: Raw
+    messages: list[_Message]
+    stream: bool | None = None
+    stream_options: Raw = _NULL
+    tools: Raw = _NULL
+    functions: Raw = _NULL
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    n: int | None = None
+
+
+_chat_decoder = msgspec.json.Decoder(_ChatBody)
+_parts_decoder = msgspec.json.Decoder(list[_Part])
+_calls_decoder = msgspec.json.Decoder(list[_ToolCall])
+_function_decoder = msgspec.json.Decoder(_Function)
+_options_decoder = msgspec.json.Decoder(_StreamOptions)
+
+
+def _is_string(raw: Raw) -> bool:
+    view = memoryview(raw)
+    return view.nbytes > 0 and view[0] == 0x22
+
+
+def _is_list(raw: Raw) -> bool:
+    view = memoryview(raw)
+    return view.nbytes > 0 and view[0] == 0x5B
+
+
+def _is_null(raw: Raw) -> bool:
+    return memoryview(raw) == b"null"
+
+
+class ChatRequest:
+    """A chat-completion body: the bytes, and the little of it that we act on.
+
+    Attributes:
+        body: the caller's bytes, never changed.
+        model: what the caller asked for.
+        stream: whether the answer is to come in events.
+        include_usage: whether the caller wants the usage event.
+        sites: every text in the messages, in order.
+        tools, images: whether tools are offered, whether a message holds an image.
+        turns: number of messages.
+        max_output: the caller's limit on output tokens, if any.
+    """
+
+    __slots__ = ("_head", "body", "images", "include_usage", "max_output", "model", "n", "sites", "stream",
+                 "tools", "turns")
+
+    def __init__(self, body: bytes, head: _ChatBody, sites: list[TextSite], images: bool) -> None:
+        self.body = body
+        self._head = head
+        self.model: str = _str_decoder.decode(head.model)
+        self.stream = bool(head.stream)
+        self.include_usage = False
+        if not _is_null(head.stream_options):
+            self.include_usage = bool(_options_decoder.decode(head.stream_options).include_usage)
+        self.sites = sites
+        self.tools = _is_list(head.tools) or _is_list(head.functions)
+        self.images = images
+        self.turns = len(head.messages)
+        self.max_output = head.max_completion_tokens or head.max_tokens
+        self.n = head.n or 1
+
+    def ask(self) -> str:
+        """The last thing the user said: what the scorer reads. Empty where no user spoke."""
+        parts: list[str] = []
+        where = ""
+        for site in reversed(self.sites):
+            if site.role != "user":
+                if parts:
+                    break
+                continue
+            message = site.path.split("]", 1)[0]
+            if parts and message != where:
+                break
+            where = message
+            parts.append(site.text)
+        return "\n".join(reversed(parts))
+
+    def forward(self, model: str, masks: Sequence[tuple[TextSite, str]] = ()) -> bytes:
+        """The body for an upstream: ``model`` renamed, masked texts replaced, usage asked for.
+
+        Usage is always asked of a streaming upstream; whether the caller sees it is another matter.
+        """
+        edits = [Edit(*span(self.body, self._head.model), _encode(model))]
+        edits += [Edit(*span(self.body, site.raw), _encode(text)) for site, text in masks]
+        if self.stream and not self.include_usage:
+            edits.append(self._ask_for_usage())
+        return splice(self.body, edits)
+
+    def _ask_for_usage(self) -> Edit:
+        options = self._head.stream_options
+        if options is not _NULL:
+            old = {} if _is_null(options) else msgspec.json.decode(options, type=dict[str, Raw])
+            old["include_usage"] = Raw(b"true")
+            return Edit(*span(self.body, options), _encode(old))
+        brace = self.body.index(b"{") + 1
+        return Edit(brace, brace, b'"stream_options":{"include_usage":true},')
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> None:
+    if len(pairs) != len({key for key, _ in pairs}):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                # A reader that keeps the first and one that keeps the last would see two different
+                # requests: what was guarded would not be what the model reads.
+                raise BadJSON(f"The key {key!r} appears twice in one object of the body.")
+            seen.add(key)
+
+
+def _no_constants(name: str) -> None:
+    raise BadJSON(f"{name} is not JSON.")
+
+
+_strict_json = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constants, strict=True)
+
+
+def check_json(body: bytes) -> None:
+    """Refuse what two JSON readers could read differently.
+
+    Raises:
+        BadJSON: not UTF-8, not JSON, not an object, a repeated key, NaN, or nested too deeply.
+    """
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise BadJSON(f"The body is not UTF-8 (byte {error.start}).") from None
+    if text[:1] == "\ufeff":
+        raise BadJSON("The body begins with a byte order mark; send plain UTF-8.")
+    if not text.lstrip(" \t\r\n").startswith("{"):
+        raise BadJSON("The body must be a JSON object.")
+    try:
+        _strict_json.decode(text)
+    except RecursionError:
+        raise BadJSON("The body is nested too deeply.") from None
+    except json.JSONDecodeError as error:
+        raise BadJSON(f"The body is not JSON: {error.msg} at line {error.lineno} column {error.colno}.") from None
+    except ValueError as error:  # an integer of more digits than Python converts
+        raise BadJSON(f"The body is not JSON we can read: {type(error).__name__}.") from None
+
+
+def read_chat(body: bytes) -> ChatRequest:
+    """Read a chat-completion request.
+
+    Raises:
+        BadJSON: see ``check_json``.
+        BadRequest: a field that we act on is missing or of the wrong kind; ``param`` names it.
+    """
+    check_json(body)
+    try:
+        head = _chat_decoder.decode(body)
+        if not _is_string(head.model):
+            raise BadRequest("'model' must be a string.", param="model")
+        if not head.messages:
+            raise BadRequest("'messages' must hold at least one message.", param="messages")
+        images = False
+        sites: list[TextSite] = []
+        for i, message in enumerate(head.messages):
+            images |= _message_sites(f"messages[{i}]", message, sites)
+        return ChatRequest(body, head, sites, images)
+    except msgspec.ValidationError:
+        raise _explain(body) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise BadJSON("The body holds a string that is not valid Unicode.") from None
+    except RecursionError:
+        raise BadJSON("The body is nested too deeply.") from None
+
+
+def _message_sites(path: str, message: _Message, sites: list[TextSite]) -> bool:
+    """Collect the texts of one message; say whether it holds an image."""
+    role = message.role
+    images = False
+    content = message.content
+    if content is not _NULL:
+        if _is_string(content):
+            sites.append(TextSite(f"{path}.content", role, _str_decoder.decode(content), content))
+        elif _is_list(content):
+            for k, part in enumerate(_parts_decoder.decode(content)):
+                images |= part.type in {"image_url", "input_image", "image"}
+                _add(f"{path}.content[{k}].text", role, part.text, sites)
+                _add(f"{path}.content[{k}].refusal", role, part.refusal, sites)
+        elif not _is_null(content):
+            raise BadRequest(f"'{path}.content' must be a string, a list of parts or null.", param=f"{path}.content")
+    _add(f"{path}.refusal", role, message.refusal, sites)
+    _add(f"{path}.reasoning_content", role, message.reasoning_content, sites)
+    _call_sites(path, role, message, sites)
+    return images
+
+
+def _call_sites(path: str, role: str, message: _Message, sites: list[TextSite]) -> None:
+    if _is_list(message.tool_calls):
+        for k, call in enumerate(_calls_decoder.decode(message.tool_calls)):
+            _add(f"{path}.tool_calls[{k}].function.arguments", role, call.function.arguments, sites)
+    if message.function_call is not _NULL and not _is_null(message.function_call):
+        arguments = _function_decoder.decode(message.function_call).arguments
+        _add(f"{path}.function_call.arguments", role, arguments, sites)
+
+
+def _add(path: str, role: str, raw: Raw, sites: list[TextSite]) -> None:
+    if raw is _NULL or _is_null(raw):
+        return
+    if not _is_string(raw):
+        raise BadRequest(f"'{path}' must be a string or null.", param=path)
+    sites.append(TextSite(path, role, _str_decoder.decode(raw), raw))
+
+
+_WANTED: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "stream": ((bool, type(None)), "true, false or null"),
+    "stream_options": ((dict, type(None)), "an object or null"),
+    "max_tokens": ((int, type(None)), "an integer or null"),
+    "max_completion_tokens": ((int, type(None)), "an integer or null"),
+    "n": ((int, type(None)), "an integer or null"),
+}
+
+
+def _explain(body: bytes) -> BadRequest:
+    """Name the field at fault. Only runs when decoding has failed, so it may be slow and plain."""
+    value: dict[str, Any] = json.loads(body)
+    if "model" not in value:
+        return BadRequest("You must provide a 'model'.", param="model")
+    messages = value.get("messages")
+    if not isinstance(messages, list):
+        return BadRequest("'messages' must be a list of messages.", param="messages")
+    for i, message in enumerate(messages):
+        if not isinstance(message, dict):
+            return BadRequest(f"'messages[{i}]' must be an object.", param=f"messages[{i}]")
+        if not isinstance(message.get("role"), str):
+            return BadRequest(f"'messages[{i}].role' must be a string.", param=f"messages[{i}].role")
+        content = message.get("content")
+        if isinstance(content, list):
+            for k, part in enumerate(content):
+                if not isinstance(part, dict) or not isinstance(part.get("type", ""), str):
+                    path = f"messages[{i}].content[{k}]"
+                    return BadRequest(f"'{path}' must be an object with a 'type'.", param=path)
+    for name, (kinds, words) in _WANTED.items():
+        got = value.get(name)
+        if not isinstance(got, kinds) or (isinstance(got, bool) and name not in {"stream"}):
+            return BadRequest(f"'{name}' must be {words}.", param=name)
+    return BadRequest("A tool call or a stream option in the body has the wrong shape.")
+
+
+# --- answers -------------------------------------------------------------------------------------
+
+
+class _PromptDetails(msgspec.Struct):
+    cached_tokens: int | None = None
+
+
+class WireUsage(msgspec.Struct):
+    """OpenAI's usage object, as far as we count."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    prompt_tokens_details: _PromptDetails | None = None
+
+    @property
+    def cached(self) -> int:
+        """Prompt tokens that the upstream served from its cache."""
+        return (self.prompt_tokens_details and self.prompt_tokens_details.cached_tokens) or 0
+
+
+class _AnswerMessage(msgspec.Struct):
+    content: Raw = _NULL
+    refusal: Raw = _NULL
+    reasoning_content: Raw = _NULL
+    reasoning: Raw = _NULL
+    tool_calls: Raw = _NULL
+    function_call: Raw = _NULL
+
+
+class AnswerChoice(msgspec.Struct):
+    """One choice of a whole answer."""
+
+    message: _AnswerMessage = msgspec.field(default_factory=_AnswerMessage)
+    finish_reason: Raw = _NULL
+    logprobs: Raw = _NULL
+    index: int = 0
+
+
+class Answer(msgspec.Struct):
+    """A ``chat.completion`` as far as we act on it."""
+
+    choices: list[AnswerChoice]
+    usage: WireUsage | None = None
+
+
+_answer_decoder = msgspec.json.Decoder(Answer)
+
+
+def read_answer(body: bytes) -> Answer:
+    """Read a whole answer.
+
+    Raises:
+        ValueError: it is not a ``chat.completion``.
+    """
+    try:
+        return _answer_decoder.decode(body)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError("not a chat completion") from error
+
+
+def choice_sites(choice: AnswerChoice) -> list[TextSite]:
+    """Every text of one choice that a caller could read."""
+    message = choice.message
+    sites: list[TextSite] = []
+    for name, raw in (
+        ("content", message.content),
+        ("refusal", message.refusal),
+        ("reasoning_content", message.reasoning_content),
+        ("reasoning", message.reasoning),
+    ):
+        if raw is not _NULL and _is_string(raw):
+            sites.append(TextSite(name, "assistant", _str_decoder.decode(raw), raw))
+    if _is_list(message.tool_calls):
+        for k, call in enumerate(_calls_decoder.decode(message.tool_calls)):
+            if _is_string(call.function.arguments):
+                text = _str_decoder.decode(call.function.arguments)
+                sites.append(TextSite(f"tool_calls[{k}]", "assistant", text, call.function.arguments))
+    if message.function_call is not _NULL and not _is_null(message.function_call):
+        raw = _function_decoder.decode(message.function_call).arguments
+        if _is_string(raw):
+            sites.append(TextSite("function_call", "assistant", _str_decoder.decode(raw), raw))
+    return sites
+
+
+# --- events --------------------------------------------------------------------------------------
+
+
+class _ChunkTool(msgspec.Struct):
+    index: int = 0
+    function: _Function = msgspec.field(default_factory=_Function)
+
+
+class _Delta(msgspec.Struct):
+    content: Raw = _NULL
+    refusal: Raw = _NULL
+    reasoning_content: Raw = _NULL
+    reasoning: Raw = _NULL
+    tool_calls: list[_ChunkTool] | None = None
+    function_call: _Function | None = None
+
+
+class ChunkChoice(msgspec.Struct):
+    """One choice of an event."""
+
+    index: int = 0
+    delta: _Delta = msgspec.field(default_factory=_Delta)
+    finish_reason: Raw = _NULL
+    logprobs: Raw = _NULL
+
+
+class Chunk(msgspec.Struct):
+    """A ``chat.completion.chunk``, or an error that came as an event."""
+
+    choices: list[ChunkChoice] | UnsetType = UNSET
+    usage: WireUsage | None = None
+    error: Raw = _NULL
+    id: Raw = _NULL
+    model: Raw = _NULL
+    created: Raw = _NULL
+
+
+_chunk_decoder = msgspec.json.Decoder(Chunk)
+
+
+def read_chunk(data: bytes) -> Chunk:
+    """Read one event.
+
+    Raises:
+        ValueError: it is neither a ``chat.completion.chunk`` nor an error object.
+    """
+    try:
+        chunk = _chunk_decoder.decode(data)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError("not a chat completion chunk") from error
+    if chunk.choices is UNSET and chunk.error is _NULL:
+        raise ValueError("not a chat completion chunk")
+    return chunk
+
+
+def delta_sites(choice: ChunkChoice) -> list[TextSite]:
+    """Every text in one choice of an event; ``path`` names the running text it continues."""
+    delta = choice.delta
+    sites: list[TextSite] = []
+    for name, raw in (
+        ("content", delta.content),
+        ("refusal", delta.refusal),
+        ("reasoning_content", delta.reasoning_content),
+        ("reasoning", delta.reasoning),
+    ):
+        if raw is not _NULL and _is_string(raw):
+            sites.append(TextSite(name, "assistant", _str_decoder.decode(raw), raw))
+    for call in delta.tool_calls or ():
+        if _is_string(call.function.arguments):
+            text = _str_decoder.decode(call.function.arguments)
+            sites.append(TextSite(f"tool_calls[{call.index}]", "assistant", text, call.function.arguments))
+    if delta.function_call is not None and _is_string(delta.function_call.arguments):
+        text = _str_decoder.decode(delta.function_call.arguments)
+        sites.append(TextSite("function_call", "assistant", text, delta.function_call.arguments))
+    return sites
+
+
+def finished(choice: AnswerChoice | ChunkChoice) -> bool:
+    """Whether the upstream gave this choice a finish reason."""
+    return choice.finish_reason is not _NULL and not _is_null(choice.finish_reason)
+
+
+def given(raw: Raw) -> bool:
+    """Whether a value is there and not null."""
+    return raw is not _NULL and not _is_null(raw)
