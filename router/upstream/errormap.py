@@ -1,0 +1,87 @@
+"""Upstream failures to our errors, in one place.
+
+The caller learns what its own request did wrong (4xx, with the upstream's code and words) and nothing
+of the operator's keys, addresses or pages.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from router.errors import (
+    UpstreamAuth,
+    UpstreamError,
+    UpstreamInvalid,
+    UpstreamRateLimited,
+    UpstreamRejected,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
+
+_CALLERS_FAULT = frozenset({400, 404, 409, 413, 415, 422})
+MAX_MESSAGE = 2000
+
+_DEFAULT_CODE = {
+    404: "model_not_found",
+    409: "conflict",
+    413: "request_too_large",
+    415: "unsupported_media_type",
+    422: "unprocessable_entity",
+}
+
+
+def error_of(status: int, content_type: str, body: bytes, retry_after: str = "") -> UpstreamError:
+    """The error for an HTTP answer that is not a 200."""
+    if status in {401, 403, 407}:
+        return UpstreamAuth("The gateway's own credentials for this model were refused; the operator has to mend them.")
+    if status == 429:  # noqa: PLR2004
+        words, code, _ = _words(content_type, body)
+        error = UpstreamRateLimited(words or "The model's rate limit is reached.", retry_after=retry_after or None)
+        if code == "insufficient_quota":
+            error.code = code
+        return error
+    if status in {408, 504}:
+        return UpstreamTimeout("The model's server ran out of time.")
+    if status in _CALLERS_FAULT:
+        words, code, param = _words(content_type, body)
+        return UpstreamRejected(
+            words or "The model's server refused the request.",
+            status=status,
+            code=code or _DEFAULT_CODE.get(status, "invalid_request_error"),
+            param=param,
+        )
+    if 300 <= status < 400:  # noqa: PLR2004
+        return UpstreamInvalid("The model's server answered with a redirect; its base URL needs mending.")
+    return UpstreamUnavailable(f"The model's server failed (HTTP {status}).", retry_after=retry_after or None)
+
+
+def error_of_event(data: bytes) -> UpstreamError:
+    """The error for an error object that came as an event of a 200."""
+    words, code, param = _words("application/json", data)
+    if code in {"context_length_exceeded", "content_filter", "invalid_request_error"}:
+        return UpstreamRejected(words or "The model's server refused the request.", status=400, code=code, param=param)
+    if code in {"rate_limit_exceeded", "429"}:
+        return UpstreamRateLimited("The model's rate limit is reached.")
+    return UpstreamUnavailable("The model's server failed in the middle of its answer.")
+
+
+def _words(content_type: str, body: bytes) -> tuple[str, str, str | None]:
+    """Message, code and param of an OpenAI error object; empty where the body is something else."""
+    if "json" not in content_type.lower():
+        return "", "", None
+    try:
+        value: Any = json.loads(body)
+    except ValueError:
+        return "", "", None
+    error = value.get("error") if isinstance(value, dict) else None
+    if isinstance(error, str):
+        return error[:MAX_MESSAGE], "", None
+    if not isinstance(error, dict):
+        return "", "", None
+    message, code, param = error.get("message"), error.get("code") or error.get("type"), error.get("param")
+    return (
+        message[:MAX_MESSAGE] if isinstance(message, str) else "",
+        str(code) if isinstance(code, str | int) else "",
+        param if isinstance(param, str) else None,
+    )

@@ -1,0 +1,144 @@
+"""Any server that speaks the OpenAI wire, without a library in between: bytes in, bytes out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+
+from router.core.wire import read_answer, read_chunk
+from router.errors import UpstreamInvalid, UpstreamUnavailable
+from router.upstream.base import Deadline, Reply
+from router.upstream.errormap import error_of, error_of_event
+from router.upstream.sse import EventDecoder
+from router.upstream.transport import Response, Transport
+
+_STREAM_TYPE = "text/event-stream"
+_JSON_TYPE = "application/json"
+
+
+class OpenAIUpstream:
+    """One base URL with one key.
+
+    Args:
+        name: for the ledger and the start-up table.
+        base_url: ends before ``/chat/completions``, e.g. ``https://api.openai.com/v1``.
+        api_key: the operator's key for it; empty for servers without one.
+        transport: shared by all upstreams of a cell.
+        headers: extra request headers (organisation, api version).
+    """
+
+    def __init__(
+        self, name: str, base_url: str, api_key: str, transport: Transport, headers: dict[str, str] | None = None
+    ) -> None:
+        self.name = name
+        self._base = base_url.rstrip("/")
+        self._transport = transport
+        self._headers = {"Content-Type": _JSON_TYPE, **(headers or {})}
+        if api_key:
+            self._headers["Authorization"] = f"Bearer {api_key}"
+
+    async def chat(self, body: bytes, deadline: Deadline) -> Reply:
+        reply = await self._whole("POST", "/chat/completions", body, deadline)
+        try:
+            read_answer(reply.body)
+        except ValueError:
+            raise UpstreamInvalid("The model's server sent something that is not a chat completion.") from None
+        return reply
+
+    async def chat_stream(self, body: bytes, deadline: Deadline) -> OpenAIStream:
+        response = await self._transport.send(
+            "POST", self._base + "/chat/completions", self._headers, body, deadline
+        )
+        try:
+            if response.status != 200:  # noqa: PLR2004
+                raise await _refusal(response)
+            if _STREAM_TYPE not in response.header("content-type").lower():
+                raise UpstreamInvalid("The model's server was asked for a stream and sent something else.")
+            stream = OpenAIStream(response, deadline)
+            await stream.open()
+        except BaseException:
+            response.close()
+            raise
+        return stream
+
+    async def embeddings(self, body: bytes, deadline: Deadline) -> Reply:
+        return await self._whole("POST", "/embeddings", body, deadline)
+
+    async def models(self, deadline: Deadline) -> list[str]:
+        reply = await self._whole("GET", "/models", None, deadline)
+        listing = json.loads(reply.body)
+        data = listing.get("data") if isinstance(listing, dict) else None
+        if not isinstance(data, list):
+            raise UpstreamInvalid("The model's server has a listing of models that is not OpenAI's.")
+        return [item["id"] for item in data if isinstance(item, dict) and isinstance(item.get("id"), str)]
+
+    async def close(self) -> None:
+        """The transport is shared; who made it closes it."""
+
+    async def _whole(self, method: str, path: str, body: bytes | None, deadline: Deadline) -> Reply:
+        response = await self._transport.send(method, self._base + path, self._headers, body, deadline)
+        try:
+            if response.status != 200:  # noqa: PLR2004
+                raise await _refusal(response)
+            if "json" not in response.header("content-type").lower():
+                raise UpstreamInvalid("The model's server answered with something that is not JSON.")
+            data = await response.read()
+        finally:
+            response.close()
+        if not data.lstrip().startswith(b"{"):
+            raise UpstreamInvalid("The model's server answered with something that is not a JSON object.")
+        return Reply(data, response.header("x-request-id") or None)
+
+
+class OpenAIStream:
+    """The events of one streamed answer."""
+
+    __slots__ = ("_chunks", "_deadline", "_decoder", "_pending", "_response", "request_id")
+
+    def __init__(self, response: Response, deadline: Deadline) -> None:
+        self._response = response
+        self._deadline = deadline
+        self._decoder = EventDecoder()
+        self._chunks = response.chunks(deadline.gap)
+        self._pending: list[bytes] = []
+        self.request_id: str | None = response.header("x-request-id") or None
+
+    async def open(self) -> None:
+        """Read up to the first event and check it, so that a fault can still be an HTTP status."""
+        while not self._pending:
+            if self._decoder.done or not await self._more():
+                raise UpstreamInvalid("The model's server ended the stream before it began.")
+        _check(self._pending[0])
+
+    async def _more(self) -> bool:
+        async for chunk in self._chunks:
+            self._pending += self._decoder.feed(chunk)
+            return True
+        return False
+
+    async def events(self) -> AsyncIterator[bytes]:
+        while True:
+            pending, self._pending = self._pending, []
+            for data in pending:
+                yield data
+            if self._decoder.done:
+                return
+            if not self._pending and not await self._more():
+                raise UpstreamUnavailable("The model's server broke off its answer.")
+
+    async def close(self) -> None:
+        self._response.close()
+
+
+def _check(data: bytes) -> None:
+    try:
+        chunk = read_chunk(data)
+    except ValueError:
+        raise UpstreamInvalid("The model's server sent an event that is not a chat completion chunk.") from None
+    if memoryview(chunk.error) != b"null":
+        raise error_of_event(data)
+
+
+async def _refusal(response: Response) -> Exception:
+    body = await response.read()
+    return error_of(response.status, response.header("content-type"), body, response.header("retry-after"))
