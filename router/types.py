@@ -106,18 +106,21 @@ class Decision(Frozen):
 
     Attributes:
         wanted: the tier the policy chose.
-        served: the tier that will be asked first; differs when the wanted one is missing.
+        served: the tier that will be asked first; differs when the wanted one is missing; None
+            when no model may serve the request.
         fallbacks: tiers to try after it, in order.
         reasons: in the order they were found; the last one decided.
         propensity: probability of this choice under the policy (1.0 without exploration).
+        private: only private deployments may serve it.
         cost: tier name -> predicted nano-dollars (absent where the price is unknown).
     """
 
     wanted: TierName
-    served: TierName
+    served: TierName | None
     fallbacks: tuple[TierName, ...]
     reasons: tuple[Reason, ...]
     propensity: float
+    private: bool = False
     cost: Mapping[str, int]
 
 

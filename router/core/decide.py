@@ -1,0 +1,276 @@
+"""The decision: policy, facts and score in; one tier and its reasons out. A total function.
+
+The order, each step leaving a reason:
+
+1. the operator's pin wins over everything but ``forbid`` and ``private`` rules;
+2. the policy's rules, its floor's first: ``pin``, ``at_least``, ``forbid``, ``private``;
+3. the caller's own choice of a tier, inside what the rules left;
+4. the policy's aim over the remaining tiers (``quality``, ``cost_quality`` or ``budget``), or the
+   fallback tier where there is no score or the prompt is unlike anything known;
+5. the tier that is there: a missing one is replaced by the next **up**; downwards only where the
+   policy says ``allow_degrade: true``.
+
+Same input, same decision: no clock, no randomness, no state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from policies.policy import LayeredRule, Policy
+from policies.schema import PolicyBody
+from router.core.cost import predicted_costs
+from router.types import TIER_NAMES, Decision, Deployment, Features, Price, Reason, Score, TierName
+
+NOVELTY_LIMIT = 0.98  # beyond this the scorer's opinion is not asked: see docs/scorer.md
+RANK: Mapping[str, int] = {name: i for i, name in enumerate(TIER_NAMES)}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, as far as a decision may depend on it.
+
+    Attributes:
+        tenant: the key's tenant, ``default`` without keys.
+        tags: from ``x-stillhouse-tag``.
+        tier: the tier the caller asked for by model name or header, if any.
+        text: the last ask; only ``pattern`` rules look at it.
+    """
+
+    tenant: str = "default"
+    tags: tuple[str, ...] = ()
+    tier: TierName | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What is there to be asked.
+
+    Attributes:
+        deployments: all of them, in configured order.
+        prices: tier -> price used for forecasts (a deployment's own, else the family's reference).
+        pin: the operator's emergency pin, if set.
+    """
+
+    deployments: tuple[Deployment, ...]
+    prices: Mapping[str, Price]
+    pin: TierName | None = None
+
+    def serving(self, tier: str, *, features: Features, private: bool) -> tuple[Deployment, ...]:
+        """Deployments of ``tier`` that can carry this request."""
+        return tuple(d for d in self.deployments if d.tier == tier and _fits(d, features, private=private))
+
+
+def _fits(d: Deployment, features: Features, *, private: bool) -> bool:
+    return (
+        (d.private or not private)
+        and (d.tools or not features.tools)
+        and (d.images or not features.images)
+        and (d.context_window is None or features.input_tokens <= d.context_window)
+    )
+
+
+def decide(policy: Policy, features: Features, score: Score | None, caller: Caller, fleet: Fleet) -> Decision:
+    """Choose a tier. ``served`` is None only when no deployment may serve the request at all."""
+    reasons: list[Reason] = []
+    rules = _apply_rules(policy, features, caller, reasons)
+    allowed = rules.allowed
+    costs = predicted_costs(features.input_tokens, score, fleet.prices)
+
+    wanted: TierName
+    if fleet.pin is not None:
+        wanted = _clamp(fleet.pin, allowed)
+        reasons.append(Reason(id="operator-pin", text=f"The operator has pinned all traffic to {fleet.pin}."))
+    elif rules.pin is not None:
+        wanted = _clamp(rules.pin, allowed)
+    elif caller.tier is not None:
+        wanted = _clamp(caller.tier, allowed)
+        reasons.append(Reason(id="caller-tier", text=f"The caller asked for {caller.tier}."))
+    else:
+        wanted, why = _aim(policy, allowed, score, costs)
+        reasons.append(why)
+
+    served, fallbacks = _present(policy, wanted, allowed, fleet, features, rules.private, reasons)
+    return Decision(
+        wanted=wanted, served=served, fallbacks=fallbacks, reasons=tuple(reasons), propensity=1.0,
+        private=rules.private, cost=costs,
+    )
+
+
+# --- rules -----------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Outcome:
+    allowed: tuple[TierName, ...]
+    pin: TierName | None = None
+    private: bool = False
+
+
+def _apply_rules(policy: Policy, features: Features, caller: Caller, reasons: list[Reason]) -> _Outcome:
+    """Run the rules in order. A rule may narrow what is left, but never to nothing."""
+    out = _Outcome(allowed=policy.body.tiers)
+    for layered in policy.rules:
+        if not _matches(layered, features, caller):
+            continue
+        rule = layered.rule
+        effect = ""
+        if rule.pin is not None and out.pin is None:
+            out.pin, effect = rule.pin, f"sends it to {rule.pin}"
+        elif rule.at_least is not None:
+            least = RANK[rule.at_least]
+            out.allowed = tuple(t for t in out.allowed if RANK[t] >= least) or (out.allowed[-1],)
+            effect = f"asks for at least {rule.at_least}"
+        elif rule.forbid is not None:
+            left = tuple(t for t in out.allowed if t not in rule.forbid)
+            if left:
+                out.allowed, effect = left, f"forbids {', '.join(rule.forbid)}"
+        elif rule.private:
+            out.private, effect = True, "keeps it on private models"
+        if effect:
+            reasons.append(Reason(id=f"rule.{rule.name}", text=f"Rule {rule.name} {effect}.", layer=layered.layer))
+    return out
+
+
+def _matches(layered: LayeredRule, features: Features, caller: Caller) -> bool:
+    when = layered.rule.when
+    checks: Sequence[Callable[[], bool]] = (
+        lambda: when.tenant is None or caller.tenant in when.tenant,
+        lambda: when.tag is None or any(tag in when.tag for tag in caller.tags),
+        lambda: when.language is None or features.language in when.language,
+        lambda: when.tools is None or features.tools == when.tools,
+        lambda: when.images is None or features.images == when.images,
+        lambda: when.context_tokens_over is None or features.input_tokens > when.context_tokens_over,
+        lambda: when.findings is None or any(_found(name, features.findings) for name in when.findings),
+        lambda: layered.pattern is None or layered.pattern.search(caller.text) is not None,
+    )
+    return all(check() for check in checks)
+
+
+def _found(name: str, findings: tuple[str, ...]) -> bool:
+    """``pii`` names a guard, ``pii.EMAIL`` or ``EMAIL`` a category."""
+    return any(name in (f, f.split(".", 1)[0], f.split(".", 1)[-1]) for f in findings)
+
+
+def _clamp(tier: TierName, allowed: tuple[TierName, ...]) -> TierName:
+    """``tier`` if allowed, else the next one up, else the best allowed."""
+    for name in allowed:
+        if RANK[name] >= RANK[tier]:
+            return name
+    return allowed[-1]
+
+
+# --- the aim ---------------------------------------------------------------------------------------
+
+
+def _aim(
+    policy: Policy, allowed: tuple[TierName, ...], score: Score | None, costs: Mapping[str, int]
+) -> tuple[TierName, Reason]:
+    body = policy.body
+    if len(allowed) == 1:
+        return allowed[0], Reason(id="only-tier", text=f"{allowed[0]} is the only tier left to choose.")
+    fallback = _clamp(body.fallback_tier, allowed)
+    layer = policy.origin.get("fallback_tier", policy.name)
+    if score is None:
+        return fallback, Reason(id="no-score", text=f"There is no score, so {fallback} as the policy says.", layer=layer)
+    if score.novelty > NOVELTY_LIMIT:
+        text = f"The prompt is unlike anything the scorer knows, so {fallback} as the policy says."
+        return fallback, Reason(id="unknown-ground", text=text, layer=layer)
+    p = {t: score.p_right[t] for t in allowed if t in score.p_right}
+    if not p:
+        text = f"Family {score.family} has no profile of these tiers, so {fallback} as the policy says."
+        return fallback, Reason(id="no-profile", text=text, layer=layer)
+    if body.budget is not None:
+        return _by_budget(policy, body.budget.usd_per_request, p, costs)
+    if body.cost_quality is not None:
+        return _by_dial(policy, body.cost_quality, p, costs)
+    return _by_quality(policy, body, p)
+
+
+def _by_quality(policy: Policy, body: PolicyBody, p: Mapping[TierName, float]) -> tuple[TierName, Reason]:
+    """The cheapest tier that keeps the promise. Tiers are listed cheapest first."""
+    layer = policy.origin.get("quality", policy.name)
+    best = max(p.values())
+    if body.quality is not None and body.quality.floor is not None:
+        need, words = body.quality.floor, f"the promised {body.quality.floor:.2f}"
+    else:
+        keep = 0.95 if body.quality is None or body.quality.keep is None else body.quality.keep
+        need, words = keep * best, f"{keep:.0%} of the best tier's {best:.2f}"
+    for tier, chance in p.items():
+        if chance >= need:
+            text = f"{tier} is right with probability {chance:.2f}, which keeps {words}."
+            return tier, Reason(id="quality-kept", text=text, layer=layer)
+    tier = max(p, key=lambda t: p[t])
+    text = f"No tier reaches {words}; {tier} comes nearest with {p[tier]:.2f}."
+    return tier, Reason(id="quality-out-of-reach", text=text, layer=layer)
+
+
+def _by_dial(
+    policy: Policy, dial: float, p: Mapping[TierName, float], costs: Mapping[str, int]
+) -> tuple[TierName, Reason]:
+    """Best of ``d·P − (1 − d)·cost / dearest cost``; ties go to the cheaper tier."""
+    layer = policy.origin.get("cost_quality", policy.name)
+    shares = _cost_shares(tuple(p), costs)
+    tier = max(p, key=lambda t: (dial * p[t] - (1 - dial) * shares[t], -RANK[t]))
+    text = f"At cost_quality {dial:g}, {tier} weighs best: right with {p[tier]:.2f} at {shares[tier]:.0%} of the dearest."
+    return tier, Reason(id="dial", text=text, layer=layer)
+
+
+# Where a price is unknown, tiers are taken to cost a tenth and a third of large: the usual steps between
+# the tiers of the 13 three-tier families whose list prices we know.
+_USUAL_SHARE: Mapping[str, float] = {"small": 0.1, "medium": 0.3, "large": 1.0}
+
+
+def _cost_shares(tiers: tuple[TierName, ...], costs: Mapping[str, int]) -> dict[str, float]:
+    known = [costs[t] for t in tiers if t in costs]
+    if len(known) < len(tiers) or not max(known):
+        return {t: _USUAL_SHARE[t] for t in tiers}
+    return {t: costs[t] / max(known) for t in tiers}
+
+
+def _by_budget(
+    policy: Policy, usd: float, p: Mapping[TierName, float], costs: Mapping[str, int]
+) -> tuple[TierName, Reason]:
+    layer = policy.origin.get("budget", policy.name)
+    limit = int(usd * 1e9)
+    fitting = [t for t in p if t in costs and costs[t] <= limit]
+    if fitting:
+        tier = max(fitting, key=lambda t: (p[t], -RANK[t]))
+        text = f"{tier} is the best tier whose predicted cost fits {usd:g} USD a request."
+        return tier, Reason(id="budget-kept", text=text, layer=layer)
+    tier = min(p, key=lambda t: (costs.get(t, 1 << 62), RANK[t]))
+    text = f"No tier is known to fit {usd:g} USD a request; {tier} is the cheapest."
+    return tier, Reason(id="budget-out-of-reach", text=text, layer=layer)
+
+
+# --- what is there -----------------------------------------------------------------------------------
+
+
+def _present(
+    policy: Policy,
+    wanted: TierName,
+    allowed: tuple[TierName, ...],
+    fleet: Fleet,
+    features: Features,
+    private: bool,
+    reasons: list[Reason],
+) -> tuple[TierName | None, tuple[TierName, ...]]:
+    """The tier that will be asked first, and those to try after it."""
+    there = [t for t in allowed if fleet.serving(t, features=features, private=private)]
+    up = [t for t in there if RANK[t] >= RANK[wanted]]
+    down = [t for t in reversed(there) if RANK[t] < RANK[wanted]] if policy.body.allow_degrade else []
+    order = up + down
+    if not order:
+        text = f"No model serves {wanted} or a tier above it"
+        text += " for a request like this one." if fleet.deployments else "."
+        reasons.append(Reason(id="no-tier", text=text))
+        return None, ()
+    served = order[0]
+    if served != wanted:
+        way = "up" if RANK[served] > RANK[wanted] else "down, as the policy allows,"
+        reasons.append(Reason(id="tier-missing", text=f"{wanted} has no model for this request; it goes {way} to {served}."))
+    named = (policy.body.fallbacks or {}).get(served)
+    rest = [t for t in named if t in there and t != served] if named is not None else order[1:]
+    return served, tuple(rest)
