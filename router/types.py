@@ -101,7 +101,7 @@ class Score(Frozen):
     family: str
 
 
-class Decision(Frozen):
+class Decision(Frozen, kw_only=True):
     """Where a request goes and why.
 
     Attributes:
