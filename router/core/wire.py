@@ -389,13 +389,14 @@ class AnswerChoice(msgspec.Struct):
 
 
 class Answer(msgspec.Struct):
-    """A ``chat.completion`` as far as we act on it."""
+    """A ``chat.completion`` as far as we act on it. ``choices`` are kept raw: a blocked one is replaced."""
 
-    choices: list[AnswerChoice]
+    choices: list[Raw]
     usage: WireUsage | None = None
 
 
 _answer_decoder = msgspec.json.Decoder(Answer)
+_choice_decoder = msgspec.json.Decoder(AnswerChoice)
 
 
 def read_answer(body: bytes) -> Answer:
@@ -408,6 +409,18 @@ def read_answer(body: bytes) -> Answer:
         return _answer_decoder.decode(body)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError("not a chat completion") from error
+
+
+def read_choice(raw: Raw) -> AnswerChoice:
+    """Read one choice of a whole answer.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    try:
+        return _choice_decoder.decode(raw)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError("not a choice of a chat completion") from error
 
 
 def choice_sites(choice: AnswerChoice) -> list[TextSite]:
@@ -464,7 +477,7 @@ class Chunk(msgspec.Struct):
     """A ``chat.completion.chunk``, or an error that came as an event."""
 
     choices: list[ChunkChoice] | UnsetType = UNSET
-    usage: WireUsage | None = None
+    usage: Raw = _NULL
     error: Raw = _NULL
     id: Raw = _NULL
     model: Raw = _NULL
@@ -472,6 +485,17 @@ class Chunk(msgspec.Struct):
 
 
 _chunk_decoder = msgspec.json.Decoder(Chunk)
+_usage_decoder = msgspec.json.Decoder(WireUsage)
+
+
+def read_usage(raw: Raw) -> WireUsage | None:
+    """Read a usage object; None where it is absent or not one."""
+    if not given(raw):
+        return None
+    try:
+        return _usage_decoder.decode(raw)
+    except msgspec.MsgspecError:
+        return None
 
 
 def read_chunk(data: bytes) -> Chunk:

@@ -1,0 +1,255 @@
+"""What an operator may write in ``stillhouse.yaml``, and the settings that come without a file.
+
+Three ways to the same frozen ``Settings``: a file, provider keys in the environment, or the embedded
+default. Nothing is guessed: a foreign server's models come from the command line or its own listing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from policies.schema import Strict, TierName
+from router.registry.prices import PriceBook
+from router.types import TIER_NAMES, Deployment, Lineage, Price
+
+Secret = Annotated[str, Field(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$")]
+
+DEFAULT_PORT = 8484
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class ServerSettings(Strict):
+    """Where we listen and what we accept."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = DEFAULT_PORT
+    keys: Literal["auto", "required", "off"] = "auto"
+    max_body_mb: Annotated[float, Field(gt=0, le=512)] = 32
+    drain_seconds: Annotated[float, Field(ge=0)] = 30
+    cell: str = "0"
+
+
+class UpstreamSettings(Strict):
+    """One place where models answer. ``api_key`` names an environment variable or a file, never a key."""
+
+    kind: Literal["openai", "litellm", "local"]
+    base_url: str | None = None
+    api_key: Secret | None = None
+    private: bool = False
+
+    @model_validator(mode="after")
+    def _complete(self) -> UpstreamSettings:
+        if self.kind == "openai" and not self.base_url:
+            raise ValueError("an upstream of kind openai needs a base_url")
+        if self.kind == "local" and (self.base_url or self.api_key):
+            raise ValueError("an upstream of kind local has no base_url and no api_key")
+        if self.base_url is not None and not self.base_url.startswith(("http://", "https://")):
+            raise ValueError("base_url must begin with https:// or http://")
+        return self
+
+
+class LineageSettings(Strict):
+    """Where a model's weights come from."""
+
+    family: str = "unknown"
+    teacher: str = "unknown"
+    student_base: str = "unknown"
+    dataset_hash: str = "unknown"
+    recipe_hash: str = "unknown"
+    gate: Literal["unknown", "passed", "failed"] = "unknown"
+    generation: Annotated[int, Field(ge=1)] = 1
+
+
+class PriceSettings(Strict):
+    """Your own price in USD per million tokens; it wins over the price book."""
+
+    input: Annotated[float, Field(ge=0)]
+    output: Annotated[float, Field(ge=0)]
+    cached_input: Annotated[float, Field(ge=0)] | None = None
+
+
+class TierSettings(Strict):
+    """One deployment of a tier. The same tier twice is two generations side by side, split by ``share``."""
+
+    tier: TierName
+    upstream: str
+    model: str
+    name: str | None = None
+    context_window: Annotated[int, Field(gt=0)] | None = None
+    tools: bool = True
+    images: bool = True
+    share: Annotated[float, Field(gt=0)] = 1.0
+    price: PriceSettings | None = None
+    lineage: LineageSettings = LineageSettings()
+
+
+class EmbeddingSettings(Strict):
+    """One embeddings model."""
+
+    model: str
+    upstream: str
+
+
+class Settings(Strict):
+    """The whole file. Relative paths are taken from where the file lies."""
+
+    stillhouse: Literal[1] = 1
+    server: ServerSettings = ServerSettings()
+    upstreams: dict[str, UpstreamSettings]
+    tiers: tuple[TierSettings, ...]
+    embeddings: tuple[EmbeddingSettings, ...] = ()
+    policies: tuple[str, ...] = ("balanced",)
+    default_policy: str | None = None
+    ledger: str | None = None
+    keys_file: str | None = None
+    notices: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _refers(self) -> Settings:
+        for item in (*self.tiers, *self.embeddings):
+            if item.upstream not in self.upstreams:
+                known = ", ".join(sorted(self.upstreams)) or "none"
+                raise ValueError(f"{item.model!r} names the upstream {item.upstream!r}, which is not listed (known: {known})")
+        names = [tier.name or tier.model for tier in self.tiers]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two deployments are called {twice[0]!r}; give one of them a 'name'")
+        return self
+
+
+def read_secret(reference: str | None) -> str:
+    """The value behind ``env:NAME`` or ``file:PATH``; empty for None.
+
+    Raises:
+        ValueError: the variable or file is not there.
+    """
+    if reference is None:
+        return ""
+    kind, _, where = reference.partition(":")
+    if kind == "env":
+        if where not in os.environ:
+            raise ValueError(f"the environment variable {where} is not set")
+        return os.environ[where]
+    try:
+        return Path(where).expanduser().read_text().strip()
+    except OSError as error:
+        raise ValueError(f"the secret file {where} cannot be read: {error.strerror}") from None
+
+
+def deployments_of(settings: Settings, book: PriceBook) -> tuple[Deployment, ...]:
+    """The configured tiers as runtime values, each with its price."""
+    return tuple(_deployment(tier, settings.upstreams[tier.upstream], book) for tier in settings.tiers)
+
+
+def _deployment(tier: TierSettings, upstream: UpstreamSettings, book: PriceBook) -> Deployment:
+    if tier.price is not None:
+        price = Price(
+            input=_nano(tier.price.input),
+            output=_nano(tier.price.output),
+            cached_input=None if tier.price.cached_input is None else _nano(tier.price.cached_input),
+            source="config",
+        )
+    elif upstream.kind == "local":
+        price = Price(input=0, output=0, cached_input=0, source="config")  # your own processor sends no bill
+    else:
+        price = book.price(tier.model)
+    return Deployment(
+        name=tier.name or tier.model,
+        tier=tier.tier,
+        model=tier.model,
+        upstream=tier.upstream,
+        private=upstream.private or upstream.kind == "local",
+        context_window=tier.context_window,
+        tools=tier.tools,
+        images=tier.images,
+        share=tier.share,
+        price=price,
+        lineage=Lineage(**tier.lineage.model_dump()),
+    )
+
+
+def _nano(usd_per_million: float) -> int:
+    return round(usd_per_million * 1e9)
+
+
+# --- without a file --------------------------------------------------------------------------------
+
+# Provider keys by the names their own SDKs read, and the tiers each provider itself presents as small,
+# medium and large. A model that litellm's price table no longer lists is refused by a test.
+PROVIDERS: tuple[tuple[str, str, str | None, tuple[str, str, str]], ...] = (
+    ("OPENAI_API_KEY", "openai", "https://api.openai.com/v1", ("gpt-5-nano", "gpt-5-mini", "gpt-5")),
+    (
+        "ANTHROPIC_API_KEY",
+        "anthropic",
+        None,
+        ("anthropic/claude-haiku-4-5", "anthropic/claude-sonnet-4-5", "anthropic/claude-opus-4-5"),
+    ),
+    (
+        "GEMINI_API_KEY",
+        "gemini",
+        None,
+        ("gemini/gemini-2.5-flash-lite", "gemini/gemini-2.5-flash", "gemini/gemini-2.5-pro"),
+    ),
+    (
+        "MISTRAL_API_KEY",
+        "mistral",
+        "https://api.mistral.ai/v1",
+        ("mistral-small-latest", "mistral-medium-latest", "mistral-large-latest"),
+    ),
+)
+
+
+def settings_from_env(
+    env: Mapping[str, str], chosen: Mapping[TierName, str], listing: Sequence[str] | None, server: ServerSettings
+) -> Settings:
+    """Settings from provider keys.
+
+    Args:
+        env: the process environment.
+        chosen: ``--small``, ``--medium``, ``--large``.
+        listing: the model ids of ``OPENAI_BASE_URL``'s own listing, where it was asked.
+        server: from the command line.
+
+    Raises:
+        ValueError: no key is set, or a foreign server lists no model and none was named.
+    """
+    base_url = env.get("OPENAI_BASE_URL")
+    if base_url:
+        return _foreign(base_url, env, chosen, listing or (), server)
+    for variable, name, url, models in PROVIDERS:
+        if env.get(variable):
+            upstream = UpstreamSettings(kind="openai" if url else "litellm", base_url=url, api_key=f"env:{variable}")
+            named = dict(zip(TIER_NAMES, models, strict=True)) | dict(chosen)
+            tiers = tuple(TierSettings(tier=tier, upstream=name, model=named[tier]) for tier in TIER_NAMES)
+            return Settings(server=server, upstreams={name: upstream}, tiers=tiers)
+    names = ", ".join(variable for variable, *_ in PROVIDERS)
+    raise ValueError(f"no provider key is set (looked for OPENAI_BASE_URL, {names})")
+
+
+def _foreign(
+    base_url: str, env: Mapping[str, str], chosen: Mapping[TierName, str], listing: Sequence[str], server: ServerSettings
+) -> Settings:
+    """Any compatible server: named models, else its own ids small/medium/large, else its first for all."""
+    key = "env:OPENAI_API_KEY" if env.get("OPENAI_API_KEY") else None
+    notices: tuple[str, ...] = ()
+    named: dict[TierName, str] = dict(chosen)
+    if not named:
+        named = {tier: tier for tier in TIER_NAMES if tier in listing}
+    if not named:
+        if not listing:
+            raise ValueError(
+                "the server at OPENAI_BASE_URL lists no models; name them: stillhouse serve --small A --medium B --large C"
+            )
+        named = dict.fromkeys(TIER_NAMES, listing[0])
+        notices = (f"The server's first model, {listing[0]}, stands in for every tier. Name others with --small/--medium/--large.",)
+    tiers = tuple(
+        TierSettings(tier=tier, upstream="openai", model=model, name=f"{tier}-{model}" if list(named.values()).count(model) > 1 else None)
+        for tier, model in named.items()
+    )
+    upstream = UpstreamSettings(kind="openai", base_url=base_url, api_key=key)
+    return Settings(server=server, upstreams={"openai": upstream}, tiers=tiers, notices=notices)

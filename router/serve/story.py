@@ -1,0 +1,183 @@
+"""The record in the making: what happened to one request, kept from its arrival to its last byte."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from guardrails import Action, Finding
+from router.core.cost import cost_of
+from router.errors import BadRequest, StillhouseError, UpstreamError, UpstreamRejected, UpstreamTimeout
+from router.ledger.record import AttemptKind, AttemptOutcome, AttemptRecord, Found, Outcome, RequestRecord
+from router.types import Decision, Deployment, Features, Score, TierName, Usage
+
+if TYPE_CHECKING:
+    from policies.policy import Policy
+    from router.core.plan import Try
+    from router.serve.cell import Cell
+
+Direction = Literal["input", "output"]
+
+
+class Story:
+    """Mutable, one a request, never shared. ``finish`` turns it into frozen records."""
+
+    def __init__(self, cell: Cell, request_id: str, endpoint: str) -> None:
+        self.cell = cell
+        self.id = request_id
+        self.endpoint = endpoint
+        self.at_ms = cell.now_ms()
+        self.begun = cell.clock()
+        self.tenant = "default"
+        self.key_id: str | None = None
+        self.session: str | None = None
+        self.tag: str | None = None
+        self.stream = False
+        self.requested_model = ""
+        self.mode: Literal["routed", "pinned", "direct", "observed"] = "routed"
+        self.policy: Policy | None = None
+        self.features: Features | None = None
+        self.score: Score | None = None
+        self.decision: Decision | None = None
+        self.findings: list[Found] = []
+        self.actions: dict[Direction, Action] = {"input": Action.NONE, "output": Action.NONE}
+        self.attempts: list[AttemptRecord] = []
+        self.deployment: Deployment | None = None
+        self.usage: Usage | None = None
+        self.finish_reason: str | None = None
+        self.outcome: Outcome = "ok"
+        self.status = 200
+        self.error_code: str | None = None
+        self.spent: dict[str, float] = {}
+        self._call_begun = 0.0
+        self._call_first: float | None = None
+
+    def elapsed_ms(self) -> float:
+        """Milliseconds since the request arrived."""
+        return (self.cell.clock() - self.begun) * 1e3
+
+    def spend(self, part: str, since: float) -> None:
+        """Add the time since ``since`` (the cell's clock) to a part of the latency."""
+        self.spent[part] = self.spent.get(part, 0.0) + (self.cell.clock() - since) * 1e3
+
+    def found(self, findings: Sequence[Finding], direction: Direction, where: str) -> None:
+        """Note findings; the text they were found in is not kept."""
+        for finding in findings:
+            self.findings.append(Found.of(finding, direction, where))
+            self.cell.metrics.guards.add(1, finding.guard, direction, finding.action.word)
+            self.actions[direction] = max(self.actions[direction], finding.action)
+
+    def fail(self, error: StillhouseError) -> None:
+        """Note how the request ended badly."""
+        self.status, self.error_code = error.status, error.code
+        if isinstance(error, UpstreamRejected | BadRequest):
+            self.outcome = "bad_request"
+        elif isinstance(error, UpstreamError):
+            self.outcome = "upstream_error"
+        else:
+            self.outcome = "refused"
+
+    # --- attempts
+
+    def call_begins(self) -> None:
+        """A deployment is about to be asked."""
+        self._call_begun = self.elapsed_ms()
+        self._call_first = None
+
+    def call_first_byte(self) -> None:
+        """The head of its answer is there."""
+        if self._call_first is None:
+            self._call_first = self.elapsed_ms()
+
+    def call_failed(self, step: Try, error: UpstreamError) -> None:
+        """It failed before anything was sent to the caller."""
+        outcome: AttemptOutcome = "error"
+        if isinstance(error, UpstreamRejected):
+            outcome = "rejected"
+        elif isinstance(error, UpstreamTimeout):
+            outcome = "timeout"
+        self._attempt(step, outcome, None, error)
+
+    def call_ended(self, step: Try, outcome: AttemptOutcome, error: UpstreamError | None = None) -> None:
+        """Its answer was used, whole or in part."""
+        self.deployment = step.deployment
+        self._attempt(step, outcome, self.usage, error)
+
+    def _attempt(self, step: Try, outcome: AttemptOutcome, usage: Usage | None, error: UpstreamError | None) -> None:
+        d = step.deployment
+        kind: AttemptKind = "first"
+        if self.attempts:
+            kind = "retry" if self.attempts[-1].deployment == d.name else "fallback"
+        ended = self.elapsed_ms()
+        self.attempts.append(
+            AttemptRecord(
+                n=step.index, tier=step.tier, deployment=d.name, model=d.model, upstream=d.upstream, outcome=outcome,
+                kind=kind, lineage=d.lineage, started_ms=self._call_begun, first_byte_ms=self._call_first, ended_ms=ended,
+                http_status=error.status if error else 200, error_code=error.code if error else None,
+                tokens_in=usage.input_tokens if usage else None,
+                tokens_out=usage.output_tokens if usage else None,
+                tokens_cached=usage.cached_tokens if usage else None,
+                tokens_source=usage.source if usage else None,
+                cost_nano=cost_of(usage, d.price) if usage else None,
+                price_source=d.price.source, finish_reason=self.finish_reason if usage else None,
+            )
+        )  # fmt: skip
+        self.spent["upstream"] = self.spent.get("upstream", 0.0) + ended - self._call_begun
+        metrics = self.cell.metrics
+        metrics.attempts.add(1, step.tier, outcome)
+        metrics.upstream.observe((ended - self._call_begun) / 1e3, step.tier)
+        if self._call_first is not None:
+            metrics.first_byte.observe((self._call_first - self._call_begun) / 1e3, step.tier)
+
+    # --- the end
+
+    def cost(self) -> int | None:
+        """Nano-dollars of all attempts that answered; None when one of them is unknown."""
+        counted = [a.cost_nano for a in self.attempts if a.tokens_out is not None]
+        return None if not counted or None in counted else sum(c for c in counted if c is not None)
+
+    def finish(self) -> tuple[RequestRecord, tuple[AttemptRecord, ...]]:
+        """The frozen records, and the metrics of the whole request."""
+        total = self.elapsed_ms()
+        self._count(total)
+        d, decision, score, policy, usage = self.deployment, self.decision, self.score, self.policy, self.usage
+        last = self.attempts[-1] if self.attempts else None
+        large = self.cell.prices_for(policy).get("large") if policy else None
+        record = RequestRecord(
+            id=self.id, at_ms=self.at_ms, tenant=self.tenant, endpoint=self.endpoint, outcome=self.outcome,
+            status=self.status, key_id=self.key_id, session=self.session, tag=self.tag, cell=self.cell.name,
+            mode=self.mode, stream=self.stream, requested_model=self.requested_model,
+            policy=policy.name if policy else "", policy_hash=policy.hash if policy else "",
+            artefact_hash=score.artefact if score else None, price_book_hash=self.cell.book.hash,
+            family=score.family if score else None, features=self.features,
+            p_right=score.p_right if score else None, output_tokens=score.output_tokens if score else None,
+            complexity=score.complexity if score else None, novelty=score.novelty if score else None,
+            tier_wanted=decision.wanted if decision else None, tier_served=d.tier if d else None,
+            reasons=decision.reasons if decision else (), propensity=decision.propensity if decision else 1.0,
+            predicted_cost=decision.cost if decision else None, findings=tuple(self.findings),
+            guard_in=self.actions["input"].word,  # type: ignore[arg-type]
+            guard_out=self.actions["output"].word,  # type: ignore[arg-type]
+            error_code=self.error_code, score_ms=self.spent.get("score"), guard_in_ms=self.spent.get("guard_in"),
+            upstream_first_byte_ms=last.first_byte_ms if last else None, upstream_total_ms=self.spent.get("upstream"),
+            guard_out_ms=self.spent.get("guard_out"), total_ms=total,
+            tokens_in=usage.input_tokens if usage else None, tokens_out=usage.output_tokens if usage else None,
+            tokens_cached=usage.cached_tokens if usage else None, tokens_source=usage.source if usage else None,
+            model=d.model if d else "", cost_nano=self.cost(), price_source=d.price.source if d else "unknown",
+            baseline_nano=cost_of(usage, large) if usage and large else None,
+            baseline_source=large.source if large else "unknown",
+        )  # fmt: skip
+        return record, tuple(self.attempts)
+
+    def _count(self, total_ms: float) -> None:
+        metrics = self.cell.metrics
+        tier: TierName | Literal["none"] = self.deployment.tier if self.deployment else "none"
+        metrics.requests.add(1, tier, self.outcome)
+        metrics.overhead.observe(max(0.0, total_ms - self.spent.get("upstream", 0.0)) / 1e3)
+        if self.usage is not None:
+            metrics.tokens.add(self.usage.input_tokens, "input", self.usage.source)
+            metrics.tokens.add(self.usage.output_tokens, "output", self.usage.source)
+            cost = self.cost()
+            if cost is None:
+                metrics.unknown_cost.add(1, tier)
+            else:
+                metrics.cost.add(cost, tier)

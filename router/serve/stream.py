@@ -1,0 +1,252 @@
+"""Guarding a stream: events in, events out, and what may be held back is the policy's word.
+
+``immediate``: each event leaves as it came; guards look on and can only cut off what is to come.
+``guarded``:   text is held back while it could still become something forbidden, a few characters at most.
+``checked``:   nothing leaves before the whole answer has been seen.
+
+Every running text of every choice (content, refusal, reasoning, tool arguments) has a rail of its own.
+Log-probabilities name the tokens, so they are dropped from every event whose text is changed or held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Raw
+
+from guardrails import Rails
+from policies.schema import StreamMode
+from router.core.tokens import estimate_tokens
+from router.core.wire import (
+    UNSET,
+    Chunk,
+    ChunkChoice,
+    Edit,
+    delta_sites,
+    finished,
+    given,
+    read_chunk,
+    read_usage,
+    span,
+    splice,
+)
+from router.errors import UpstreamInvalid
+from router.serve.respond import EventMaker
+from router.types import Usage
+from router.upstream.errormap import error_of_event
+
+if TYPE_CHECKING:
+    from guardrails import Finding, Placeholders, StreamRail
+
+NULL = b"null"
+
+
+class EventGuard:
+    """One a streamed answer. ``feed`` each event, then ``finish``; send what they give back.
+
+    Attributes:
+        over: every choice has been blocked; nothing more of the upstream is of use.
+        blocked: choices that were stopped.
+        finish_reason: the upstream's last word.
+    """
+
+    def __init__(
+        self,
+        rails: Rails,
+        mode: StreamMode,
+        placeholders: Placeholders,
+        refusal: str,
+        maker: EventMaker,
+        *,
+        choices: int,
+        include_usage: bool,
+        on_findings: Callable[[list[Finding], str], None],
+    ) -> None:
+        self._rails = rails
+        self._mode = mode
+        self._placeholders = placeholders
+        self._refusal = refusal
+        self._maker = maker
+        self._choices = choices
+        self._include_usage = include_usage
+        self._on_findings = on_findings
+        self._open: dict[tuple[int, str], StreamRail] = {}
+        self._usage: Usage | None = None
+        self._usage_event: bytes | None = None
+        self._kept: list[bytes] = []
+        self._text_tokens = 0
+        self._begun = False
+        self.blocked: set[int] = set()
+        self.finish_reason: str | None = None
+
+    @property
+    def over(self) -> bool:
+        """Every choice has been blocked."""
+        return len(self.blocked) >= self._choices
+
+    def usage(self, input_tokens: int) -> Usage:
+        """The upstream's usage, else an estimate that says so."""
+        if self._usage is not None:
+            return self._usage
+        return Usage(input_tokens=input_tokens, output_tokens=self._text_tokens, source="estimated")
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Events to send now.
+
+        Raises:
+            UpstreamError: the event is an error, or not a chat completion chunk.
+        """
+        events = self._feed(data)
+        if self._mode != "checked":
+            return events
+        self._kept += events
+        return []
+
+    def finish(self, input_tokens: int) -> list[bytes]:
+        """The upstream has ended well: what was held, and the usage event if the caller wants it."""
+        events = self._kept
+        for index, path in list(self._open):
+            events += self._close(index, path)
+        if self._mode == "checked" and self.blocked:
+            events = [e for index in sorted(self.blocked) for e in self._refuse(index)]
+        if self._include_usage:
+            events.append(self._usage_event or self._maker.usage(self.usage(input_tokens)))
+        return events
+
+    # --- one event
+
+    def _feed(self, data: bytes) -> list[bytes]:
+        try:
+            chunk = read_chunk(data)
+        except ValueError:
+            raise UpstreamInvalid("The model's server sent an event that is not a chat completion chunk.") from None
+        if given(chunk.error):
+            raise error_of_event(data)
+        if not self._begun:
+            self._begin(chunk)
+        choices: list[ChunkChoice] = [] if chunk.choices is UNSET else chunk.choices  # type: ignore[assignment]
+        usage = read_usage(chunk.usage)
+        if usage is not None:
+            self._usage = Usage(
+                input_tokens=usage.prompt_tokens, output_tokens=usage.completion_tokens, cached_tokens=usage.cached
+            )
+            if not choices:
+                self._usage_event = data  # sent last, and only if it was asked for
+                return []
+        edits: list[Edit] = []
+        if given(chunk.usage):
+            edits.append(_null(data, chunk.usage))  # some servers put it beside the last text
+        before: list[bytes] = []
+        after: list[bytes] = []
+        silent = bool(choices)
+        for choice in choices:
+            silent &= self._choice(data, choice, edits, before, after)
+        if silent:
+            return [*before, *after]
+        return [*before, splice(data, edits) if edits else data, *after]
+
+    def _begin(self, chunk: Chunk) -> None:
+        self._begun = True
+        maker = self._maker
+        for name, raw in (("id", chunk.id), ("model", chunk.model), ("created", chunk.created)):
+            if given(raw):
+                setattr(maker, name, msgspec.json.decode(raw))
+
+    def _choice(
+        self, data: bytes, choice: ChunkChoice, edits: list[Edit], before: list[bytes], after: list[bytes]
+    ) -> bool:
+        """Guard one choice of an event. True when nothing of it may leave."""
+        if choice.index in self.blocked:
+            self._silence(data, choice, edits)
+            return True
+        ends = finished(choice)
+        if ends:
+            self.finish_reason = msgspec.json.decode(choice.finish_reason)
+        changed = False
+        for site in delta_sites(choice):
+            self._text_tokens += estimate_tokens(site.text)
+            if self._rails.empty:
+                continue
+            rail = self._rail(choice.index, site.path)
+            released = rail.feed(site.text)
+            if ends and not rail.blocked:
+                released += self._end_rail(choice.index, site.path)
+            if rail.blocked:
+                return self._block(data, choice, edits, after)
+            if released != site.text and self._mode != "immediate":
+                edits.append(Edit(*span(data, site.raw), msgspec.json.encode(released)))
+                changed = True
+        if changed and given(choice.logprobs):
+            edits.append(_null(data, choice.logprobs))
+        if ends:
+            for index, path in [key for key in self._open if key[0] == choice.index]:
+                before += self._close(index, path)
+            if choice.index in self.blocked:
+                self._silence(data, choice, edits)
+                return True
+        return False
+
+    # --- rails
+
+    def _rail(self, index: int, path: str) -> StreamRail:
+        rail = self._open.get((index, path))
+        if rail is None:
+            rail = self._open[index, path] = self._rails.stream(self._placeholders)
+        return rail
+
+    def _end_rail(self, index: int, path: str) -> str:
+        rail = self._open[index, path]
+        rest = rail.finish()
+        if not rail.blocked:
+            self._note(index, path)
+        return rest
+
+    def _note(self, index: int, path: str) -> None:
+        rail = self._open.pop((index, path))
+        if rail.findings:
+            self._on_findings(list(rail.findings), f"choices[{index}].{path}")
+
+    def _close(self, index: int, path: str) -> list[bytes]:
+        """Release what a running text still holds, as an event of its own."""
+        rail = self._open[index, path]
+        rest = rail.finish()
+        if rail.blocked:
+            self._stop(index)
+            return self._refuse(index)
+        self._note(index, path)
+        return [self._maker.text(index, path, rest)] if rest and self._mode != "immediate" else []
+
+    def _block(self, data: bytes, choice: ChunkChoice, edits: list[Edit], after: list[bytes]) -> bool:
+        index = choice.index
+        self._stop(index)
+        self._silence(data, choice, edits)
+        after += self._refuse(index)
+        return True
+
+    def _stop(self, index: int) -> None:
+        self.blocked.add(index)
+        self.finish_reason = "content_filter"
+        for key in [key for key in self._open if key[0] == index]:
+            self._note(*key)
+
+    def _refuse(self, index: int) -> list[bytes]:
+        return [self._maker.text(index, "content", self._refusal, role=True), self._maker.end(index, "content_filter")]
+
+    @staticmethod
+    def _silence(data: bytes, choice: ChunkChoice, edits: list[Edit]) -> None:
+        """Empty one choice's texts where it shares an event with others."""
+        whole = {(e.start, e.end) for e in edits}
+        for site in delta_sites(choice):
+            where = span(data, site.raw)
+            if where in whole:
+                edits[:] = [e for e in edits if (e.start, e.end) != where]
+            edits.append(Edit(*where, b'""'))
+        for raw in (choice.logprobs, choice.finish_reason):
+            if given(raw):
+                edits.append(_null(data, raw))
+
+
+def _null(data: bytes, raw: Raw) -> Edit:
+    return Edit(*span(data, raw), NULL)
