@@ -1,0 +1,234 @@
+"""Fitting the shared directions: a low-rank logistic regression over many models at once.
+
+``logit P(model m is right | prompt x) = a_m + b_m . (V' x)``: all models share the few directions
+``V`` and each has an ability ``a_m`` and a loading ``b_m`` on them (a multidimensional item response
+model whose items are described by their text). A model that answered few prompts borrows what the
+others taught about the prompt, and a model never seen needs only ``a`` and ``b``.
+
+Follows scikit-learn's conventions (the constructor only stores, ``fit`` learns, learned names end in
+an underscore). SciPy is imported where it fits; serving never comes here.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router.score.features import BITS, read
+from router.score.project import KNOTS, gram_weights, hinges
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Matrix = NDArray[np.float32]
+
+
+class NotFittedError(ValueError, AttributeError):
+    """The model was asked before ``fit``."""
+
+
+class Design(NamedTuple):
+    """Prompts as numbers: a sparse matrix of weighed grams and a dense one of structure."""
+
+    grams: Any
+    structure: Matrix
+
+    def rows(self, chosen: NDArray[Any]) -> Design:
+        """The same for some of the prompts, by mask or index."""
+        return Design(self.grams[chosen], self.structure[chosen])
+
+
+def design(texts: Sequence[str]) -> Design:
+    """Read prompts into a design matrix, with the features that serving uses."""
+    from scipy import sparse  # noqa: PLC0415 - training only
+
+    readings = [read(text) for text in texts]
+    ends = np.cumsum([0, *(len(reading.grams) for reading in readings)])
+    columns = np.concatenate([reading.grams for reading in readings])
+    values = np.concatenate([gram_weights(reading) for reading in readings])
+    grams = sparse.csr_array((values, columns, ends), shape=(len(texts), 1 << BITS))
+    grams.sum_duplicates()
+    return Design(grams, np.stack([reading.structure for reading in readings]))
+
+
+class OutcomeModel:
+    """Low-rank multi-task logistic regression from prompts to many models' outcomes.
+
+    Args:
+        rank: number of shared directions.
+        gram_penalty: L2 penalty on the gram table.
+        structure_penalty: L2 penalty on the structural weights.
+        loading_penalty: L2 penalty on the models' loadings.
+        max_iter: L-BFGS iterations.
+        seed: of the loadings' start.
+
+    Attributes:
+        table_, structure_weights_: the shared directions.
+        ability_, loading_: one row per model.
+        mean_, scale_: standardisation of the structure.
+    """
+
+    def __init__(
+        self,
+        rank: int = 16,
+        gram_penalty: float = 1.0,
+        structure_penalty: float = 0.1,
+        loading_penalty: float = 1.0,
+        max_iter: int = 60,
+        seed: int = 0,
+    ) -> None:
+        self.rank = rank
+        self.gram_penalty = gram_penalty
+        self.structure_penalty = structure_penalty
+        self.loading_penalty = loading_penalty
+        self.max_iter = max_iter
+        self.seed = seed
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002 - scikit-learn's signature
+        """The constructor's arguments, by name."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    def set_params(self, **params: Any) -> Self:
+        """Change constructor arguments; unknown names are refused."""
+        for name, value in params.items():
+            if name not in self.get_params():
+                raise ValueError(
+                    f"OutcomeModel has no parameter {name!r}; it has {sorted(self.get_params())}"
+                )
+            setattr(self, name, value)
+        return self
+
+    def fit(self, X: Design | Sequence[str], y: Matrix, sample_weight: NDArray[Any] | None = None) -> Self:
+        """Learn from outcomes.
+
+        Args:
+            X: prompts, or a design made of them.
+            y: prompts by models, scores in 0..1, NaN where a model did not answer.
+            sample_weight: one weight per prompt.
+
+        Raises:
+            ValueError: a model has no outcome, or only one class of outcomes.
+        """
+        from scipy.optimize import minimize  # noqa: PLC0415 - training only
+
+        inputs = X if isinstance(X, Design) else design(X)
+        known = ~np.isnan(y)
+        _refuse_unlearnable(y, known)
+        self.mean_: Matrix = inputs.structure.mean(axis=0)
+        self.scale_: Matrix = np.maximum(inputs.structure.std(axis=0), 1e-3).astype(np.float32)
+        weights = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
+        problem = _Problem(
+            grams=inputs.grams,
+            transposed=inputs.grams.T.tocsr(),
+            structure=self.bend(inputs.structure),
+            target=np.where(known, y, 0).astype(np.float32),
+            weight=(known * weights[:, None]).astype(np.float32),
+            penalties=(self.gram_penalty, self.structure_penalty, self.loading_penalty),
+        )
+        start = problem.start(self.rank, np.random.default_rng(self.seed))
+        shapes = [part.shape for part in start]
+        found = minimize(
+            lambda flat: problem.loss(_unpack(flat, shapes)),
+            _pack(start),
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": self.max_iter},
+        )
+        self.table_, self.structure_weights_, self.ability_, self.loading_ = _unpack(found.x, shapes)
+        self.n_iter_ = int(found.nit)
+        return self
+
+    def transform(self, X: Design | Sequence[str]) -> Matrix:
+        """Each prompt's place along the shared directions.
+
+        Raises:
+            NotFittedError: before ``fit``.
+        """
+        if not hasattr(self, "table_"):
+            raise NotFittedError("this OutcomeModel is not fitted yet; call fit first")
+        inputs = X if isinstance(X, Design) else design(X)
+        place: Matrix = inputs.grams @ self.table_ + self.bend(inputs.structure) @ self.structure_weights_
+        return place
+
+    def decision_function(self, X: Design | Sequence[str]) -> Matrix:
+        """Logits, prompts by models."""
+        logits: Matrix = self.transform(X) @ self.loading_.T + self.ability_
+        return logits
+
+    def predict_proba(self, X: Design | Sequence[str]) -> Matrix:
+        """P(right), prompts by models."""
+        return sigmoid(self.decision_function(X))
+
+    def bend(self, structure: Matrix) -> Matrix:
+        """The piecewise-linear columns made of raw structure."""
+        return hinges(structure, self.mean_, self.scale_, np.array(KNOTS, dtype=np.float32))
+
+
+class _Problem(NamedTuple):
+    """The penalised negative log-likelihood and its gradient."""
+
+    grams: Any
+    transposed: Any
+    structure: Matrix
+    target: Matrix
+    weight: Matrix
+    penalties: tuple[float, float, float]
+
+    def start(self, rank: int, rng: np.random.Generator) -> list[Matrix]:
+        models = self.target.shape[1]
+        rate = (self.target * self.weight).sum(axis=0) / self.weight.sum(axis=0)
+        rate = np.clip(rate, 1e-3, 1 - 1e-3)
+        loading = rng.normal(scale=0.3, size=(models, rank))
+        loading[:, 0] = 1.0
+        parts = (
+            np.zeros((self.grams.shape[1], rank)),
+            rng.normal(scale=0.05, size=(self.structure.shape[1], rank)),
+            np.log(rate / (1 - rate)),
+            loading,
+        )
+        return [part.astype(np.float32) for part in parts]
+
+    def loss(self, parts: list[Matrix]) -> tuple[float, NDArray[np.float64]]:
+        table, bend, ability, loading = parts
+        place = self.grams @ table + self.structure @ bend
+        logits = place @ loading.T + ability
+        # log(1 + e^l) - t l, written so that it never overflows
+        cost = np.logaddexp(0, logits) - self.target * logits
+        total = float((self.weight * cost).sum(dtype=np.float64))
+        error = self.weight * (sigmoid(logits) - self.target)
+        pull = error @ loading
+        gradients = [self.transposed @ pull, self.structure.T @ pull, error.sum(axis=0), error.T @ place]
+        for index, penalty in zip((0, 1, 3), self.penalties, strict=True):
+            total += 0.5 * penalty * float(np.square(parts[index]).sum(dtype=np.float64))
+            gradients[index] = gradients[index] + penalty * parts[index]
+        return total, _pack(gradients)
+
+
+def sigmoid(logits: Matrix) -> Matrix:
+    """The logistic function, safe at both ends."""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logits)), dtype=np.float32)
+
+
+def _refuse_unlearnable(y: Matrix, known: NDArray[np.bool_]) -> None:
+    for column in range(y.shape[1]):
+        values = y[known[:, column], column]
+        if not len(values):
+            raise ValueError(f"column {column} has no outcomes at all; drop it or add rows")
+        if values.min() == values.max():
+            raise ValueError(f"column {column} has one class only ({values[0]:g}); it teaches nothing")
+
+
+def _pack(parts: Sequence[Matrix]) -> NDArray[np.float64]:
+    return np.concatenate([part.ravel() for part in parts]).astype(np.float64)
+
+
+def _unpack(flat: NDArray[np.float64], shapes: Sequence[tuple[int, ...]]) -> list[Matrix]:
+    parts, at = [], 0
+    for shape in shapes:
+        size = int(np.prod(shape))
+        parts.append(flat[at : at + size].reshape(shape).astype(np.float32))
+        at += size
+    return parts

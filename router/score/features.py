@@ -1,0 +1,260 @@
+"""The numbers the scorer reads off a prompt: one implementation, for training and for serving.
+
+A prompt becomes two things. *Grams*: words, pairs of neighbouring words and runs of characters, each
+hashed into one shared table of ``2**BITS`` buckets. *Structure*: a short vector of counts and shares
+(length, digits, operators, option lines, scripts ...). Everything is a handful of numpy passes over
+the code points, so the cost grows gently with the text and is bounded by ``HEAD + TAIL`` characters.
+
+Hashing is polynomial over code points, modulo 2**64: the hash of any run comes from a difference of
+prefix sums times an inverse power (Karp and Rabin, 1987), hence words need no Python loop. Nothing
+depends on the process, the platform's byte order or ``hash()``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FEATURES_VERSION: Final = 1
+BITS: Final = 16
+HEAD: Final = 2048
+TAIL: Final = 2048
+CHAR_SIZES: Final = (3, 5)
+
+# Odd constants: an odd base has an inverse modulo 2**64.
+_BASE: Final = 0x9E3779B97F4A7C15
+_MIX: Final = 0xD6E8FEB86659FD93
+_PAIR: Final = (0xA0761D6478BD642F, 0xE7037ED1A0B428DB)
+_WORD_MASK: Final = (1 << 64) - 1
+_BMP: Final = 0x10000
+
+_SHORT_LINE: Final = 41
+
+# Character classes. The first five make words.
+_LOWER, _UPPER, _DIGIT, _HANGUL, _LETTER = range(5)
+_SPACE, _NEWLINE, _OPERATOR, _MATH, _OPEN, _CLOSE, _QUOTE, _COMMA, _STOP, _COLON = range(5, 15)
+_QUESTION, _CODE, _BAR, _OTHER = range(15, 19)
+_CLASSES: Final = 19
+
+
+def _class_table() -> NDArray[np.uint8]:
+    """Class of every code point of the basic plane; everything above it reads as U+FFFF."""
+    table = np.full(_BMP, _LETTER, dtype=np.uint8)
+    for first, last in ((0x00, 0xBF), (0x2000, 0x2BFF), (0x3000, 0x303F), (0xD800, 0xF8FF), (0xFE00, 0xFF0F)):
+        table[first : last + 1] = _OTHER
+    table[0xFFF0:] = _OTHER
+    for first, last in ((0x1100, 0x11FF), (0x3130, 0x318F), (0xAC00, 0xD7A3)):
+        table[first : last + 1] = _HANGUL
+    for first, last in ((0x41, 0x5A), (0xC0, 0xDE), (0x391, 0x3A9), (0x410, 0x42F)):
+        table[first : last + 1] = _UPPER
+    table[0x61:0x7B] = _LOWER
+    table[0x30:0x3A] = _DIGIT
+    table[0x2200:0x2300] = _MATH
+    for symbols, kind in (
+        (" \t\r\v\f\u00a0\u3000", _SPACE),
+        ("\n\u2028\u2029\x85", _NEWLINE),
+        ("+-*/=<>%", _OPERATOR),
+        ("\\^$_\u00d7\u00f7\u00b1", _MATH),
+        ("([{", _OPEN),
+        (")]}", _CLOSE),
+        ("\"'\u2018\u2019\u201c\u201d", _QUOTE),
+        (",\u3001", _COMMA),
+        (".!\u3002", _STOP),
+        (":", _COLON),
+        ("?\uff1f", _QUESTION),
+        ("`;#&@~", _CODE),
+        ("|", _BAR),
+    ):
+        for symbol in symbols:
+            table[ord(symbol)] = kind
+    return table
+
+
+def _fold_table(classes: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """What is hashed for a code point: lower case, one digit for all, one space for all."""
+    table = np.arange(_BMP, dtype=np.uint64)
+    table[classes == _UPPER] += 32
+    table[classes == _DIGIT] = ord("0")
+    table[classes == _SPACE] = ord(" ")
+    table[classes == _NEWLINE] = ord("\n")
+    return table
+
+
+def _powers(base: int, count: int) -> NDArray[np.uint64]:
+    values = [1]
+    for _ in range(count - 1):
+        values.append(values[-1] * base & _WORD_MASK)
+    return np.array(values, dtype=np.uint64)
+
+
+_LONGEST: Final = HEAD + TAIL + 3
+_CLASS: Final = _class_table()
+_FOLD: Final = _fold_table(_CLASS)
+_POWER: Final = _powers(_BASE, _LONGEST)
+_INVERSE: Final = _powers(pow(_BASE, -1, 1 << 64), _LONGEST)
+_SALT: Final = tuple(np.uint64(k * 0x2545F4914F6CDD1D & _WORD_MASK) for k in range(1, 3 + len(CHAR_SIZES)))
+_MIXER: Final = np.uint64(_MIX)
+_FIRST, _SECOND = (np.uint64(k) for k in _PAIR)
+_SHIFT: Final = np.uint64(64 - BITS)
+_FOLD_HALF: Final = np.uint64(29)
+
+#: Name and explanation group of each structural number, in order.
+STRUCTURE: Final[tuple[tuple[str, str], ...]] = (
+    ("characters", "length"),
+    ("words", "length"),
+    ("lines", "length"),
+    ("word_length", "words"),
+    ("upper_share", "words"),
+    ("digit_share", "numbers"),
+    ("numbers", "numbers"),
+    ("longest_number", "numbers"),
+    ("operator_share", "math"),
+    ("math_share", "math"),
+    ("math_symbols", "math"),
+    ("bracket_share", "code"),
+    ("code_share", "code"),
+    ("indented_lines", "code"),
+    ("fences", "code"),
+    ("bars", "code"),
+    ("option_lines", "options"),
+    ("bullet_lines", "options"),
+    ("short_lines", "options"),
+    ("question_marks", "questions"),
+    ("stops", "questions"),
+    ("commas", "questions"),
+    ("quotes", "questions"),
+    ("colons", "questions"),
+    ("hangul_share", "language"),
+    ("other_script_share", "language"),
+)
+
+
+class Reading(NamedTuple):
+    """What was read off one prompt.
+
+    Attributes:
+        grams: bucket of each gram in the shared table, all kinds one after another.
+        sizes: how many grams of each kind: words, word pairs, then one entry per ``CHAR_SIZES``.
+        structure: the numbers named by ``STRUCTURE``.
+    """
+
+    grams: NDArray[np.int64]
+    sizes: tuple[int, ...]
+    structure: NDArray[np.float32]
+
+
+def read(text: str) -> Reading:
+    """Read a prompt. Any ``str`` is fine: empty, huge, emoji, lone surrogates."""
+    length = len(text)
+    kept = text if length <= HEAD + TAIL else text[:HEAD] + "\n" + text[-TAIL:]
+    # The frame of newlines makes every word have two edges and every array have members.
+    points = np.frombuffer(f"\n{kept}\n".encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    points = np.minimum(points, _BMP - 1)
+    classes = _CLASS.take(points)
+    folded = _FOLD.take(points)
+    edges = _word_edges(classes)
+    grams, sizes = _grams(folded, edges)
+    return Reading(grams, sizes, _structure(kept, length, classes, folded, edges))
+
+
+def _word_edges(classes: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Indices just before each start and just before each end of a word, alternating."""
+    inside = classes < _SPACE
+    return np.flatnonzero(inside[1:] != inside[:-1])
+
+
+def _grams(folded: NDArray[np.uint64], edges: NDArray[np.int64]) -> tuple[NDArray[np.int64], tuple[int, ...]]:
+    prefix = np.cumsum(folded * _POWER[: len(folded)], dtype=np.uint64)
+    at_edges = prefix.take(edges)
+    words = (at_edges[1::2] - at_edges[::2]) * _INVERSE.take(edges[::2])
+    kinds = [words, words[:-1] * _FIRST + words[1:] * _SECOND]
+    for size in CHAR_SIZES:
+        ahead = max(len(folded) - size, 0)
+        kinds.append((prefix[size:] - prefix[:ahead]) * _INVERSE[:ahead])
+    raw = np.concatenate([kind + salt for kind, salt in zip(kinds, _SALT, strict=True)])
+    raw ^= raw >> _FOLD_HALF
+    raw *= _MIXER
+    raw >>= _SHIFT
+    return raw.view(np.int64), tuple(len(kind) for kind in kinds)
+
+
+def _structure(
+    kept: str, length: int, classes: NDArray[np.uint8], folded: NDArray[np.uint64], edges: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    count = np.bincount(classes, minlength=_CLASSES).tolist()
+    size = len(classes)
+    word_count = len(edges) // 2
+    letters = sum(count[:_SPACE])
+    digits = np.flatnonzero(classes == _DIGIT)
+    numbers, longest = _runs(digits)
+    options, bullets, indented, short = _lines(classes, folded)
+    log = math.log1p
+    return np.array(
+        (
+            log(length),
+            log(word_count),
+            log(count[_NEWLINE] - 2),
+            letters / (word_count + 1),
+            count[_UPPER] / (letters + 1),
+            count[_DIGIT] / size,
+            log(numbers),
+            log(longest),
+            count[_OPERATOR] / size,
+            count[_MATH] / size,
+            log(count[_MATH]),
+            (count[_OPEN] + count[_CLOSE]) / size,
+            count[_CODE] / size,
+            log(indented),
+            log(kept.count("```")),
+            log(count[_BAR]),
+            log(options),
+            log(bullets),
+            log(short),
+            log(count[_QUESTION]),
+            log(count[_STOP]),
+            count[_COMMA] / size,
+            count[_QUOTE] / size,
+            log(count[_COLON]),
+            count[_HANGUL] / (letters + 1),
+            count[_LETTER] / (letters + 1),
+        ),
+        dtype=np.float32,
+    )
+
+
+def _runs(positions: NDArray[np.int64]) -> tuple[int, int]:
+    """How many runs of neighbouring positions there are, and the longest."""
+    if not len(positions):
+        return 0, 0
+    breaks = np.flatnonzero(np.diff(positions) != 1)
+    if not len(breaks):
+        return 1, len(positions)
+    lengths = np.diff(breaks)
+    inner = int(lengths.max()) if len(lengths) else 0
+    return len(breaks) + 1, max(inner, int(breaks[0]) + 1, len(positions) - 1 - int(breaks[-1]))
+
+
+def _lines(classes: NDArray[np.uint8], folded: NDArray[np.uint64]) -> tuple[int, int, int, int]:
+    """Lines that look like answer options, list items, indented text, and short lines."""
+    newlines = np.flatnonzero(classes == _NEWLINE)
+    starts = newlines[:-1] + 1
+    first = folded.take(starts)
+    second = folded.take(starts + 1, mode="clip")
+    marked = (second == ord(".")) | (second == ord(")"))
+    letter = (first >= ord("a")) & (first <= ord("j"))
+    bullet = ((first == ord("-")) | (first == ord("*")) | (first == ord("0"))) & (
+        (second == ord(" ")) | marked
+    )
+    widths = np.diff(newlines)
+    short = (widths > 1) & (widths <= _SHORT_LINE)
+    return (
+        int(np.count_nonzero(letter & marked)),
+        int(np.count_nonzero(bullet)),
+        int(np.count_nonzero(first == ord(" "))),
+        int(np.count_nonzero(short)),
+    )

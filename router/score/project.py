@@ -1,0 +1,41 @@
+"""From a reading to the inputs of the linear map: how grams are weighed and structure is bent.
+
+Shared by fitting and serving, so that both see the same numbers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from router.score.features import Reading
+
+#: Standardised structure is cut here, so that no prompt lies further out than training reached.
+REACH: Final = 4.0
+#: Where the piecewise-linear response to a structural number may bend, in standard deviations.
+KNOTS: Final = (-REACH, -1.0, 0.0, 1.0)
+
+
+def gram_weights(reading: Reading) -> NDArray[np.float32]:
+    """The weight of each gram: one over the root of how many of its kind there are."""
+    scales = [size**-0.5 if size else 0.0 for size in reading.sizes]
+    return np.array(scales, dtype=np.float32).repeat(reading.sizes)
+
+
+def hinges(
+    structure: NDArray[np.float32],
+    mean: NDArray[np.float32],
+    scale: NDArray[np.float32],
+    knots: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """``max(standardised - knot, 0)`` for every knot and number; knots vary slowest.
+
+    ``structure`` is one row or many; the result has ``len(knots) * len(STRUCTURE)`` columns.
+    """
+    centred = np.minimum((structure - mean) / scale, REACH)
+    bent = np.maximum(centred[..., None, :] - knots[:, None], 0)
+    return bent.reshape(*structure.shape[:-1], -1)

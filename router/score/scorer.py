@@ -1,0 +1,192 @@
+"""Scoring a prompt with a trained artefact: numpy only, no state beyond the arrays.
+
+A prompt is projected once onto a few directions learned over all models (``table`` for grams,
+``structure_weights`` for structure); a family profile then reads each tier's chances off those
+directions: ``logit P(tier is right) = ability + loading . place``. The last direction forecasts the
+length of answers: ``log tokens = level + slope * place[-1]``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from router.score.features import STRUCTURE, Reading, read
+from router.score.project import gram_weights, hinges
+from router.types import Score
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    from router.score.artefact import Artefact
+
+#: What ``explain`` tells apart: the wording of the prompt, then the groups of structural numbers.
+GROUPS = ("wording", *dict.fromkeys(group for _, group in STRUCTURE))
+
+_MAX_LOGIT = 30.0
+
+
+class UnknownFamily(KeyError):  # noqa: N818 - reads as a sentence where it is caught
+    """A family the artefact has no profile for; ``known`` lists those it has."""
+
+    def __init__(self, family: str, known: Iterable[str]) -> None:
+        super().__init__(family)
+        self.family = family
+        self.known = tuple(known)
+
+    def __str__(self) -> str:
+        return f"no profile for family {self.family!r}; known families: {', '.join(self.known)}"
+
+
+class _Tier(NamedTuple):
+    name: str
+    ability: float
+    token_level: float
+    token_slope: float
+
+
+class _Profile(NamedTuple):
+    tiers: tuple[_Tier, ...]
+    loading: NDArray[np.float32]
+
+
+class Scorer:
+    """Chances and output tokens per tier, complexity and novelty of a prompt. Safe to share."""
+
+    def __init__(self, artefact: Artefact) -> None:
+        arrays = artefact.arrays
+        self._digest = artefact.digest
+        self._table = np.ascontiguousarray(arrays["table"], dtype=np.float32)
+        self._mean = arrays["structure_mean"].astype(np.float32)
+        self._scale = arrays["structure_scale"].astype(np.float32)
+        self._knots = arrays["structure_knots"].astype(np.float32)
+        self._weights = arrays["structure_weights"].astype(np.float32)
+        self._typical = arrays["typical"].astype(np.float32)
+        self._surprise = arrays["surprise"].astype(np.float32)
+        self._novelty_offset, self._novelty_slope = (float(value) for value in arrays["novelty"])
+        self._profiles = {
+            name: _profile(rows, arrays) for name, rows in artefact.manifest["families"].items()
+        }
+
+    @property
+    def digest(self) -> str:
+        """Content hash of the artefact: 64 hex digits."""
+        return self._digest
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Names of the family profiles, ``generic`` first."""
+        return tuple(sorted(self._profiles, key=lambda name: (name != "generic", name)))
+
+    def tiers(self, family: str) -> tuple[str, ...]:
+        """The tiers a family's profile knows, smallest first.
+
+        Raises:
+            UnknownFamily: the artefact has no such profile.
+        """
+        return tuple(tier.name for tier in self._profile(family).tiers)
+
+    def score(self, text: str, family: str = "generic") -> Score:
+        """Judge one prompt: the text of the caller's last ask.
+
+        ``complexity`` is the chance that the family's smallest tier gets it wrong.
+
+        Raises:
+            UnknownFamily: the artefact has no such profile.
+        """
+        profile = self._profile(family)
+        reading = read(text)
+        place = self._wording(reading) + self._hinges(reading) @ self._weights
+        pushes = (profile.loading @ place).tolist()
+        length = float(place[-1])
+        p_right: dict[str, float] = {}
+        output_tokens: dict[str, float] = {}
+        for tier, push in zip(profile.tiers, pushes, strict=True):
+            p_right[tier.name] = _sigmoid(tier.ability + push)
+            output_tokens[tier.name] = math.exp(tier.token_level + tier.token_slope * length)
+        return Score(
+            p_right=p_right,
+            output_tokens=output_tokens,
+            complexity=1.0 - p_right[profile.tiers[0].name],
+            novelty=self._novelty(reading),
+            artefact=self._digest,
+            family=family,
+        )
+
+    def score_many(self, texts: Iterable[str], family: str = "generic") -> list[Score]:
+        """``score`` for each text, in order."""
+        return [self.score(text, family) for text in texts]
+
+    def explain(self, text: str, family: str = "generic") -> list[tuple[str, float]]:
+        """What moved ``complexity``, in logits: positive is harder.
+
+        The values add up to ``logit(complexity)``. The first item, ``typical prompt``, is where the
+        average training prompt stands; the others are groups of features and how far they push
+        away from it, the strongest first.
+
+        Raises:
+            UnknownFamily: the artefact has no such profile.
+        """
+        profile = self._profile(family)
+        direction = profile.loading[0]
+        parts = self._parts(read(text))
+        pushes = -((parts - self._typical) @ direction)
+        typical = -(profile.tiers[0].ability + float(self._typical.sum(axis=0) @ direction))
+        named = zip(GROUPS, pushes.tolist(), strict=True)
+        return [("typical prompt", typical), *sorted(named, key=lambda item: -abs(item[1]))]
+
+    def _parts(self, reading: Reading) -> NDArray[np.float32]:
+        """The prompt's place, split by ``GROUPS``: their sum is the place."""
+        return np.vstack([self._wording(reading), structure_parts(self._hinges(reading), self._weights)])
+
+    def _profile(self, family: str) -> _Profile:
+        try:
+            return self._profiles[family]
+        except KeyError:
+            raise UnknownFamily(family, self.families) from None
+
+    def _wording(self, reading: Reading) -> NDArray[np.float32]:
+        return gram_weights(reading) @ self._table.take(reading.grams, axis=0)
+
+    def _hinges(self, reading: Reading) -> NDArray[np.float32]:
+        return hinges(reading.structure, self._mean, self._scale, self._knots)
+
+    def _novelty(self, reading: Reading) -> float:
+        words = reading.sizes[0]
+        if not words:
+            return 1.0
+        surprise = float(self._surprise.take(reading.grams[:words]).mean())
+        return _sigmoid(self._novelty_offset + self._novelty_slope * surprise)
+
+
+def structure_parts(bent: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What each structural group adds to the place, in the order of ``GROUPS`` after the wording."""
+    owners = np.array([GROUPS.index(group) - 1 for _, group in STRUCTURE])
+    owners = np.tile(owners, len(bent) // len(STRUCTURE))
+    parts = np.zeros((len(GROUPS) - 1, weights.shape[1]), dtype=np.float32)
+    np.add.at(parts, owners, bent[:, None] * weights)
+    return parts
+
+
+def _profile(rows: Mapping[str, Mapping[str, Any]], arrays: Mapping[str, NDArray[Any]]) -> _Profile:
+    order = [name for name in ("small", "medium", "large") if name in rows]
+    indices = [int(rows[name]["row"]) for name in order]
+    tiers = tuple(
+        _Tier(
+            name,
+            float(arrays["ability"][index]),
+            float(arrays["token_level"][index]),
+            float(arrays["token_slope"][index]),
+        )
+        for name, index in zip(order, indices, strict=True)
+    )
+    return _Profile(tiers, np.ascontiguousarray(arrays["loading"][indices], dtype=np.float32))
+
+
+def _sigmoid(logit: float) -> float:
+    bounded = max(-_MAX_LOGIT, min(_MAX_LOGIT, logit))
+    return 1.0 / (1.0 + math.exp(-bounded))
