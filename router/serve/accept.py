@@ -1,0 +1,109 @@
+"""Who is calling, what they may do, and what they ask for: keys, headers, model names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, get_args
+
+import msgspec
+
+from policies.policy import Policy
+from router.core.decide import Caller
+from router.errors import BadRequest, Forbidden, ModelNotFound, Unauthorized
+from router.serve.exchange import Incoming, text_header
+from router.types import Deployment, TierName
+
+if TYPE_CHECKING:
+    from router.registry.keys import Key
+    from router.serve.cell import Cell
+    from router.serve.story import Story
+
+AUTO = "auto"
+TIERS: frozenset[str] = frozenset(get_args(TierName))
+_HEADERS = ("policy", "tier", "tag", "session")
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What the caller asked for, resolved.
+
+    Attributes:
+        policy: governs the request.
+        caller: who asks, for the decision.
+        deployment: the one model the caller named, if any; the policy may still overrule it.
+    """
+
+    policy: Policy
+    caller: Caller
+    deployment: Deployment | None = None
+
+
+def accept(cell: Cell, incoming: Incoming, story: Story, scope: str) -> Key | None:
+    """Check the key. None means that keys are off, which only a loopback address may be.
+
+    Raises:
+        Unauthorized: no key, or an unknown, expired or revoked one.
+        Forbidden: the key lacks ``scope``.
+    """
+    if not cell.keys_on:
+        return None
+    kind, _, token = incoming.headers.get(b"authorization", b"").partition(b" ")
+    if kind.lower() != b"bearer" or not token:
+        raise Unauthorized("No API key: send 'Authorization: Bearer sk-stillhouse-…'.")
+    key = cell.keys.find(token.strip().decode("latin-1"))
+    if key is None or key.expired(cell.now_ms()):
+        raise Unauthorized("The API key is not known to this gateway, or has expired.")
+    story.tenant, story.key_id = key.tenant, key.id
+    if scope not in key.scopes:
+        raise Forbidden(f"The API key {key.id} may not use this endpoint (it lacks the scope '{scope}').")
+    return key
+
+
+def order(cell: Cell, incoming: Incoming, story: Story, key: Key | None, model: str) -> Order:
+    """Resolve the model name and the ``x-stillhouse-*`` headers.
+
+    Raises:
+        ModelNotFound: no policy, tier or model of that name, or not one that the key may use.
+        Forbidden: the key may not send one of the headers.
+        BadRequest: a header is malformed or names a tier that does not exist.
+    """
+    story.requested_model = model
+    sent = _sent_headers(incoming, key)
+    policy = cell.policies[cell.default_policy]
+    tier: TierName | None = None
+    deployment: Deployment | None = None
+    if key is not None and key.models and model not in key.models:
+        raise ModelNotFound(f"The model {model!r} does not exist, or this key may not use it.", param="model")
+    if model in TIERS:
+        tier = model  # type: ignore[assignment]
+    elif model in cell.policies:
+        policy = cell.policies[model]
+    elif model != AUTO:
+        deployment = cell.deployment(model)
+        if deployment is None:
+            raise ModelNotFound(f"The model {model!r} does not exist; GET /v1/models lists those that do.", param="model")
+        tier = deployment.tier
+    if name := sent.get("policy"):
+        if name not in cell.policies:
+            raise BadRequest(f"There is no policy {name!r} here.", param="x-stillhouse-policy")
+        policy = cell.policies[name]
+    if name := sent.get("tier"):
+        if name not in TIERS:
+            raise BadRequest("x-stillhouse-tier must be small, medium or large.", param="x-stillhouse-tier")
+        tier, deployment = name, None  # type: ignore[assignment]
+    story.policy, story.tag, story.session = policy, sent.get("tag"), sent.get("session")
+    if tier is not None:
+        story.mode = "direct"
+    tags = tuple(t.strip() for t in (story.tag or "").split(",") if t.strip())
+    return Order(policy, Caller(tenant=story.tenant, tags=tags, tier=tier), deployment)
+
+
+def _sent_headers(incoming: Incoming, key: Key | None) -> dict[str, str]:
+    sent: dict[str, str] = {}
+    for name in _HEADERS:
+        header = f"x-stillhouse-{name}"
+        value = text_header(incoming.headers, header.encode())
+        if value is None:
+            continue
+        if key is not None and name not in key.headers:
+            raise Forbidden(f"The API key {key.id} may not send the header '{header}'.", param=header)
+        sent[name] = value
+    return sent

@@ -1,0 +1,115 @@
+"""The composition root: settings in, an ASGI application out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from router.errors import BadRequest, MethodNotAllowed, NotFound, StillhouseError
+from router.serve.cell import Cell, open_cell
+from router.serve.exchange import Incoming
+from router.serve.front import Front
+from router.serve.pages import pages
+from router.serve.pipeline import chat
+from router.serve.schema import openapi_of
+from router.serve.settings import Settings
+from router.serve.sides import embeddings, route
+
+if TYPE_CHECKING:
+    from router.serve.front import Handler
+
+HOT: dict[str, Handler] = {
+    "/v1/chat/completions": chat,
+    "/v1/embeddings": embeddings,
+    "/v1/route": route,
+}
+RELOAD_SECONDS = 0.5  # an edit, a new key or a pin takes effect within a second
+
+
+def create_app(
+    settings: Settings, *, ledger: Path | None = None, build: Callable[[], Cell] | None = None
+) -> FastAPI:
+    """The gateway as an ASGI application; mount it, or serve it with uvicorn.
+
+    Args:
+        settings: see ``router.serve.settings``.
+        ledger: where the ledger lies, if not where the settings say.
+        build: makes the cell; a test brings one with its own clock or transport.
+    """
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        cell = build() if build else open_cell(settings, ledger=ledger)
+        app.state.cell = cell
+        watch = asyncio.create_task(_watch(cell))
+        try:
+            yield
+        finally:
+            watch.cancel()
+            await cell.close()
+
+    app = FastAPI(
+        title="Stillhouse",
+        description="Sends every prompt to the smallest distilled model that answers it well.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.include_router(pages)
+    app.add_exception_handler(StillhouseError, _own_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(Exception, _bug)
+    app.add_middleware(Front, state=app.state, hot=HOT)  # type: ignore[arg-type]
+    app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]
+    return app
+
+
+async def _watch(cell: Cell) -> None:
+    """Look for edited policies, keys and pins."""
+    while True:
+        await asyncio.sleep(RELOAD_SECONDS)
+        cell.reload()
+
+
+def _answer(request: Request, error: StillhouseError, headers: dict[str, str] | None = None) -> Response:
+    body: dict[str, dict[str, Any]] = dict(error.body())
+    body["error"] = {**body["error"], "request_id": request.scope.get("state", {}).get("request_id")}
+    return JSONResponse(body, error.status, headers)
+
+
+async def _own_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, StillhouseError)
+    return _answer(request, error)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:  # noqa: PLR2004
+        return _answer(request, MethodNotAllowed(f"{request.method} is not allowed here."), headers)
+    return _answer(request, NotFound("There is nothing at this path; see /openapi.json."), headers)
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return _answer(request, BadRequest(f"{where}: {first['msg']}", param=where))
+
+
+async def _bug(request: Request, _error: Exception) -> Response:
+    return _answer(request, StillhouseError("The gateway made a mistake. Report the request id to its operator."))
+
+
+def incoming_of(request: Request) -> Incoming:
+    """The head of a framework request in the pipeline's form (its body is not read)."""
+    return Incoming(request.url.path, dict(request.scope["headers"]), b"", request.scope["state"]["request_id"])

@@ -1,0 +1,289 @@
+"""One cell: everything a running gateway holds, built in one call, shared with nobody.
+
+No module-level state: a test builds a cell in one line, and two cells in one process do not know each
+other. What changes while running (policies, keys, the operator's pin) is replaced whole, never edited,
+so a request sees one state from beginning to end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import random
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from policies.load import load_policy
+from policies.policy import Policy
+from policies.yaml import Mistakes
+from router.core.decide import Fleet
+from router.ledger.sqlite import Ledger
+from router.registry.home import home
+from router.registry.keys import KeyStore
+from router.registry.prices import PriceBook
+from router.registry.references import reference_prices
+from router.serve.metrics import Metrics
+from router.serve.settings import LOOPBACK, Settings, deployments_of, read_secret
+from router.types import TIER_NAMES, Deployment, Price, TierName
+from router.upstream.base import Upstream
+from router.upstream.openai import OpenAIUpstream
+from router.upstream.transport import AiohttpTransport, Transport
+
+if TYPE_CHECKING:
+    from router.score import Scorer
+    from router.serve.story import Story
+
+log = logging.getLogger("stillhouse")
+
+
+@dataclass(slots=True)
+class Cell:
+    """The running state of one gateway process.
+
+    ``clock`` is monotonic seconds, ``now_ms`` the wall clock, ``draw`` uniform in [0, 1): arguments
+    here, so that a test or a simulation brings its own.
+    """
+
+    settings: Settings
+    book: PriceBook
+    deployments: tuple[Deployment, ...]
+    upstreams: Mapping[str, Upstream]
+    policies: Mapping[str, Policy]
+    default_policy: str
+    scorer: Scorer | None
+    keys: KeyStore
+    keys_on: bool
+    ledger: Ledger
+    transport: Transport
+    clock: Callable[[], float] = time.perf_counter
+    now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    draw: Callable[[], float] = random.random
+    metrics: Metrics = field(default_factory=Metrics)
+    pin: TierName | None = None
+    draining: bool = False
+    active: int = 0
+    salt: bytes = field(default_factory=lambda: secrets.token_bytes(16))
+    _fleets: dict[str, Fleet] = field(default_factory=dict)
+    _stamps: dict[str, tuple[tuple[str, int, int], ...]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The cell's name in the ledger."""
+        return self.settings.server.cell
+
+    def deployment(self, name: str) -> Deployment | None:
+        """By its own name, or by its model's."""
+        for d in self.deployments:
+            if name in (d.name, d.model):
+                return d
+        return None
+
+    def fleet(self, policy: Policy) -> Fleet:
+        """What a decision under ``policy`` may choose from. Made once a policy, pin and configuration."""
+        fleet = self._fleets.get(policy.hash)
+        if fleet is None:
+            fleet = self._fleets[policy.hash] = Fleet(self.deployments, self.prices_for(policy), self.pin)
+        return fleet
+
+    def prices_for(self, policy: Policy) -> Mapping[str, Price]:
+        """Tier -> the deployment's price where it is known, else the family's reference price."""
+        prices = dict(reference_prices(policy.body.family))
+        for d in reversed(self.deployments):
+            if d.price.input is not None and d.price.output is not None:
+                prices[d.tier] = d.price
+        return prices
+
+    def share_draw(self, story: Story) -> float:
+        """In [0, 1), the same for one session: which generation of a tier serves it."""
+        digest = hashlib.blake2b((story.session or story.id).encode(), key=self.salt, digest_size=8).digest()
+        return int.from_bytes(digest, "big") / 2**64
+
+    # --- what may change while running
+
+    def reload(self) -> None:
+        """Take up changed policies, keys and the pin. A bad edit keeps what is running and says so."""
+        self._reload_policies()
+        self._reload_keys()
+        self._reload_pin()
+
+    def _changed(self, name: str, *paths: Path) -> bool:
+        """Whether any of the files differs from the last look."""
+        stamps: list[tuple[str, int, int]] = []
+        for path in paths:
+            try:
+                stat = path.stat()
+                stamps.append((str(path), stat.st_mtime_ns, stat.st_size))
+            except FileNotFoundError:
+                stamps.append((str(path), 0, 0))
+        if self._stamps.get(name) == tuple(stamps):
+            return False
+        first = name not in self._stamps
+        self._stamps[name] = tuple(stamps)
+        return not first
+
+    def _reload_policies(self) -> None:
+        paths = [path for policy in self.policies.values() for path in policy.files]
+        if not self._changed("policies", *paths):
+            return
+        try:
+            policies = load_policies(self.settings, self.families())
+        except (Mistakes, OSError) as mistakes:
+            self.metrics.reloads.add(1, "refused")
+            log.error("a policy was edited but not taken up; the running ones stay:\n%s", mistakes)
+            return
+        before = {name: p.hash for name, p in self.policies.items()}
+        if {name: p.hash for name, p in policies.items()} != before:
+            self.policies = policies
+            self._fleets = {}
+            self.metrics.reloads.add(1, "taken")
+            log.info("policies reloaded: %s", ", ".join(f"{p.name}@{p.hash[:12]}" for p in policies.values()))
+
+    def _reload_keys(self) -> None:
+        path = keys_path(self.settings)
+        if not self._changed("keys", path):
+            return
+        try:
+            self.keys = KeyStore.load(path)
+            self.metrics.reloads.add(1, "taken")
+        except ValueError as error:
+            self.metrics.reloads.add(1, "refused")
+            log.error("the key file was edited but not taken up; the running keys stay: %s", error)
+
+    def _reload_pin(self) -> None:
+        if self._changed("pin", pin_path()):
+            self.pin = read_pin()
+            self._fleets = {}
+            log.warning("all traffic is pinned to %s", self.pin) if self.pin else log.warning("the pin is removed")
+
+    def families(self) -> frozenset[str] | None:
+        """The families that the scorer knows; None where there is no scorer to ask."""
+        return None if self.scorer is None else frozenset(self.scorer.families)
+
+    async def close(self) -> None:
+        """Release models, connections and the ledger, in that order."""
+        for upstream in self.upstreams.values():
+            await upstream.close()
+        await self.transport.close()
+        self.ledger.close()
+
+
+# --- building ----------------------------------------------------------------------------------------
+
+
+def open_cell(settings: Settings, *, transport: Transport | None = None, ledger: Path | None = None) -> Cell:
+    """Build a cell from settings.
+
+    Raises:
+        ValueError: a secret is missing, a policy is wrong, keys are off on an open address.
+    """
+    host = settings.server.host
+    keys = settings.server.keys
+    if keys == "off" and host not in LOOPBACK:
+        raise ValueError(f"keys may be off only on a loopback address, and this server listens on {host}")
+    book = PriceBook.load()
+    wire = transport or AiohttpTransport()
+    scorer = _scorer()
+    policies = load_policies(settings, None if scorer is None else frozenset(scorer.families))
+    cell = Cell(
+        settings=settings,
+        book=book,
+        deployments=deployments_of(settings, book),
+        upstreams={name: _upstream(name, settings, wire) for name in settings.upstreams},
+        policies=policies,
+        default_policy=_default_policy(settings, policies),
+        scorer=scorer,
+        keys=KeyStore.load(keys_path(settings)),
+        keys_on=keys == "required" or (keys == "auto" and host not in LOOPBACK),
+        ledger=Ledger(ledger or ledger_path(settings)),
+        transport=wire,
+        pin=read_pin(),
+    )
+    cell.reload()
+    return cell
+
+
+def load_policies(settings: Settings, families: frozenset[str] | None) -> dict[str, Policy]:
+    """Every configured policy by name.
+
+    Raises:
+        Mistakes: all mistakes of the first file that has any.
+    """
+    loaded = [load_policy(source, families=families) for source in settings.policies]
+    return {policy.name: policy for policy in loaded}
+
+
+def _default_policy(settings: Settings, policies: Mapping[str, Policy]) -> str:
+    name = settings.default_policy or next(iter(policies))
+    if name not in policies:
+        raise ValueError(f"default_policy is {name!r}, which is not among the policies ({', '.join(policies)})")
+    return name
+
+
+def _scorer() -> Scorer | None:
+    """The shipped scorer; None, visibly, where its artefact is missing or damaged."""
+    from router.score import ArtefactError, load
+
+    try:
+        return load()
+    except (ArtefactError, OSError) as error:
+        log.error("no scorer: %s. Every prompt goes to its policy's fallback tier.", error)
+        return None
+
+
+def _upstream(name: str, settings: Settings, transport: Transport) -> Upstream:
+    """The adapter of an upstream; heavy libraries load on its first use, not here."""
+    wanted = settings.upstreams[name]
+    if wanted.kind == "openai":
+        assert wanted.base_url is not None
+        return OpenAIUpstream(name, wanted.base_url, read_secret(wanted.api_key), transport)
+    if wanted.kind == "litellm":
+        from router.upstream.litellm import LiteLLMUpstream
+
+        return LiteLLMUpstream(name, read_secret(wanted.api_key), wanted.base_url)
+    from router.upstream.local import LocalUpstream
+
+    return LocalUpstream(name)
+
+
+def ledger_path(settings: Settings) -> Path:
+    """Where the ledger lies."""
+    return Path(settings.ledger).expanduser() if settings.ledger else home() / "ledger.db"
+
+
+def keys_path(settings: Settings) -> Path:
+    """Where the keys lie."""
+    return Path(settings.keys_file).expanduser() if settings.keys_file else home() / "keys.json"
+
+
+def pin_path() -> Path:
+    """Where ``stillhouse pin`` leaves its word for running gateways."""
+    return home() / "pin.json"
+
+
+def read_pin() -> TierName | None:
+    """The pinned tier, if any; a damaged file counts as none and is said aloud."""
+    try:
+        tier = json.loads(pin_path().read_text())["tier"]
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        log.error("the pin file %s is damaged; nothing is pinned", pin_path())
+        return None
+    return tier if tier in get_args(TierName) else None
+
+
+def served_by(cell: Cell) -> dict[TierName, Deployment | None]:
+    """Tier -> the deployment a plain prompt wanting it would reach under the default policy."""
+    policy = cell.policies[cell.default_policy]
+    there = {d.tier: d for d in reversed(cell.deployments)}
+    out: dict[TierName, Deployment | None] = {}
+    for i, tier in enumerate(TIER_NAMES):
+        up = [there[t] for t in TIER_NAMES[i:] if t in there]
+        down = [there[t] for t in reversed(TIER_NAMES[:i]) if t in there] if policy.body.allow_degrade else []
+        out[tier] = (up + down or [None])[0]
+    return out

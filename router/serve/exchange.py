@@ -1,0 +1,152 @@
+"""One HTTP exchange over raw ASGI: the caller's request read once, the answer sent once.
+
+Raw ASGI because a framework's request and response objects would cost more than the routing itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import msgspec
+
+from router.errors import BadRequest, StillhouseError, TooLarge, UnsupportedMedia
+from router.serve.respond import Headers, error_body
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_JSON = (b"content-type", b"application/json")
+_SSE: Headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
+_OPENING = b"data: "
+_CLOSING = b"\n\n"
+
+
+class Incoming(msgspec.Struct, frozen=True):
+    """What came in: lower-case header names, the body as it was sent."""
+
+    path: str
+    headers: dict[bytes, bytes]
+    body: bytes
+    request_id: str
+
+
+class Exchange:
+    """Sends one answer. ``begun`` says whether its head has left."""
+
+    __slots__ = ("_receive", "_send", "begun", "request_id")
+
+    def __init__(self, receive: Receive, send: Send, request_id: str) -> None:
+        self._receive = receive
+        self._send = send
+        self.request_id = request_id
+        self.begun = False
+
+    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send a JSON answer."""
+        self.begun = True
+        size = (b"content-length", str(len(body)).encode())
+        await self._send({"type": "http.response.start", "status": status, "headers": [_JSON, size, *headers]})
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def error(self, error: StillhouseError, headers: Headers) -> None:
+        """Send an error: an HTTP status while that is still possible, an event inside a stream."""
+        body = error_body(error, self.request_id)
+        if self.begun:
+            await self._send({"type": "http.response.body", "body": _OPENING + body + _CLOSING, "more_body": False})
+            return
+        if error.retry_after:
+            headers = [*headers, (b"retry-after", error.retry_after.encode("latin-1", "ignore"))]
+        if error.status == 401:  # noqa: PLR2004
+            headers = [*headers, (b"www-authenticate", b"Bearer")]
+        await self.whole(error.status, headers, body)
+
+    async def begin(self, headers: Headers) -> None:
+        """Send the head of a stream."""
+        self.begun = True
+        await self._send({"type": "http.response.start", "status": 200, "headers": [*_SSE, *headers]})
+
+    async def events(self, events: list[bytes]) -> None:
+        """Send events at once."""
+        body = b"".join([part for event in events for part in (_OPENING, event, _CLOSING)])
+        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def done(self) -> None:
+        """Say ``[DONE]`` and end the stream."""
+        await self._send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
+
+    async def gone(self) -> None:
+        """Return when the caller has left."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+
+def check_head(headers: dict[bytes, bytes], max_body: int) -> None:
+    """Refuse by the head alone what we could not read.
+
+    Raises:
+        UnsupportedMedia: not JSON, or compressed.
+        TooLarge: the announced body is larger than ``max_body`` bytes.
+    """
+    encoding = headers.get(b"content-encoding", b"identity").lower()
+    if encoding not in {b"identity", b""}:
+        raise UnsupportedMedia("Send the body uncompressed; content-encoding is not supported here.")
+    kind = headers.get(b"content-type", b"").split(b";", 1)[0].strip().lower()
+    if kind != b"application/json" and not kind.endswith(b"+json"):
+        raise UnsupportedMedia("Send the body as JSON with the header 'content-type: application/json'.")
+    size = headers.get(b"content-length", b"0")
+    if size.isdigit() and int(size) > max_body:
+        raise _too_large(max_body)
+
+
+async def read_body(receive: Receive, max_body: int) -> bytes | None:
+    """The whole body; None when the caller left before its end.
+
+    Raises:
+        TooLarge: it grows beyond ``max_body`` bytes.
+    """
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        return None
+    body: bytes = message.get("body", b"")
+    if message.get("more_body"):
+        parts = [body]
+        size = len(body)
+        while message.get("more_body"):
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > max_body:
+                raise _too_large(max_body)
+        body = b"".join(parts)
+    if len(body) > max_body:
+        raise _too_large(max_body)
+    return body
+
+
+def _too_large(max_body: int) -> TooLarge:
+    return TooLarge(f"The body is larger than the {max_body // (1024 * 1024)} MiB this gateway accepts.")
+
+
+async def until_gone(exchange: Exchange, work: asyncio.Task[None]) -> None:
+    """Cancel ``work`` when the caller leaves."""
+    await exchange.gone()
+    work.cancel()
+
+
+def text_header(headers: dict[bytes, bytes], name: bytes) -> str | None:
+    """A header as text; None where it is absent.
+
+    Raises:
+        BadRequest: it is not ASCII, or longer than 256 bytes.
+    """
+    value = headers.get(name)
+    if value is None:
+        return None
+    if len(value) > 256 or not value.isascii():  # noqa: PLR2004
+        raise BadRequest(f"The header '{name.decode()}' must be ASCII of at most 256 bytes.", param=name.decode())
+    return value.decode().strip() or None

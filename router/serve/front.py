@@ -1,0 +1,96 @@
+"""The outermost middleware: a request id for every answer, and the shortest way to the hot routes.
+
+Pure ASGI. The hot routes never enter the framework's router; everything else passes through with the
+id added to its head.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from router.errors import MethodNotAllowed, Overloaded, StillhouseError
+from router.serve.exchange import Exchange, Incoming, Receive, Scope, Send, check_head, read_body, until_gone
+
+if TYPE_CHECKING:
+    from router.serve.cell import Cell
+
+Handler = Callable[["Cell", Incoming, Exchange], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def new_id() -> str:
+    """A request id: unguessable, so that it can name a record."""
+    return "req_" + os.urandom(12).hex()
+
+
+class Front:
+    """Routes hot paths to their handlers, the rest to ``app``.
+
+    Args:
+        app: the framework.
+        state: the application's state; holds the cell once the lifespan has begun.
+        hot: path -> handler of POST.
+    """
+
+    def __init__(self, app: App, *, state: Any, hot: Mapping[str, Handler]) -> None:
+        self._app = app
+        self._state = state
+        self._hot = hot
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = new_id()
+        handler = self._hot.get(scope["path"])
+        if handler is not None:
+            await self._serve(handler, scope, receive, Exchange(receive, send, request_id))
+            return
+        scope.setdefault("state", {})["request_id"] = request_id
+        mark = (b"x-request-id", request_id.encode())
+
+        async def send_marked(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), mark]
+            await send(message)
+
+        await self._app(scope, receive, send_marked)
+
+    async def _serve(self, handler: Handler, scope: Scope, receive: Receive, out: Exchange) -> None:
+        cell: Cell = self._state.cell
+        mark = [(b"x-request-id", out.request_id.encode())]
+        cell.active += 1
+        try:
+            if scope["method"] != "POST":
+                await out.error(MethodNotAllowed(f"{scope['path']} takes POST only."), [*mark, (b"allow", b"POST")])
+                return
+            if cell.draining:
+                raise Overloaded("The gateway is shutting down; try again.", retry_after="1")
+            headers = dict(scope["headers"])
+            limit = int(cell.settings.server.max_body_mb * 1024 * 1024)
+            check_head(headers, limit)
+            body = await read_body(receive, limit)
+            if body is not None:
+                await self._with_company(handler, cell, Incoming(scope["path"], headers, body, out.request_id), out)
+        except StillhouseError as error:
+            await out.error(error, mark)
+        finally:
+            cell.active -= 1
+
+    @staticmethod
+    async def _with_company(handler: Handler, cell: Cell, incoming: Incoming, out: Exchange) -> None:
+        """Run the handler while watching the caller: who leaves takes the upstream's work along."""
+        task = asyncio.current_task()
+        assert task is not None
+        watch = asyncio.ensure_future(until_gone(out, task))
+        try:
+            await handler(cell, incoming, out)
+        except asyncio.CancelledError:
+            if not watch.done():
+                raise  # somebody else cancelled us: the server is stopping
+            task.uncancel()
+        finally:
+            watch.cancel()

@@ -1,0 +1,250 @@
+"""A request's way through. Read ``chat`` from top to bottom: one line a step, a record always kept."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from guardrails import Placeholders
+from policies.schema import Timeouts
+from router.core.decide import Caller, decide
+from router.core.features import features_of
+from router.core.plan import Try, pick, plan
+from router.core.tokens import estimate_tokens
+from router.core.wire import ChatRequest, TextSite, choice_sites, read_answer, read_chat, read_choice
+from router.errors import NoTier, StillhouseError, UpstreamError
+from router.serve.accept import Order, accept, order
+from router.serve.exchange import Exchange, Incoming
+from router.serve.guarding import Blocked, finding_names, guard_answer, guard_request
+from router.serve.respond import EventMaker, headers_of, refusal
+from router.serve.story import Story
+from router.serve.stream import EventGuard
+from router.types import Decision, Deployment, Score, TierName, Usage
+from router.upstream.base import Deadline, Upstream
+
+if TYPE_CHECKING:
+    from router.serve.cell import Cell
+
+log = logging.getLogger("stillhouse")
+T = TypeVar("T")
+Masks = list[tuple[TextSite, str]]
+
+
+async def chat(cell: Cell, incoming: Incoming, out: Exchange) -> None:
+    """Serve one chat completion, streamed or whole."""
+    story = Story(cell, incoming.request_id, incoming.path)
+    held = Placeholders()
+    try:
+        key = accept(cell, incoming, story, "chat")
+        request = read_chat(incoming.body)
+        story.stream = request.stream
+        wish = order(cell, incoming, story, key, request.model)
+        masks = guard_in(request, wish, held, story)
+        decision = score_and_decide(cell, request, wish, story)
+        if request.stream:
+            await answer_in_events(cell, request, wish, decision, masks, held, story, out)
+        else:
+            await answer_whole(cell, request, wish, decision, masks, held, story, out)
+    except Blocked:
+        await refuse(cell, story, out)
+    except StillhouseError as error:
+        story.fail(error)
+        await out.error(error, headers_of(story, stream=False))
+    except asyncio.CancelledError:
+        story.outcome, story.status = "client_gone", 499
+        raise
+    except Exception as bug:  # noqa: BLE001  (the last line of defence: one bug must not end the process)
+        await confess(bug, story, out)
+    finally:
+        cell.ledger.record(*story.finish())
+
+
+def guard_in(request: ChatRequest, wish: Order, held: Placeholders, story: Story) -> Masks:
+    """Run the policy's input guards over every text of the request."""
+    since = story.cell.clock()
+    try:
+        return guard_request(wish.policy.rails["input"], request.sites, held, story)
+    finally:
+        story.spend("guard_in", since)
+
+
+def score_and_decide(cell: Cell, request: ChatRequest, wish: Order, story: Story) -> Decision:
+    """Score the last ask and choose a tier.
+
+    Raises:
+        NoTier: no model may serve the request under this policy.
+    """
+    since = cell.clock()
+    ask = request.ask()
+    story.features = features_of(request, ask, finding_names(story))
+    story.score = score_of(cell, wish, ask)
+    caller = Caller(tenant=wish.caller.tenant, tags=wish.caller.tags, tier=wish.caller.tier, text=ask)
+    fleet = cell.fleet(wish.policy)
+    story.decision = decision = decide(wish.policy, story.features, story.score, caller, fleet)
+    story.spend("score", since)
+    if fleet.pin is not None:
+        story.mode = "pinned"
+    if decision.served is None:
+        raise NoTier(decision.reasons[-1].text)
+    return decision
+
+
+def score_of(cell: Cell, wish: Order, ask: str) -> Score | None:
+    """The scorer's opinion; None, counted and visible, where there is no artefact."""
+    if cell.scorer is None:
+        cell.metrics.unscored.add(1)
+        return None
+    return cell.scorer.score(ask, wish.policy.body.family)
+
+
+async def answer_whole(
+    cell: Cell, request: ChatRequest, wish: Order, decision: Decision, masks: Masks, held: Placeholders,
+    story: Story, out: Exchange,
+) -> None:  # fmt: skip
+    """Call, guard the answer, respond."""
+
+    async def ask(upstream: Upstream, deployment: Deployment, deadline: Deadline) -> bytes:
+        return (await upstream.chat(request.forward(deployment.model, masks), deadline)).body
+
+    body, step = await call(cell, request, wish, decision, story, ask)
+    since = cell.clock()
+    policy = wish.policy
+    body = guard_answer(policy.rails["output"], body, held, policy.body.refusal.output, story)
+    if story.usage is None:
+        story.usage = estimated(body, story)
+    story.spend("guard_out", since)
+    if story.actions["output"].word == "block":
+        story.outcome = "blocked_output"
+    story.call_ended(step, "ok")
+    await out.whole(200, headers_of(story, stream=False), body)
+
+
+async def answer_in_events(
+    cell: Cell, request: ChatRequest, wish: Order, decision: Decision, masks: Masks, held: Placeholders,
+    story: Story, out: Exchange,
+) -> None:  # fmt: skip
+    """Call, then guard and send event by event."""
+    stream, step = await call(
+        cell, request, wish, decision, story,
+        lambda upstream, d, deadline: upstream.chat_stream(request.forward(d.model, masks), deadline),
+    )  # fmt: skip
+    policy, features = wish.policy, story.features
+    input_tokens = features.input_tokens if features else 0
+    guard = EventGuard(
+        policy.rails["output"], policy.body.stream, held, policy.body.refusal.output,
+        EventMaker(story.id, step.deployment.model, cell.now_ms() // 1000),
+        choices=request.n, include_usage=request.include_usage,
+        on_findings=lambda findings, where: story.found(findings, "output", where),
+    )  # fmt: skip
+    story.deployment = step.deployment
+    fault: UpstreamError | None = None
+    try:
+        await out.begin(headers_of(story, stream=True))
+        async for data in stream.events():
+            if events := guard.feed(data):
+                await out.events(events)
+            if guard.over:
+                break
+        if events := guard.finish(input_tokens):
+            await out.events(events)
+        await out.done()
+    except UpstreamError as error:
+        fault = error
+        raise
+    finally:
+        await stream.close()
+        story.usage, story.finish_reason = guard.usage(input_tokens), guard.finish_reason
+        if guard.blocked:
+            story.outcome = "blocked_output"
+        story.call_ended(step, "error" if fault else "blocked" if guard.over else "ok", fault)
+
+
+async def call(
+    cell: Cell, request: ChatRequest, wish: Order, decision: Decision, story: Story,
+    ask: Callable[[Upstream, Deployment, Deadline], Awaitable[T]],
+) -> tuple[T, Try]:  # fmt: skip
+    """Drive the plan with real calls until one works.
+
+    Raises:
+        UpstreamError: the last one, when none did.
+    """
+    steps = plan(candidates(cell, wish, decision, story), cell.draw)
+    step = next(steps)
+    limits = wish.policy.body.timeouts
+    while True:
+        if step.pause:
+            await asyncio.sleep(step.pause)
+        story.call_begins()
+        try:
+            got = await ask(cell.upstreams[step.deployment.upstream], step.deployment, deadline_of(limits, story))
+        except UpstreamError as error:
+            story.call_failed(step, error)
+            try:
+                step = steps.send(error)
+            except StopIteration:
+                raise error from None
+        except asyncio.CancelledError:
+            story.call_ended(step, "cancelled")
+            raise
+        else:
+            steps.close()
+            story.call_first_byte()
+            story.deployment = step.deployment
+            return got, step
+
+
+def candidates(cell: Cell, wish: Order, decision: Decision, story: Story) -> list[tuple[TierName, Deployment]]:
+    """The served tier and its fallbacks, each with the deployment that will be asked."""
+    assert decision.served is not None
+    assert story.features is not None
+    found: list[tuple[TierName, Deployment]] = []
+    fleet = cell.fleet(wish.policy)
+    for tier in (decision.served, *decision.fallbacks):
+        serving = fleet.serving(tier, features=story.features, private=decision.private)
+        if wish.deployment in serving:
+            found.append((tier, wish.deployment))
+        elif serving:
+            found.append((tier, serving[0] if len(serving) == 1 else pick(serving, cell.share_draw(story))))
+    return found
+
+
+def deadline_of(limits: Timeouts, story: Story) -> Deadline:
+    """The policy's limits, less the time that earlier tries took."""
+    left = max(0.001, limits.total - story.elapsed_ms() / 1e3)
+    return Deadline(limits.connect, min(limits.first_byte, left), limits.gap, left)
+
+
+def estimated(body: bytes, story: Story) -> Usage:
+    """Token counts for an upstream that gave none; marked as an estimate."""
+    sites = [site for raw in read_answer(body).choices for site in choice_sites(read_choice(raw))]
+    tokens = sum(estimate_tokens(site.text) for site in sites)
+    return Usage(
+        input_tokens=story.features.input_tokens if story.features else 0, output_tokens=tokens, source="estimated"
+    )
+
+
+async def refuse(cell: Cell, story: Story, out: Exchange) -> None:
+    """A guard stopped the request: a valid completion with the policy's words."""
+    story.outcome = "blocked_input"
+    assert story.policy is not None
+    words = story.policy.body.refusal.input
+    created = cell.now_ms() // 1000
+    if not story.stream:
+        await out.whole(200, headers_of(story, stream=False), refusal(story, words, created))
+        return
+    maker = EventMaker(story.id, story.requested_model, created)
+    await out.begin(headers_of(story, stream=True))
+    await out.events([maker.text(0, "content", words, role=True), maker.end(0, "content_filter")])
+    await out.done()
+
+
+async def confess(bug: Exception, story: Story, out: Exchange) -> None:
+    """An error of our own: the caller learns the request id, the log learns where, nobody the prompt."""
+    story.outcome, story.status, story.error_code = "internal_error", 500, "internal_error"
+    where = "".join(traceback.format_tb(bug.__traceback__))
+    log.error("internal error in request %s: %s\n%s", story.id, type(bug).__name__, where)
+    error = StillhouseError("The gateway made a mistake. Report the request id to its operator.")
+    await out.error(error, headers_of(story, stream=False))

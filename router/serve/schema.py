@@ -1,0 +1,150 @@
+"""``/openapi.json``: the framework's own routes plus the hot ones, with real body schemas.
+
+The hot routes read bodies themselves (see ``router.core.wire``), so their shapes are written here, for
+people and for tools. ``additionalProperties`` stays open: unknown fields travel on to the model.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+_ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "param", "code"],
+            "properties": {
+                "message": {"type": "string"},
+                "type": {"type": "string"},
+                "param": {"type": ["string", "null"]},
+                "code": {"type": ["string", "null"]},
+                "request_id": {"type": ["string", "null"]},
+            },
+        }
+    },
+}
+
+_PART = {
+    "type": "object",
+    "required": ["type"],
+    "properties": {
+        "type": {"type": "string"},
+        "text": {"type": "string"},
+        "image_url": {"type": "object", "properties": {"url": {"type": "string"}}},
+    },
+}
+
+_MESSAGE = {
+    "type": "object",
+    "required": ["role"],
+    "properties": {
+        "role": {"type": "string", "examples": ["user"]},
+        "content": {"anyOf": [{"type": "string"}, {"type": "array", "items": _PART}, {"type": "null"}]},
+        "tool_calls": {"type": ["array", "null"], "items": {"type": "object"}},
+        "tool_call_id": {"type": "string"},
+    },
+}
+
+_CHAT = {
+    "type": "object",
+    "required": ["model", "messages"],
+    "properties": {
+        "model": {"type": "string", "description": "auto, a policy, small|medium|large, or a model's own name"},
+        "messages": {"type": "array", "minItems": 1, "items": _MESSAGE},
+        "stream": {"type": ["boolean", "null"], "default": False},
+        "stream_options": {"type": ["object", "null"], "properties": {"include_usage": {"type": ["boolean", "null"]}}},
+        "max_tokens": {"type": ["integer", "null"]},
+        "max_completion_tokens": {"type": ["integer", "null"]},
+        "n": {"type": ["integer", "null"]},
+        "temperature": {"type": ["number", "null"]},
+        "tools": {"type": ["array", "null"], "items": {"type": "object"}},
+        "response_format": {"type": "object"},
+    },
+    "additionalProperties": True,
+}
+
+_EMBEDDINGS = {
+    "type": "object",
+    "required": ["model", "input"],
+    "properties": {
+        "model": {"type": "string"},
+        "input": {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "array", "items": {"type": "string"}},
+                {"type": "array", "items": {"type": "integer"}},
+                {"type": "array", "items": {"type": "array", "items": {"type": "integer"}}},
+            ]
+        },
+        "dimensions": {"type": "integer"},
+        "encoding_format": {"type": "string", "enum": ["float", "base64"]},
+    },
+    "additionalProperties": True,
+}
+
+_HEADERS = [
+    {"name": f"x-stillhouse-{name}", "in": "header", "required": False, "schema": {"type": "string"}, "description": text}
+    for name, text in (
+        ("policy", "A policy's name; wins over the model name."),
+        ("tier", "small, medium or large."),
+        ("tag", "Tags for rules and reports, separated by commas."),
+        ("session", "Requests of one session meet the same generation of a tier."),
+    )
+]
+
+_REFUSALS = {
+    "400": "The body or a header is wrong.",
+    "401": "No key, or not a known one.",
+    "403": "The key may not do this.",
+    "404": "No such model.",
+    "405": "POST only.",
+    "413": "The body is too large.",
+    "415": "Not JSON, or compressed.",
+    "422": "The model's server refused the values.",
+    "429": "A rate limit; see Retry-After.",
+    "500": "The gateway's own mistake.",
+    "502": "The model's server failed.",
+    "503": "No tier may serve the request, or the gateway is shutting down.",
+    "504": "The model's server was too slow.",
+}
+
+
+def _operation(summary: str, body: dict[str, Any], answer: dict[str, Any], *, streams: bool = False) -> dict[str, Any]:
+    content: dict[str, Any] = {"application/json": {"schema": answer}}
+    if streams:
+        content["text/event-stream"] = {"schema": {"type": "string"}}
+    responses: dict[str, Any] = {"200": {"description": "The answer.", "content": content}}
+    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    responses |= {status: {"description": text, "content": error} for status, text in _REFUSALS.items()}
+    return {
+        "post": {
+            "summary": summary,
+            "parameters": _HEADERS,
+            "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+            "responses": responses,
+        }
+    }
+
+
+def openapi_of(app: FastAPI) -> dict[str, Any]:
+    """The document, made once."""
+    if app.openapi_schema:
+        return app.openapi_schema
+    document = get_openapi(title=app.title, version="1", description=app.description, routes=app.routes)
+    completion = {"type": "object", "properties": {"choices": {"type": "array"}, "usage": {"type": "object"}}}
+    document["paths"] |= {
+        "/v1/chat/completions": _operation("Chat completion", _CHAT, completion, streams=True),
+        "/v1/embeddings": _operation("Embeddings", _EMBEDDINGS, {"type": "object"}),
+        "/v1/route": _operation("Where a chat completion would go, and why", _CHAT, {"type": "object"}),
+    }
+    components = document.setdefault("components", {})
+    components.setdefault("schemas", {})["Error"] = _ERROR
+    components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+    document["security"] = [{"key": []}, {}]
+    app.openapi_schema = document
+    return document
