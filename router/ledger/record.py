@@ -35,7 +35,7 @@ OWN_PRICE = "config"
 price, and money counted with it is called hypothetical."""
 
 
-class Found(Frozen):
+class Found(Frozen, frozen=True, kw_only=True):
     """One finding as the ledger keeps it: where and what kind, never the text that was found.
 
     ``where`` is the field that was read, e.g. ``messages[2].content`` or ``choices[0].message.content``.
@@ -68,7 +68,7 @@ class Found(Frozen):
         )
 
 
-class AttemptRecord(Frozen):
+class AttemptRecord(Frozen, frozen=True, kw_only=True):
     """One call to one deployment.
 
     Attributes:
@@ -104,7 +104,7 @@ class AttemptRecord(Frozen):
     signals: Mapping[str, float] | None = None
 
 
-class RequestRecord(Frozen):
+class RequestRecord(Frozen, frozen=True, kw_only=True):
     """One request from arrival to last byte.
 
     With ``policy_hash``, ``artefact_hash``, ``features`` and ``draw`` the decision can be made again.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 #: Standardised structure is cut here, so that no prompt lies further out than training reached.
 REACH: Final = 4.0
 #: Where the piecewise-linear response to a structural number may bend, in standard deviations.
-KNOTS: Final = (-REACH, -1.0, 0.0, 1.0)
+KNOTS: Final = (-0.7, 0.0, 0.7)
 
 
 def gram_weights(reading: Reading) -> NDArray[np.float32]:
@@ -32,10 +32,12 @@ def hinges(
     scale: NDArray[np.float32],
     knots: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """``max(standardised - knot, 0)`` for every knot and number; knots vary slowest.
+    """The standardised numbers, then ``max(standardised - knot, 0)`` of them all for every knot.
 
-    ``structure`` is one row or many; the result has ``len(knots) * len(STRUCTURE)`` columns.
+    ``structure`` is one row or many; the result has ``(1 + len(knots)) * len(STRUCTURE)`` columns.
     """
-    centred = np.minimum((structure - mean) / scale, REACH)
-    bent = np.maximum(centred[..., None, :] - knots[:, None], 0)
-    return bent.reshape(*structure.shape[:-1], -1)
+    straight = np.clip((structure - mean) / scale, -REACH, REACH)
+    bent = np.maximum(straight[..., None, :] - knots[:, None], 0)
+    flat = bent.reshape(*structure.shape[:-1], -1)
+    columns: NDArray[np.float32] = np.concatenate([straight, flat], axis=-1)
+    return columns
