@@ -31,6 +31,8 @@ class EventDecoder:
         Raises:
             UpstreamInvalid: one event is larger than the gateway accepts.
         """
+        if self.done:
+            return []
         if b"\r" in chunk or self._cr:
             chunk = self._plain_newlines(chunk)
         buffer = self._buffer + chunk if self._buffer else chunk
