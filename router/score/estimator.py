@@ -74,7 +74,7 @@ class OutcomeModel:
     def __init__(
         self,
         rank: int = 16,
-        gram_penalty: float = 1.0,
+        gram_penalty: float = 3.0,
         structure_penalty: float = 0.1,
         loading_penalty: float = 1.0,
         max_iter: int = 60,
