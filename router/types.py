@@ -123,6 +123,11 @@ class Decision(Frozen, kw_only=True):
     private: bool = False
     cost: Mapping[str, int]
 
+    @property
+    def because(self) -> Reason:
+        """The reason that chose ``wanted``; what came of it afterwards stands behind it."""
+        return next(r for r in reversed(self.reasons) if r.id not in ("tier-missing", "no-tier"))
+
 
 class Usage(Frozen):
     """Tokens of one answer and how they are known."""

@@ -155,7 +155,7 @@ def decision_words(decision: Decision, score: Score | None) -> dict[str, object]
         "fallbacks": list(decision.fallbacks),
         "score": {tier: _share(score, tier) for tier in ("small", "medium", "large")},
         "complexity": None if score is None else round(score.complexity, 6),
-        "reason": decision.reasons[-1].id,
+        "reason": decision.because.id,
         "reasons": [{"id": r.id, "text": r.text, "layer": r.layer} for r in decision.reasons],
         "propensity": decision.propensity,
         "cost": {tier: decision.cost.get(tier) for tier in ("small", "medium", "large")},

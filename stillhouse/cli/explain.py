@@ -1,0 +1,117 @@
+"""``stillhouse explain``: one prompt's decision in words."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from router.core.decide import Caller
+from router.types import TIER_NAMES
+from stillhouse.cli import show
+
+if TYPE_CHECKING:
+    from stillhouse.cli.offline import Bench, Judged
+
+SHOWN = 5  # parts of the score that are named
+
+
+@click.command(help="Say where a prompt would go, and why. Asks no model.")
+@click.argument("prompt")
+@click.option("--policy", default="balanced", show_default=True, help="Policy file or preset.")
+@click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="Settings file, for real tiers and prices.")
+@click.option("--tenant", default="default", show_default=True)
+@click.option("--tag", "tags", multiple=True, help="As sent in x-stillhouse-tag.")
+@click.option("--tier", type=click.Choice(TIER_NAMES), help="As sent in x-stillhouse-tier.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def command(  # noqa: D103
+    prompt: str, policy: str, config: Path | None, tenant: str, tags: tuple[str, ...], tier: str | None, as_json: bool
+) -> None:
+    from stillhouse.cli.offline import bench, request_of, settings_or_none
+
+    ready = bench(policy, settings_or_none(config))
+    judged = ready.judge(request_of(prompt), Caller(tenant=tenant, tags=tags, tier=tier))  # type: ignore[arg-type]
+    if as_json:
+        show.json_line(_as_json(ready, judged, prompt))
+    else:
+        _as_words(ready, judged, prompt)
+
+
+def _parts(ready: Bench, judged: Judged, prompt: str) -> list[tuple[str, float]]:
+    if ready.scorer is None or judged.score is None:
+        return []
+    return ready.scorer.explain(prompt, judged.score.family)
+
+
+def _as_json(ready: Bench, judged: Judged, prompt: str) -> dict[str, object]:
+    from router.serve.sides import decision_words
+
+    return {
+        "policy": ready.policy.name,
+        "policy_hash": ready.policy.hash,
+        "layers": list(ready.policy.layers),
+        "blocked": judged.blocked,
+        **decision_words(judged.decision, judged.score),
+        "moved": [{"part": name, "logit": round(value, 4)} for name, value in _parts(ready, judged, prompt)],
+        "findings": [f.as_dict() for f in judged.findings],
+    }
+
+
+def _as_words(ready: Bench, judged: Judged, prompt: str) -> None:
+    decision, score, features = judged.decision, judged.score, judged.features
+    layers = " > ".join(ready.policy.layers)
+    show.line(f"{decision.wanted}, because: {decision.because.text}")
+    show.line(f"policy {ready.policy.name}@{ready.policy.hash[:12]} (layers: {layers}), family {ready.policy.body.family}")
+    show.line()
+    if score is not None:
+        rows = [
+            (t, _share(score.p_right.get(t)), _tokens(score.output_tokens.get(t)), _usd(decision.cost.get(t)))
+            for t in TIER_NAMES
+        ]
+        show.table(("tier", "right with", "output tokens", "predicted cost"), rows)
+        show.line(f"complexity {score.complexity:.2f}   novelty {score.novelty:.2f}   language {features.language}   about {features.input_tokens} tokens in")
+        show.line()
+        show.table(("what moved the complexity", "logit", "direction"), _moved(_parts(ready, judged, prompt)))
+        show.line()
+    show.table(
+        ("step", "reason", "layer"),
+        [(str(i), r.text, r.layer or "-") for i, r in enumerate(decision.reasons, 1)],
+        title="how the policy decided",
+    )
+    for finding in judged.findings:
+        show.line(f"guard {finding.guard}: {finding.category} at {finding.start}-{finding.end} ({finding.action.word})")
+    if judged.blocked:
+        show.line("The input guards would stop this request before any model is asked.")
+
+
+def _moved(parts: list[tuple[str, float]]) -> list[tuple[str, str, str]]:
+    """The strongest parts, the rest in one line, and the sum they add up to."""
+    if not parts:
+        return []
+    shown, rest = parts[: SHOWN + 1], parts[SHOWN + 1 :]
+    rows = [(name, f"{value:+.2f}", _direction(value)) for name, value in shown]
+    if rest:
+        rows.append(("all else", f"{sum(v for _, v in rest):+.2f}", ""))
+    total = sum(value for _, value in parts)
+    rows.append(("sum", f"{total:+.2f}", f"complexity {1 / (1 + math.exp(-total)):.2f}"))
+    return rows
+
+
+def _direction(value: float) -> str:
+    if abs(value) < 0.005:  # noqa: PLR2004
+        return "no matter"
+    return "harder" if value > 0 else "easier"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _tokens(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f}"
+
+
+def _usd(nano: int | None) -> str:
+    return "unknown" if nano is None else f"${nano / 1e9:.6f}"
