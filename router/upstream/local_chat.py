@@ -36,7 +36,9 @@ _SEED_BITS = 32
 
 # The engine reads a template's control words wherever they stand, so a caller's text could close its
 # own turn and open a system turn. A zero-width space keeps such a word readable and makes it text.
-_CONTROL_WORD = re.compile(r"<(?=\|\w+\|>|｜[^｜<>]{1,40}｜>|(?:start|end)_of_turn>)|\[(?=/?INST\])")
+_CONTROL_WORD = re.compile(
+    r"<(?=\|\w+\|>|\uff5c[^\uff5c<>]{1,40}\uff5c>|(?:start|end)_of_turn>)|\[(?=/?INST\])"
+)
 
 _OWN_FAULT = re.compile(r"^Field '(?P<field>\w+)'")
 _OVERFLOW = "exceed_context_size_error"
@@ -45,7 +47,9 @@ _OVERFLOW = "exceed_context_size_error"
 class Refused(Exception):  # noqa: N818  (a verdict that travels to the caller, not a failure of ours)
     """The request cannot be answered by this model: an HTTP status, a code, words and the field at fault."""
 
-    def __init__(self, message: str, *, param: str | None, code: str = "invalid_request_error", status: int = 400) -> None:
+    def __init__(
+        self, message: str, *, param: str | None, code: str = "invalid_request_error", status: int = 400
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
@@ -84,10 +88,14 @@ def engine_request(body: bytes, *, tools: bool, prompt_cache: bool) -> dict[str,
         asked["seed"] = asked["seed"] % (1 << _SEED_BITS)
     if request.get("n") not in {None, 1}:
         raise Refused(
-            "A local model gives one choice a request; leave 'n' out or send 1.", param="n", code="unsupported_parameter"
+            "A local model gives one choice a request; leave 'n' out or send 1.",
+            param="n",
+            code="unsupported_parameter",
         )
     if asked.get("top_logprobs") and not asked.get("logprobs"):
         raise Refused("'top_logprobs' needs 'logprobs': true.", param="top_logprobs")
+    if asked.get("logprobs"):
+        asked["top_logprobs"] = asked.get("top_logprobs") or 1  # the engine's own default is 20
     asked |= _tools(request, tools)
     return asked | {
         "stream": True,
@@ -123,7 +131,10 @@ def _message(message: object, where: str) -> dict[str, Any]:
     role = message.get("role")
     if not isinstance(role, str) or role not in _ROLES:
         raise Refused(f"'role' must be one of {', '.join(_ROLES)}.", param=f"{where}.role")
-    plain: dict[str, Any] = {"role": _ROLES[role], "content": _text(message.get("content"), f"{where}.content", role)}
+    plain: dict[str, Any] = {
+        "role": _ROLES[role],
+        "content": _text(message.get("content"), f"{where}.content", role),
+    }
     return plain | {field: message[field] for field in _MESSAGE_FIELDS if message.get(field) is not None}
 
 
@@ -141,7 +152,9 @@ def _text(content: object, where: str, role: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise Refused("The text is not valid Unicode: half of a surrogate pair stands alone.", param=where) from None
+        raise Refused(
+            "The text is not valid Unicode: half of a surrogate pair stands alone.", param=where
+        ) from None
     return _CONTROL_WORD.sub(lambda found: found.group() + "\u200b", text)
 
 
@@ -155,7 +168,7 @@ def _part(part: object, where: str) -> str:
             param=where,
             code="unsupported_parameter",
         )
-    raise Refused("A part of 'content' must be {\"type\": \"text\", \"text\": \"…\"}.", param=where)
+    raise Refused('A part of \'content\' must be {"type": "text", "text": "…"}.', param=where)
 
 
 def refusal_of(event: dict[str, Any]) -> Refused:
@@ -164,7 +177,8 @@ def refusal_of(event: dict[str, Any]) -> Refused:
     if error.get("type") == _OVERFLOW:
         return Refused(
             f"This model's maximum context length is {error.get('n_ctx')} tokens, "
-            f"but the messages take {error.get('n_prompt_tokens')}. Shorten them or use a tier with a longer context.",
+            f"but the messages take {error.get('n_prompt_tokens')}. "
+            "Shorten them or use a tier with a longer context.",
             param="messages",
             code="context_length_exceeded",
         )
@@ -177,11 +191,14 @@ def refusal_of_words(words: str, status: int = 400) -> Refused:
         return Refused("The local model failed.", param=None, code="upstream_unavailable", status=502)
     found = _OWN_FAULT.match(words)
     if found:
-        return Refused(f"The local model does not accept this value of '{found['field']}'.", param=found["field"])
+        return Refused(
+            f"The local model does not accept this value of '{found['field']}'.", param=found["field"]
+        )
     if "schema" in words or "response_format" in words or "grammar" in words:
         return Refused("The local model cannot follow this 'response_format'.", param="response_format")
     return Refused(
-        "The local model's engine does not accept this request; check the types of its parameters.", param=None
+        "The local model's engine does not accept this request; check the types of its parameters.",
+        param=None,
     )
 
 
@@ -191,10 +208,12 @@ class Answer:
     Args:
         model: echoed in the answer.
         fingerprint: ``system_fingerprint``; it names the weights.
+        top_logprobs: alternatives a token that the caller asked for.
     """
 
-    def __init__(self, model: str, fingerprint: str) -> None:
+    def __init__(self, model: str, fingerprint: str, top_logprobs: int = 0) -> None:
         self._shared: dict[str, Any] = {"model": model, "system_fingerprint": fingerprint}
+        self._top_logprobs = top_logprobs
         self._begun = False
         self._text: dict[str, list[str]] = {}
         self._logprobs: list[Any] = []
@@ -206,7 +225,12 @@ class Answer:
         """The OpenAI chunks of one event of the engine: none while it reads the prompt, else one or two."""
         if event.get("prompt_progress") is not None:
             return []
-        head = {"id": event["id"], "object": "chat.completion.chunk", "created": event["created"], **self._shared}
+        head = {
+            "id": event["id"],
+            "object": "chat.completion.chunk",
+            "created": event["created"],
+            **self._shared,
+        }
         if not event["choices"]:
             usage = event.get("usage")
             return [] if usage is None else [{**head, "choices": [], "usage": usage}]
@@ -224,13 +248,27 @@ class Answer:
                     {
                         "index": 0,
                         "delta": delta,
-                        "logprobs": choice.get("logprobs") if i == last else None,
+                        "logprobs": self._logprobs_of(choice) if i == last else None,
                         "finish_reason": choice["finish_reason"] if i == last else None,
                     }
                 ],
             }
             for i, delta in enumerate(made)
         ]
+
+    def _logprobs_of(self, choice: dict[str, Any]) -> dict[str, Any] | None:
+        """OpenAI's fields only, and no more alternatives than were asked for."""
+        tokens = (choice.get("logprobs") or {}).get("content")
+        if not tokens:
+            return None
+        return {
+            "content": [
+                _bare(token)
+                | {"top_logprobs": [_bare(other) for other in token["top_logprobs"][: self._top_logprobs]]}
+                for token in tokens
+            ],
+            "refusal": None,
+        }
 
     def add(self, chunk: dict[str, Any]) -> None:
         """Remember a chunk for ``whole``."""
@@ -239,7 +277,7 @@ class Answer:
         for choice in chunk["choices"]:
             self._finish = choice["finish_reason"] or self._finish
             if choice["logprobs"]:
-                self._logprobs += choice["logprobs"].get("content") or []
+                self._logprobs += choice["logprobs"]["content"]
             for key, value in choice["delta"].items():
                 if isinstance(value, str):
                     self._text.setdefault(key, []).append(value)
@@ -257,10 +295,19 @@ class Answer:
     def whole(self) -> dict[str, Any]:
         """The ``chat.completion`` of all chunks that were added."""
         text = {key: "".join(parts) for key, parts in self._text.items() if key != "role"}
-        message: dict[str, Any] = {"role": "assistant", "content": text.pop("content", ""), "refusal": None, **text}
+        message: dict[str, Any] = {
+            "role": "assistant",
+            "content": text.pop("content", ""),
+            "refusal": None,
+            **text,
+        }
         if self._calls:
             message["tool_calls"] = [self._calls[i] for i in sorted(self._calls)]
             message["content"] = message["content"] or None
         logprobs = {"content": self._logprobs, "refusal": None} if self._logprobs else None
         choice = {"index": 0, "message": message, "logprobs": logprobs, "finish_reason": self._finish}
         return {"object": "chat.completion", **self._shared, "choices": [choice], "usage": self._usage}
+
+
+def _bare(token: dict[str, Any]) -> dict[str, Any]:
+    return {field: token[field] for field in ("token", "bytes", "logprob")}

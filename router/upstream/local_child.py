@@ -55,8 +55,8 @@ def load_engine(load: Load) -> tuple[Any, dict[str, object]]:
     """The engine with its model, and where it listens (for the parent's log and for tests)."""
     import xllamacpp  # noqa: PLC0415  (100 MB of engine: in this process only)
 
+    folder = Path(tempfile.mkdtemp(prefix="stillhouse-"))  # born 0700
     os.umask(0o177)  # the socket is born 0600
-    folder = Path(tempfile.mkdtemp(prefix="stillhouse-"))  # born 0700, whatever the umask
     socket = folder / "engine.sock"
     params = xllamacpp.CommonParams()
     params.model.path = load.path
@@ -122,8 +122,15 @@ class Child:
             self._answer(frame)
         except Refused as refused:
             self.say(Kind.REFUSED, frame.call, refused.payload())
-        except (ValueError, TypeError, OverflowError, RuntimeError) as error:  # how the engine says "bad request"
+        except (
+            ValueError,
+            TypeError,
+            OverflowError,
+            RuntimeError,
+        ) as error:  # how the engine says "bad request"
             self.say(Kind.REFUSED, frame.call, refusal_of_words(str(error)).payload())
+        except Exception:  # noqa: BLE001  (a slot must come free whatever happens)
+            self.say(Kind.REFUSED, frame.call, refusal_of_words("", status=500).payload())
         finally:
             del self._stops[frame.call]
             self.say(Kind.END, frame.call)
@@ -131,7 +138,9 @@ class Child:
     def _answer(self, frame: Frame) -> None:
         stop = self._stops[frame.call]
         asked = engine_request(frame.payload, tools=self._load.tools, prompt_cache=self._load.prompt_cache)
-        answer = Answer(self._model_of(frame.payload), self._load.fingerprint)
+        request = json.loads(frame.payload)
+        model = request["model"] if isinstance(request.get("model"), str) else self._load.model
+        answer = Answer(model, self._load.fingerprint, request.get("top_logprobs") or 0)
         streams = frame.kind is Kind.ASK_STREAM
         refused: list[Refused] = []
         begun = False
@@ -143,7 +152,7 @@ class Child:
                 return True
             for chunk in answer.chunks(event):
                 if streams:
-                    self.say(Kind.EVENT, frame.call, json.dumps(chunk, ensure_ascii=False).encode())
+                    self.say(Kind.EVENT, frame.call, msgspec.json.encode(chunk))
                     continue
                 answer.add(chunk)
                 if not begun:
@@ -156,11 +165,7 @@ class Child:
         if refused:
             raise refused[0]
         if not streams and not stop.is_set():
-            self.say(Kind.ANSWER, frame.call, json.dumps(answer.whole(), ensure_ascii=False).encode())
-
-    def _model_of(self, body: bytes) -> str:
-        model = json.loads(body).get("model")
-        return model if isinstance(model, str) else self._load.model
+            self.say(Kind.ANSWER, frame.call, msgspec.json.encode(answer.whole()))
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
