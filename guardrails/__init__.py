@@ -1,1 +1,18 @@
 """The guards: a library, text in, verdict out. Knows nothing of HTTP, tiers, policies or money."""
+
+from guardrails.placeholders import Placeholders
+from guardrails.run import Rails, compile_rails
+from guardrails.stream import StreamRail
+from guardrails.types import Action, Finding, GuardConfigError, GuardConfigErrors, Verdict
+
+__all__ = [
+    "Action",
+    "Finding",
+    "GuardConfigError",
+    "GuardConfigErrors",
+    "Placeholders",
+    "Rails",
+    "StreamRail",
+    "Verdict",
+    "compile_rails",
+]

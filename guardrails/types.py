@@ -87,3 +87,16 @@ class GuardConfigError(ValueError):
         self.path = path
         self.message = message
         self.hint = hint
+
+
+class GuardConfigErrors(GuardConfigError):
+    """Every mistake of a list of guards at once; its own path and message are those of the first.
+
+    Attributes:
+        errors: the single mistakes, in the order of the list.
+    """
+
+    def __init__(self, errors: tuple[GuardConfigError, ...]) -> None:
+        first = errors[0]
+        super().__init__(first.path, first.message, first.hint)
+        self.errors = errors

@@ -1,0 +1,285 @@
+r"""What keys look like: one line a format, found by a marker that every such key begins with.
+
+A format is read at the place of its marker, never searched for, so its cost is bounded by its limit.
+``pattern`` is matched at the marker; a ``group`` narrows the span to the secret itself. Sources: the
+providers' public documentation of their key formats, and keys as they are issued.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+_WORD = "0-9A-Za-z_"
+_EDGE = rf"(?<![{_WORD}-])"
+_TOKEN_CHARS = "$0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-.:=/+~@%"
+_PEM_CHARS = _TOKEN_CHARS + " \r\n\t\\,\"'"
+# Beyond its limit a candidate is looked at once more with this much to spare: its last line may be cut.
+_SPARE = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One kind of secret.
+
+    Attributes:
+        category: its published name.
+        markers: literals of which one stands at the beginning.
+        pattern: the whole, matched at the marker.
+        limit: longest match, in code points; one that long has outgrown the format.
+        alphabet: every character a match, and what must follow it, can be made of; more text of
+            these characters keeps a candidate open.
+        judge: a last look at the value: placeholders and words are no secrets.
+        group: the group that is the secret; 0 for the whole.
+        score: confidence of a finding.
+        begun: where the alphabet says too little: what an open candidate looks like.
+    """
+
+    category: str
+    markers: tuple[str, ...]
+    pattern: re.Pattern[str]
+    limit: int
+    alphabet: str
+    judge: Callable[[str], bool]
+    group: int
+    score: float
+    begun: re.Pattern[str] | None = None
+
+    def live(self, text: str, begin: int) -> bool:
+        """Whether a candidate at ``begin`` could still grow or change."""
+        size = len(text) - begin
+        if size > self.limit + _SPARE:
+            return False
+        if self.begun is not None:
+            return self.begun.fullmatch(text, begin) is not None
+        return not text[begin:].strip(self.alphabet)
+
+
+_DUMMY = re.compile(
+    r"example|placeholder|your[-_]?|dummy|redacted|changeme|insert|sample|xxxx|\.\.\.|0000000|1234567890abcdef|abcdefgh",
+    re.IGNORECASE,
+)
+
+
+def looks_random(value: str) -> bool:
+    """Not a word of documentation, not one character repeated, and not letters only."""
+    body = value[-24:]
+    return len(set(body)) > min(8, len(body) // 2) and not _DUMMY.search(value)
+
+
+def not_a_dummy(value: str) -> bool:
+    """Not a word of documentation."""
+    return not _DUMMY.search(value)
+
+
+def _token(category: str, markers: str, body: str, limit: int = 260, edge: str = _EDGE) -> Format:
+    """A key that begins with one of ``markers`` (blank-separated) and goes on as ``body``."""
+    literals = tuple(markers.split())
+    heads = "|".join(re.escape(literal) for literal in sorted(literals, key=len, reverse=True))
+    pattern = re.compile(rf"{edge}(?:{heads}){body}(?![{_WORD}])", re.ASCII)
+    return Format(category, literals, pattern, limit, _TOKEN_CHARS, looks_random, 0, 0.97)
+
+
+def _named(category: str, markers: str, pattern: str, limit: int = 160, score: float = 0.9) -> Format:
+    """A value without a form of its own, told by the name it is assigned to; group 1 is the value."""
+    literals = tuple(markers.split())
+    alphabet = _TOKEN_CHARS + " \"'`>|"
+    return Format(category, literals, re.compile(pattern, re.ASCII), limit, alphabet, looks_random, 1, score)
+
+
+# Between a name and its value: `NAME=value`, `name: "value"`, `"name": "value"`, `name => value`.
+_SET = r"[\"'`]? {0,2}(?:=>|:=|[:=|>]) {0,2}[\"'`]?"
+
+# What separates the lines of a key, in a file, in a string literal, in JSON.
+_BREAK = r"(?:\r?\n[ \t]{0,24}|\\r|\\n|[\"',])"
+
+FORMATS: tuple[Format, ...] = (
+    # --- models ---------------------------------------------------------------------------------------
+    _token("OPENAI_API_KEY", "sk-proj- sk-svcacct- sk-admin- sk-service-", r"[A-Za-z0-9_-]{32,220}"),
+    _token("OPENAI_API_KEY", "sk-", r"[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20}"),
+    _token("OPENAI_API_KEY", "sk-", r"[A-Za-z0-9]{48}"),
+    _token("ANTHROPIC_API_KEY", "sk-ant-", r"(?:api|admin|oat|ort|sid)[0-9]{2}-[A-Za-z0-9_-]{60,140}"),
+    _token("GOOGLE_API_KEY", "AIza", r"[A-Za-z0-9_-]{35}"),
+    _token("HUGGINGFACE_TOKEN", "hf_ api_org_", r"[A-Za-z0-9]{30,40}"),
+    _token("GROQ_API_KEY", "gsk_", r"[A-Za-z0-9]{48,60}"),
+    _token("XAI_API_KEY", "xai-", r"[A-Za-z0-9]{70,90}"),
+    _token("PERPLEXITY_API_KEY", "pplx-", r"[A-Za-z0-9]{40,64}"),
+    _token("REPLICATE_API_TOKEN", "r8_", r"[A-Za-z0-9]{37,40}"),
+    _token("OPENROUTER_API_KEY", "sk-or-v1-", r"[0-9a-f]{64}"),
+    _token("FIREWORKS_API_KEY", "fw_", r"[A-Za-z0-9]{22,40}"),
+    _token("NVIDIA_API_KEY", "nvapi-", r"[A-Za-z0-9_-]{60,70}"),
+    _token("LANGSMITH_API_KEY", "lsv2_pt_ lsv2_sk_", r"[0-9a-f]{32}_[0-9a-f]{10}"),
+    _token("PINECONE_API_KEY", "pcsk_", r"[A-Za-z0-9]{4,8}_[A-Za-z0-9]{50,70}"),
+    _token("TAVILY_API_KEY", "tvly-", r"(?:dev-|prod-)?[A-Za-z0-9-]{28,48}"),
+    _token("DEEPSEEK_API_KEY", "sk-", r"[0-9a-f]{32}"),
+    _token("STABILITY_OR_OTHER_SK_KEY", "sk-lf- sk-cp- sk-kimi-", r"[A-Za-z0-9-]{32,80}"),
+    _named(
+        "NAMED_API_KEY",
+        "COHERE_API_KEY cohere_api_key MISTRAL_API_KEY mistral_api_key TOGETHER_API_KEY together_api_key"
+        " UPSTAGE_API_KEY NAVER_CLIENT_SECRET KAKAO_REST_API_KEY DATADOG_API_KEY DD_API_KEY DD_APP_KEY"
+        " ELEVENLABS_API_KEY WANDB_API_KEY",
+        r"[A-Za-z_]{6,24}" + _SET + r"([A-Za-z0-9_-]{16,80})(?![A-Za-z0-9_-])",
+    ),
+    # --- clouds ---------------------------------------------------------------------------------------
+    _token("AWS_ACCESS_KEY", "AKIA ASIA ABIA ACCA", r"[A-Z2-7]{16}"),
+    _token("AWS_BEDROCK_API_KEY", "ABSK", r"[A-Za-z0-9+/]{100,300}={0,2}", 320),
+    _named(
+        "AWS_SECRET_KEY",
+        "aws_secret AWS_SECRET secret_access_key SECRET_ACCESS_KEY secretAccessKey SecretAccessKey"
+        " aws_session AWS_SESSION",
+        r"[A-Za-z_]{8,32}" + _SET + r"([A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
+    ),
+    _named("AZURE_STORAGE_KEY", "AccountKey", r"AccountKey=([A-Za-z0-9+/]{86}==)"),
+    _named("AZURE_SAS_TOKEN", "sig=", r"sig=([A-Za-z0-9%]{43,80}(?:%3D|=))(?![A-Za-z0-9%])"),
+    _named(
+        "AZURE_KEY",
+        "AZURE_OPENAI_API_KEY AZURE_CLIENT_SECRET AZURE_API_KEY azure_openai_api_key Ocp-Apim-Subscription-Key"
+        " SharedAccessKey",
+        r"[A-Za-z_-]{10,32}" + _SET + r"([A-Za-z0-9+/~._=-]{32,90})(?![A-Za-z0-9+/~._-])",
+    ),
+    _token("GOOGLE_OAUTH_SECRET", "GOCSPX-", r"[A-Za-z0-9_-]{28}"),
+    _token("GOOGLE_OAUTH_TOKEN", "ya29.", r"[A-Za-z0-9_-]{30,240}"),
+    _token("DIGITALOCEAN_TOKEN", "dop_v1_ doo_v1_ dor_v1_", r"[0-9a-f]{64}"),
+    _token("ALIBABA_ACCESS_KEY", "LTAI", r"[A-Za-z0-9]{16,20}"),
+    _token("TENCENT_SECRET_ID", "AKID", r"[A-Za-z0-9]{32}"),
+    _token("CLOUDFLARE_API_TOKEN", "v1.0-", r"[0-9a-f]{24}-[0-9a-f]{146}"),
+    _named(
+        "CLOUDFLARE_API_TOKEN",
+        "CLOUDFLARE_API_TOKEN CF_API_TOKEN cloudflare_api_token",
+        r"[A-Za-z_]{10,24}" + _SET + r"([A-Za-z0-9_-]{40})(?![A-Za-z0-9_-])",
+    ),
+    _token("FLY_API_TOKEN", "fo1_ fm2_", r"[A-Za-z0-9+/_-]{40,240}={0,3}"),
+    _token("VERCEL_TOKEN", "vcp_ vci_ vca_ vcr_ vck_", r"[A-Za-z0-9]{24,64}"),
+    _token("NETLIFY_TOKEN", "nfp_ nfc_ nfo_ nfb_", r"[A-Za-z0-9]{36,40}"),
+    _token("HEROKU_API_KEY", "HRKU-", r"[A-Za-z0-9_-]{36,70}"),
+    _token("SUPABASE_TOKEN", "sbp_ sb_secret_", r"[A-Za-z0-9_-]{31,48}"),
+    _token("PLANETSCALE_TOKEN", "pscale_tkn_ pscale_pw_ pscale_oauth_", r"[A-Za-z0-9_.-]{32,64}"),
+    _token("DATABRICKS_TOKEN", "dapi", r"[0-9a-f]{32}(?:-[0-9])?"),
+    _token("HASHICORP_VAULT_TOKEN", "hvs. hvb. hvr.", r"[A-Za-z0-9_-]{24,220}"),
+    _token("TERRAFORM_CLOUD_TOKEN", "ATLASv1.", r"[A-Za-z0-9_-]{60,70}", edge=""),
+    _token("DOPPLER_TOKEN", "dp.pt. dp.st. dp.ct. dp.sa.", r"(?:[a-z0-9_-]{2,35}\.)?[A-Za-z0-9]{40,44}"),
+    _token("PULUMI_TOKEN", "pul-", r"[0-9a-f]{40}"),
+    # --- code and packages ----------------------------------------------------------------------------
+    _token("GITHUB_TOKEN", "ghp_ gho_ ghu_ ghs_ ghr_", r"[A-Za-z0-9]{36,251}"),
+    _token("GITHUB_TOKEN", "github_pat_", r"[A-Za-z0-9]{22}_[A-Za-z0-9]{59}"),
+    _token(
+        "GITLAB_TOKEN",
+        "glpat- gldt- glptt- glrt- glcbt- glsoat- glft- glimt- glagent- gloas-",
+        r"[A-Za-z0-9_-]{20,180}(?:\.[0-9a-z]{2}\.[0-9a-z]{7,9})?",
+    ),
+    _token("BITBUCKET_TOKEN", "ATBB", r"[A-Za-z0-9]{32}"),
+    _token("ATLASSIAN_API_TOKEN", "ATATT3", r"[A-Za-z0-9_=-]{100,230}"),
+    _token("NPM_TOKEN", "npm_", r"[A-Za-z0-9]{36}"),
+    _token("PYPI_TOKEN", "pypi-AgEIcHlwaS5vcmc pypi-AgENdGVzdC5weXBpLm9yZw", r"[A-Za-z0-9_-]{50,220}"),
+    _token("RUBYGEMS_API_KEY", "rubygems_", r"[0-9a-f]{48}"),
+    _token("CRATES_IO_TOKEN", "cio", r"[A-Za-z0-9]{32}"),
+    _token("DOCKER_TOKEN", "dckr_pat_ dckr_oat_", r"[A-Za-z0-9_-]{27,40}"),
+    _token("JFROG_TOKEN", "AKCp", r"[A-Za-z0-9]{60,75}"),
+    _token("SONARQUBE_TOKEN", "squ_ sqp_ sqa_", r"[0-9a-f]{40}"),
+    _token("CIRCLECI_TOKEN", "CCIPAT_ CCIPRJ_", r"[A-Za-z0-9]{20,24}_[0-9a-f]{40}"),
+    _token("FIGMA_TOKEN", "figd_ figo_ figor_", r"[A-Za-z0-9_-]{38,48}"),
+    _token("LINEAR_API_KEY", "lin_api_ lin_oauth_", r"[A-Za-z0-9]{40,64}"),
+    _token("NOTION_TOKEN", "ntn_", r"[0-9]{11}[A-Za-z0-9]{35}"),
+    _token("POSTMAN_API_KEY", "PMAK-", r"[0-9a-f]{24}-[0-9a-f]{34}"),
+    _token("AIRTABLE_TOKEN", "pat", r"[A-Za-z0-9]{14}\.[0-9a-f]{64}"),
+    # --- messages, money, monitoring --------------------------------------------------------------------
+    _token("SLACK_TOKEN", "xoxb- xoxp- xoxa- xoxr- xoxs- xoxo- xoxe- xoxc- xoxd-", r"[A-Za-z0-9%-]{20,250}", 280),
+    _token("SLACK_TOKEN", "xapp-", r"[0-9]-[A-Z0-9]{8,14}-[0-9]{8,14}-[0-9a-f]{60,70}"),
+    _token(
+        "SLACK_WEBHOOK",
+        "hooks.slack.com/services/",
+        r"T[A-Z0-9]{8,12}/B[A-Z0-9]{8,12}/[A-Za-z0-9]{20,26}",
+        edge="",
+    ),
+    _token(
+        "DISCORD_WEBHOOK",
+        "discord.com/api/webhooks/ discordapp.com/api/webhooks/",
+        r"[0-9]{17,20}/[A-Za-z0-9_-]{60,72}",
+        edge="",
+    ),
+    _named(
+        "DISCORD_BOT_TOKEN",
+        "DISCORD_TOKEN DISCORD_BOT_TOKEN discord_token",
+        r"[A-Za-z_]{8,20}" + _SET + r"([A-Za-z0-9_-]{24,28}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,40})",
+    ),
+    _token("STRIPE_KEY", "sk_live_ sk_test_ rk_live_ rk_test_", r"[A-Za-z0-9]{20,200}"),
+    _token("STRIPE_WEBHOOK_SECRET", "whsec_", r"[A-Za-z0-9+/=]{32,64}"),
+    _token("SQUARE_TOKEN", "sq0atp- sq0csp- sq0idp-", r"[A-Za-z0-9_-]{22,48}"),
+    _token("SQUARE_TOKEN", "EAAA", r"[A-Za-z0-9_-]{60}"),
+    _token("BRAINTREE_TOKEN", "access_token$production$ access_token$sandbox$", r"[0-9a-z]{16}\$[0-9a-f]{32}"),
+    _token("PAYSTACK_OR_TOSS_KEY", "live_sk_ test_sk_ live_gsk_ test_gsk_", r"[A-Za-z0-9]{24,48}"),
+    _token("SHOPIFY_TOKEN", "shpat_ shpca_ shppa_ shpss_", r"[0-9a-fA-F]{32}"),
+    _token("TWILIO_API_KEY", "SK", r"[0-9a-f]{32}"),
+    _token("TWILIO_ACCOUNT_SID", "AC", r"[0-9a-f]{32}"),
+    _token("SENDGRID_API_KEY", "SG.", r"[A-Za-z0-9_-]{20,24}\.[A-Za-z0-9_-]{39,50}"),
+    _token("MAILGUN_API_KEY", "key-", r"[0-9a-f]{32}"),
+    _named("MAILCHIMP_API_KEY", "MAILCHIMP_API_KEY mailchimp_api_key", r"[A-Za-z_]{17}" + _SET + r"([0-9a-f]{32}-us[0-9]{1,2})"),
+    _token("BREVO_API_KEY", "xkeysib- xsmtpsib-", r"[0-9a-f]{64}-[A-Za-z0-9]{16}"),
+    _token("RESEND_API_KEY", "re_", r"[A-Za-z0-9]{8}_[A-Za-z0-9]{20,26}"),
+    _token("POSTHOG_KEY", "phx_ phs_", r"[A-Za-z0-9]{40,52}"),
+    _token("NEW_RELIC_KEY", "NRAK- NRJS- NRII-", r"[A-Za-z0-9_-]{19,32}"),
+    _token("GRAFANA_TOKEN", "glsa_", r"[A-Za-z0-9]{32}_[0-9a-fA-F]{8}"),
+    _token("GRAFANA_TOKEN", "glc_", r"[A-Za-z0-9+/]{32,240}={0,3}"),
+    _token("SENTRY_TOKEN", "sntrys_ sntryu_", r"[A-Za-z0-9+/=_-]{60,240}"),
+    _token("DYNATRACE_TOKEN", "dt0c01. dt0s16.", r"[A-Z2-7]{24}\.[A-Z2-7]{64}"),
+    _named("OKTA_TOKEN", "SSWS OKTA_API_TOKEN okta_token", r"[A-Za-z_]{4,20}(?: |" + _SET + r")(00[A-Za-z0-9_-]{40})"),
+    _token("AGE_SECRET_KEY", "AGE-SECRET-KEY-1", r"[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}"),
+    _named(
+        "TELEGRAM_BOT_TOKEN",
+        "TELEGRAM_BOT_TOKEN TELEGRAM_TOKEN telegram_token api.telegram.org/bot",
+        r"[A-Za-z_./]{8,24}(?:" + _SET + r")?([0-9]{8,10}:[A-Za-z0-9_-]{35})",
+    ),
+    # --- forms of their own -----------------------------------------------------------------------------
+    Format(
+        "JWT",
+        ("eyJ",),
+        re.compile(
+            rf"{_EDGE}eyJ[A-Za-z0-9_-]{{8,1024}}\.eyJ[A-Za-z0-9_-]{{8,6144}}(?:\.[A-Za-z0-9_-]{{0,1024}})?", re.ASCII
+        ),
+        7168,
+        _TOKEN_CHARS,
+        lambda _: True,
+        0,
+        0.97,
+    ),
+    Format(
+        "PRIVATE_KEY",
+        ("-----BEGIN ",),
+        re.compile(
+            rf"-----BEGIN (?:[A-Z0-9]{{1,12}} ){{0,3}}PRIVATE KEY(?: BLOCK)?-----{_BREAK}{{1,8}}"
+            rf"(?:[A-Za-z-]{{4,20}}: [^\r\n\\]{{1,80}}{_BREAK}{{1,8}}){{0,4}}"
+            rf"[A-Za-z0-9+/=]{{16,4096}}(?:{_BREAK}{{1,8}}[A-Za-z0-9+/=]{{16,4096}})*"
+            rf"(?:(?:{_BREAK}{{1,8}}[A-Za-z0-9+/=]{{1,15}})?{_BREAK}{{0,8}}"
+            r"-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----)?",
+            re.ASCII,
+        ),
+        8192,
+        _PEM_CHARS,
+        lambda _: True,
+        0,
+        0.99,
+    ),
+    Format(
+        "CONNECTION_STRING",
+        tuple(
+            f"{scheme}://"
+            for scheme in (
+                "postgres postgresql mysql mariadb mongodb mongodb+srv redis rediss amqp amqps mssql sqlserver "
+                "clickhouse cockroachdb oracle ftp ftps sftp ssh smtp smtps ldap ldaps imap kafka nats mqtt http https"
+            ).split()
+        ),
+        re.compile(
+            r"[a-z+]{3,12}://[^\s:@/\"'<>`]{0,64}:([^\s@/\"'<>`]{3,128})@[^\s\"'<>`]{1,300}",
+            re.ASCII,
+        ),
+        520,
+        "",
+        not_a_dummy,
+        0,
+        0.93,
+        re.compile(
+            r"[a-z+]{3,12}://[^\s:@/\"'<>`]{0,64}(?::(?:[^\s@/\"'<>`]{0,128}(?:@[^\s\"'<>`]{0,300})?)?)?", re.ASCII
+        ),
+    ),
+)

@@ -1,0 +1,97 @@
+"""Finds every marker in one pass, then reads the format at each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ahocorasick_rs import AhoCorasick
+
+from guardrails.matching import Hit, make_hit
+from guardrails.secrets.formats import FORMATS, Format
+from guardrails.types import Action
+
+
+@dataclass(frozen=True, slots=True)
+class SecretFamily:
+    """All formats that share one fate (enforced or only reported).
+
+    Every occurrence of a marker is judged by itself, so nothing depends on where the last one ended.
+    """
+
+    formats: tuple[tuple[Format, ...], ...]  # by index of the marker
+    markers: AhoCorasick
+    begun: frozenset[str]  # every proper beginning of a marker
+    longest: int
+    by_category: Mapping[str, Action]
+    allow: frozenset[str]
+    item: int
+
+    width = 1
+
+    @classmethod
+    def of(cls, actions: Mapping[str, Action], allow: frozenset[str], item: int) -> SecretFamily:
+        """The family of the formats that ``actions`` names."""
+        by_marker: dict[str, list[Format]] = {}
+        for form in FORMATS:
+            if form.category in actions:
+                for marker in form.markers:
+                    by_marker.setdefault(marker, []).append(form)
+        return cls(
+            formats=tuple(tuple(forms) for forms in by_marker.values()),
+            markers=AhoCorasick(list(by_marker)),
+            begun=frozenset(marker[:size] for marker in by_marker for size in range(1, len(marker))),
+            longest=max(map(len, by_marker)),
+            by_category=dict(actions),
+            allow=allow,
+            item=item,
+        )
+
+    @property
+    def actions(self) -> frozenset[Action]:
+        """Those of its formats."""
+        return frozenset(self.by_category.values())
+
+    @property
+    def hold(self) -> int:
+        """The longest format."""
+        return max(form.limit for forms in self.formats for form in forms)
+
+    def scan(self, text: str, positions: list[int], last: bool) -> tuple[list[Hit], int]:
+        """See ``matching.Family``."""
+        live = len(text) if last else self._live_marker(text)
+        start = positions[0]
+        found: list[tuple[Format, int]] = []
+        # Markers are short and distinct: overlapping search costs no more than the text is long.
+        part = text[start:] if start else text
+        for index, begin, _ in self.markers.find_matches_as_indexes(part, overlapping=True):
+            for form in self.formats[index]:
+                found.append((form, start + begin))
+                if not last and form.live(text, start + begin):
+                    live = min(live, start + begin)
+        hits = [
+            hit for form, begin in found if begin < live and (hit := self._read(form, text, begin)) is not None
+        ]
+        positions[0] = max(start, live)
+        return hits, live
+
+    def _live_marker(self, text: str) -> int:
+        tail = text[-self.longest + 1 :]
+        for offset in range(len(tail)):
+            if tail[offset:] in self.begun:
+                return len(text) - len(tail) + offset
+        return len(text)
+
+    def _read(self, form: Format, text: str, begin: int) -> Hit | None:
+        match = form.pattern.match(text, begin)
+        if match is None:
+            return None
+        start, end = match.span(form.group)
+        value = text[start:end]
+        if value in self.allow or not form.judge(value):
+            return None
+        overlong = match.end() - begin >= form.limit
+        end = min(end, begin + form.limit)
+        return make_hit(
+            start, end, form.score, form.category, self.by_category[form.category], "secrets", self.item, overlong
+        )
