@@ -49,7 +49,7 @@ class LiteLLMUpstream:
         if api_key:
             self._options["api_key"] = api_key
         if base_url:
-            self._options["base_url"] = base_url
+            self._options["api_base"] = base_url  # the one name that all of its calls obey
         self._litellm: Any = None
         self._loading = asyncio.Lock()
 
@@ -77,7 +77,10 @@ class LiteLLMUpstream:
         return []
 
     async def close(self) -> None:
-        """litellm keeps its connections itself."""
+        """Let go of the connections that litellm keeps for itself, and of the clients tied to this loop."""
+        if self._litellm is not None:
+            await self._litellm.close_litellm_async_clients()
+            self._litellm.in_memory_llm_clients_cache.flush_cache()
 
     async def _ask(self, call: str, fields: dict[str, Any], deadline: Deadline, limit: float) -> Any:
         litellm = await self._load()
@@ -166,7 +169,7 @@ def _translated(error: Exception) -> UpstreamError:
     if kind == "APIConnectionError":
         return UpstreamUnavailable("The model's server cannot be reached.")
     body = json.dumps({"error": {"message": _message(error), "code": _STATUS_WORDS.get(kind, _code(error))}}).encode()
-    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    headers = getattr(error, "litellm_response_headers", None) or {}
     translated = error_of(status, "application/json", body, str(headers.get("retry-after", "")))
     if isinstance(translated, UpstreamRejected):
         param = getattr(error, "param", None)
