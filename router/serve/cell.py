@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, get_args
 
 from policies.load import load_policy
 from policies.policy import Policy
-from policies.yaml import Mistakes
+from policies.mistakes import Mistakes
 from router.core.decide import Fleet
 from router.ledger.sqlite import Ledger
 from router.registry.home import home
@@ -132,7 +132,7 @@ class Cell:
             return
         try:
             policies = load_policies(self.settings, self.families())
-        except (Mistakes, OSError) as mistakes:
+        except Mistakes as mistakes:
             self.metrics.reloads.add(1, "refused")
             log.error("a policy was edited but not taken up; the running ones stay:\n%s", mistakes)
             return
@@ -245,9 +245,27 @@ def _upstream(name: str, settings: Settings, transport: Transport) -> Upstream:
         from router.upstream.litellm import LiteLLMUpstream
 
         return LiteLLMUpstream(name, read_secret(wanted.api_key), wanted.base_url)
-    from router.upstream.local import LocalUpstream
+    return _local(name, settings)
 
-    return LocalUpstream(name)
+
+def _local(name: str, settings: Settings) -> Upstream:
+    """A registered model behind the embedded engine; the child process starts with its first request."""
+    from router.registry.weights import load_weights, verify
+    from router.upstream.local import LocalModel, LocalUpstream
+
+    model = next((tier.model for tier in settings.tiers if tier.upstream == name), "")
+    registered = {w.name: w for w in load_weights(home())}
+    if model not in registered:
+        known = ", ".join(registered) or "none"
+        raise ValueError(f"no weights are called {model!r} (known: {known}); see 'stillhouse models'")
+    w = registered[model]
+    return LocalUpstream(
+        name,
+        LocalModel(
+            path=Path(w.path), model=w.name, fingerprint=w.fingerprint, context=w.context, tools=w.tools,
+            memory_bytes=w.memory_bytes, verify=lambda: verify(w),
+        ),
+    )  # fmt: skip
 
 
 def ledger_path(settings: Settings) -> Path:

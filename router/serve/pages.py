@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
@@ -92,7 +93,7 @@ async def readyz(request: Request) -> JSONResponse:
     faults = []
     if cell.draining:
         faults.append("draining")
-    if not cell.ledger.healthy:
+    if cell.ledger.error is not None:
         faults.append("ledger")
     body = {"ready": not faults, "faults": faults, "scorer": cell.scorer is not None, "policy": cell.default_policy}
     return JSONResponse(body, 503 if faults else 200)
@@ -118,7 +119,7 @@ async def metrics(request: Request) -> Response:
 async def one_request(request: Request, request_id: Annotated[str, Path()], key: ChatKey) -> JSONResponse:
     """The decision, its reasons, attempts, tokens and final cost. A key sees its own tenant's requests."""
     cell = _cell(request)
-    record = cell.ledger.get(request_id)
+    record = await asyncio.to_thread(cell.ledger.get, request_id)
     if record is None or (key is not None and record["tenant"] != key.tenant and "admin" not in key.scopes):
         raise NotFound("There is no such request.")
     return JSONResponse(record)

@@ -14,7 +14,9 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from policies.schema import Strict, TierName
+from policies.yaml import load_strict, read_text
 from router.registry.prices import PriceBook
+from router.registry.weights import Weights
 from router.types import TIER_NAMES, Deployment, Lineage, Price
 
 Secret = Annotated[str, Field(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$")]
@@ -115,6 +117,9 @@ class Settings(Strict):
             if item.upstream not in self.upstreams:
                 known = ", ".join(sorted(self.upstreams)) or "none"
                 raise ValueError(f"{item.model!r} names the upstream {item.upstream!r}, which is not listed (known: {known})")
+        for name, upstream in self.upstreams.items():
+            if upstream.kind == "local" and len({t.model for t in self.tiers if t.upstream == name}) > 1:
+                raise ValueError(f"the local upstream {name!r} runs one model; list another upstream of kind local")
         names = [tier.name or tier.model for tier in self.tiers]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -260,9 +265,8 @@ def load_settings(path: Path) -> Settings:
 
     Raises:
         Mistakes: every mistake of the file, with line and column.
-        OSError: the file cannot be read.
     """
-    settings = load_strict(path.read_bytes(), Settings, file=str(path))
+    settings = load_strict(read_text(path), Settings, file=str(path))
     here = path.resolve().parent
     sources = tuple(str(here / p) if p.endswith((".yaml", ".yml")) else p for p in settings.policies)
     return settings.model_copy(update={"policies": sources})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from guardrails import Action, Placeholders
 from policies.load import load_policy
 from policies.policy import Policy
-from policies.yaml import Mistakes
+from policies.mistakes import Mistakes
 from router.core.decide import Caller, Fleet, decide
 from router.core.features import features_of
 from router.core.wire import ChatRequest, read_chat
@@ -76,8 +76,6 @@ def bench(policy: str, settings: Settings | None) -> Bench:
         loaded = load_policy(policy, families=families)
     except Mistakes as mistakes:
         show.fail(f"the policy has mistakes:\n{mistakes}", "stillhouse check FILE shows each with its line")
-    except OSError as error:
-        show.fail(f"{policy} cannot be read: {error.strerror}")
     prices = dict(reference_prices(loaded.body.family))
     if settings is None:
         return Bench(loaded, scorer, Fleet((), prices))
@@ -100,8 +98,6 @@ def settings_or_none(config: Path | None) -> Settings | None:
         return load_settings(config)
     except Mistakes as mistakes:
         show.fail(f"{config} has mistakes:\n{mistakes}", "stillhouse check FILE shows each with its line")
-    except OSError as error:
-        show.fail(f"{config} cannot be read: {error.strerror}")
 
 
 def request_of(prompt: str | None, messages: Any = None, tools: Any = None) -> ChatRequest:

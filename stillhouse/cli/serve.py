@@ -57,7 +57,7 @@ def find_settings(
     config: Path | None, from_env: bool, chosen: dict[TierName, str], host: str | None, port: int | None
 ) -> Settings:
     """A file, the environment, or the embedded default, in this order."""
-    from policies.yaml import Mistakes
+    from policies.mistakes import Mistakes
     from router.serve.settings import ServerSettings, embedded_settings, load_settings
 
     given = {k: v for k, v in (("host", host), ("port", port)) if v is not None}
@@ -68,8 +68,6 @@ def find_settings(
             return settings.model_copy(update={"server": settings.server.model_copy(update=given)})
         if from_env or chosen or os.environ.get("OPENAI_BASE_URL"):
             return _from_env(chosen, server)
-    except OSError as error:
-        show.fail(f"{config} cannot be read: {error.strerror}")
     except Mistakes as mistakes:
         show.fail(f"{config} has mistakes:\n{mistakes}", "stillhouse check FILE shows each with its line")
     except ValueError as error:
@@ -107,9 +105,13 @@ async def _listing(base_url: str, key: str) -> list[str]:
 
 
 def _weights() -> Any:
-    from router.registry.weights import load_weights
+    from router.registry.home import home
+    from router.registry.weights import WeightsError, load_weights
 
-    weights = load_weights()
+    try:
+        weights = load_weights(home())
+    except WeightsError as error:
+        show.fail(error.message, error.hint)
     if not weights:
         show.fail(
             "no model is here: the embedded weights are not installed and none were added",
@@ -122,7 +124,7 @@ def run(settings: Settings, ledger: Path | None) -> None:
     """Serve until told to stop."""
     import uvicorn
 
-    from policies.yaml import Mistakes
+    from policies.mistakes import Mistakes
     from router.serve.app import create_app
     from router.serve.cell import open_cell
 
