@@ -172,7 +172,7 @@ def _aim(
     if len(allowed) == 1:
         return allowed[0], Reason(id="only-tier", text=f"{allowed[0]} is the only tier left to choose.")
     fallback = _clamp(body.fallback_tier, allowed)
-    layer = policy.origin.get("fallback_tier", policy.name)
+    layer = policy.origin["fallback_tier"]
     if score is None:
         return fallback, Reason(id="no-score", text=f"There is no score, so {fallback} as the policy says.", layer=layer)
     if score.novelty > NOVELTY_LIMIT:
@@ -191,7 +191,7 @@ def _aim(
 
 def _by_quality(policy: Policy, body: PolicyBody, p: Mapping[TierName, float]) -> tuple[TierName, Reason]:
     """The cheapest tier that keeps the promise. Tiers are listed cheapest first."""
-    layer = policy.origin.get("quality", policy.name)
+    layer = policy.origin["aim"]
     best = max(p.values())
     if body.quality is not None and body.quality.floor is not None:
         need, words = body.quality.floor, f"the promised {body.quality.floor:.2f}"
@@ -211,7 +211,7 @@ def _by_dial(
     policy: Policy, dial: float, p: Mapping[TierName, float], costs: Mapping[str, int]
 ) -> tuple[TierName, Reason]:
     """Best of ``d·P − (1 − d)·cost / dearest cost``; ties go to the cheaper tier."""
-    layer = policy.origin.get("cost_quality", policy.name)
+    layer = policy.origin["aim"]
     shares = _cost_shares(tuple(p), costs)
     tier = max(p, key=lambda t: (dial * p[t] - (1 - dial) * shares[t], -RANK[t]))
     text = f"At cost_quality {dial:g}, {tier} weighs best: right with {p[tier]:.2f} at {shares[tier]:.0%} of the dearest."
@@ -233,7 +233,7 @@ def _cost_shares(tiers: tuple[TierName, ...], costs: Mapping[str, int]) -> dict[
 def _by_budget(
     policy: Policy, usd: float, p: Mapping[TierName, float], costs: Mapping[str, int]
 ) -> tuple[TierName, Reason]:
-    layer = policy.origin.get("budget", policy.name)
+    layer = policy.origin["aim"]
     limit = int(usd * 1e9)
     fitting = [t for t in p if t in costs and costs[t] <= limit]
     if fitting:

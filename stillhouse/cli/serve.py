@@ -14,7 +14,7 @@ from stillhouse.cli import show
 if TYPE_CHECKING:
     from router.serve.cell import Cell
     from router.serve.settings import ServerSettings, Settings
-    from router.types import TierName
+    from router.types import Lineage, TierName
 
 LISTING_SECONDS = 5.0
 
@@ -165,10 +165,16 @@ def _server(uvicorn: Any, config: Any, cell: Cell) -> Any:
     return Server(config)
 
 
+def _lineage(lineage: Lineage) -> str:
+    """What is known of it; the whole is in /v1/models."""
+    known = [lineage.family] if lineage.family != "unknown" else []
+    known += [f"from {lineage.teacher}"] if lineage.teacher != "unknown" else []
+    return ", ".join([*known, f"generation {lineage.generation}", f"gate {lineage.gate}"])
+
+
 def announce(cell: Cell, port: int) -> None:
     """The start-up table: tiers, where prompts go, and what a newcomer should know."""
     from router.serve.cell import served_by
-    from router.serve.respond import lineage_words
 
     policy = cell.policies[cell.default_policy]
     host = cell.settings.server.host
@@ -180,7 +186,8 @@ def announce(cell: Cell, port: int) -> None:
         words = "here" if d.tier == tier else f"missing, served by {d.tier}"
         same = [x for x in cell.deployments if x.tier == d.tier]
         names = " + ".join(x.model for x in same)
-        rows.append((tier, names, d.upstream, words, lineage_words(d.lineage)))
+        kind = cell.settings.upstreams[d.upstream].kind
+        rows.append((tier, names, "embedded" if kind == "local" else d.upstream, words, _lineage(d.lineage)))
     show.table(("tier", "model", "upstream", "status", "lineage"), rows, title="Stillhouse")
     show.line(f"policy   {policy.name}@{policy.hash[:12]}  (also: {', '.join(n for n in cell.policies if n != policy.name) or 'none'})")
     show.line("keys     required" if cell.keys_on else f"keys     OFF: anyone who reaches {host} may use it (loopback only)")
