@@ -1,23 +1,77 @@
 """The grammar of a policy: strict, frozen, content-hashed. YAML in, one ``Policy`` out.
 
-Knows nothing of HTTP, models or the clock.
+Knows nothing of HTTP, models or the clock. Field by field it is explained in docs/policies.md.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from guardrails import GuardConfigErrors, compile_rails
+from policies.mistakes import Problem, refuse
+from policies.patterns import PatternError, compile_pattern
 
 TierName = Literal["small", "medium", "large"]
 StreamMode = Literal["immediate", "guarded", "checked"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
+TIERS: tuple[TierName, ...] = ("small", "medium", "large")
+AIMS = ("quality", "cost_quality", "budget")
+EFFECTS = ("pin", "at_least", "forbid", "private")
+DEFAULT_KEEP = 0.95
+_RESERVED_NAMES = frozenset({"auto", "default", *TIERS})
+
+
+def _tiers_in_order(value: tuple[TierName, ...]) -> tuple[TierName, ...]:
+    refuse(_order_problems(value))
+    return value
+
+
+def _order_problems(value: tuple[TierName, ...]) -> Iterator[Problem]:
+    ordered = [tier for tier in TIERS if tier in value]
+    if len(set(value)) != len(value):
+        twice = ", ".join(tier for tier, count in Counter(value).items() if count > 1)
+        yield Problem((), f"names {twice} twice", f"write [{', '.join(ordered)}]")
+    elif list(value) != ordered:
+        yield Problem((), "the tiers are not in order, cheapest first", f"write [{', '.join(ordered)}]")
+
+
+def _no_repeats(value: tuple[str, ...]) -> tuple[str, ...]:
+    refuse(Problem((), f"names {item} twice") for item, count in Counter(value).items() if count > 1)
+    return value
+
+
+def _pattern_compiles(value: str) -> str:
+    try:
+        compile_pattern(value)
+    except PatternError as error:
+        refuse([Problem((), str(error), error.hint)])
+    return value
+
+
+def _free_name(value: str) -> str:
+    if value in _RESERVED_NAMES:
+        words = f"{value!r} has a meaning of its own as a model name"
+        refuse([Problem((), words, "choose another name; callers use it as 'model'")])
+    return value
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+Tiers = Annotated[tuple[TierName, ...], Field(min_length=1), AfterValidator(_tiers_in_order)]
+SomeTiers = Annotated[tuple[TierName, ...], Field(min_length=1), AfterValidator(_no_repeats)]
+Word = Annotated[str, Field(min_length=1, max_length=256)]
+Words = Annotated[tuple[Word, ...], Field(min_length=1), AfterValidator(_no_repeats)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
 
 class Strict(BaseModel):
     """Unknown keys are mistakes, values are never coerced, nothing changes after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Quality(Strict):
@@ -30,35 +84,68 @@ class Quality(Strict):
     keep: Share | None = None
     floor: Share | None = None
 
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.keep is None) == (self.floor is None):
+            words = "says neither keep nor floor" if self.keep is None else "says both keep and floor"
+            refuse([Problem((), words, "keep: 0.95 is the usual promise; floor is for an absolute one")])
+        return self
+
 
 class Budget(Strict):
     """Spend at most this much on one request: the best tier whose predicted cost fits."""
 
-    usd_per_request: Annotated[float, Field(gt=0)]
+    usd_per_request: Annotated[float, Field(gt=0, le=1_000)]
 
 
 class When(Strict):
-    """All conditions that are given must hold."""
+    """All conditions that are given must hold; of a list, any one. No condition holds always.
 
-    tenant: tuple[str, ...] | None = None
-    tag: tuple[str, ...] | None = None
-    language: tuple[str, ...] | None = None
+    Attributes:
+        tenant: the key's tenant.
+        tag: one of the request's ``x-stillhouse-tag`` values.
+        language: ISO 639-1 code of the prompt, e.g. ``ko``.
+        tools: whether the request offers tools.
+        images: whether it holds images.
+        context_tokens_over: its input is longer than this many tokens.
+        pattern: an re2 pattern found anywhere in the last ask.
+        findings: a guard saw this: ``pii`` (any category of that guard), ``EMAIL`` or ``pii.EMAIL``.
+    """
+
+    tenant: Words | None = None
+    tag: Words | None = None
+    language: Words | None = None
     tools: bool | None = None
     images: bool | None = None
     context_tokens_over: Annotated[int, Field(ge=0)] | None = None
-    pattern: str | None = None
-    findings: tuple[str, ...] | None = None
+    pattern: Annotated[str, Field(min_length=1), AfterValidator(_pattern_compiles)] | None = None
+    findings: Words | None = None
 
 
 class Rule(Strict):
-    """A condition and exactly one effect on the tiers a request may use."""
+    """A condition and exactly one effect on the tiers a request may use.
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+    ``at_least``, ``forbid`` and ``private`` of all rules that match add up, in order; the first
+    matching ``pin`` wins, inside what the others leave.
+    """
+
+    name: Name
     when: When
     pin: TierName | None = None
     at_least: TierName | None = None
-    forbid: tuple[TierName, ...] | None = None
+    forbid: SomeTiers | None = None
     private: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _one_effect(self) -> Self:
+        given = [effect for effect in EFFECTS if getattr(self, effect) is not None]
+        if not given:
+            refuse([Problem((), "the rule has no effect", f"add one of {', '.join(EFFECTS)}")])
+        more = "one effect a rule: write a second rule with the same 'when'"
+        refuse(Problem((effect,), f"stands beside {given[0]!r}", more) for effect in given[1:])
+        if self.forbid is not None and len(self.forbid) == len(TIERS):
+            refuse([Problem(("forbid",), "forbids every tier", "leave at least one")])
+        return self
 
 
 class Guards(Strict):
@@ -67,40 +154,108 @@ class Guards(Strict):
     input: tuple[dict[str, Any], ...] = ()
     output: tuple[dict[str, Any], ...] = ()
 
+    @model_validator(mode="after")
+    def _guards_compile(self) -> Self:
+        refuse([*_guard_problems("input", self.input), *_guard_problems("output", self.output)])
+        return self
+
+
+def _guard_problems(direction: str, items: tuple[dict[str, Any], ...]) -> Iterator[Problem]:
+    try:
+        compile_rails(items)
+    except GuardConfigErrors as error:
+        for each in error.errors:
+            yield Problem((direction, *each.path), each.message, each.hint)
+
 
 class Refusal(Strict):
     """The words a caller reads when a guard blocks."""
 
-    input: str = "This request was stopped by the gateway's policy."
-    output: str = "The answer was stopped by the gateway's policy."
+    input: Annotated[str, Field(min_length=1, max_length=2_000)] = (
+        "This request was stopped by the gateway's policy."
+    )
+    output: Annotated[str, Field(min_length=1, max_length=2_000)] = (
+        "The answer was stopped by the gateway's policy."
+    )
 
 
 class Timeouts(Strict):
     """Seconds. ``gap`` is the longest silence inside a stream."""
 
-    connect: Annotated[float, Field(gt=0)] = 5.0
-    first_byte: Annotated[float, Field(gt=0)] = 120.0
-    gap: Annotated[float, Field(gt=0)] = 60.0
-    total: Annotated[float, Field(gt=0)] = 600.0
+    connect: Seconds = 5.0
+    first_byte: Seconds = 120.0
+    gap: Seconds = 60.0
+    total: Seconds = 600.0
+
+
+def _best_tier(known: Mapping[str, Any]) -> TierName:
+    tiers: tuple[TierName, ...] = known.get("tiers", TIERS)
+    return tiers[-1]
 
 
 class PolicyBody(Strict):
-    """What a policy file may say. One of ``quality``, ``cost_quality``, ``budget`` states the aim."""
+    """What a policy file may say.
+
+    At most one of ``quality``, ``cost_quality``, ``budget`` states the aim; none means
+    ``quality: {keep: 0.95}``. Without ``fallback_tier`` it is the best of ``tiers``.
+    """
 
     stillhouse: Literal[1]
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
-    description: str = ""
-    extends: str | None = None
-    family: str = "generic"
-    tiers: tuple[TierName, ...] = ("small", "medium", "large")
-    fallback_tier: TierName = "large"
+    name: Annotated[Name, AfterValidator(_free_name)]
+    description: Annotated[str, Field(max_length=2_000)] = ""
+    extends: Annotated[str, Field(min_length=1)] | None = None
+    family: Annotated[str, Field(min_length=1)] = "generic"
+    tiers: Tiers = TIERS
+    fallback_tier: TierName = Field(default_factory=_best_tier)
     quality: Quality | None = None
     cost_quality: Share | None = None
     budget: Budget | None = None
     rules: tuple[Rule, ...] = ()
-    fallbacks: dict[TierName, tuple[TierName, ...]] | None = None
+    fallbacks: dict[TierName, SomeTiers] | None = None
     allow_degrade: bool = False
     stream: StreamMode = "guarded"
     guards: Guards = Guards()
     refusal: Refusal = Refusal()
     timeouts: Timeouts = Timeouts()
+
+    @property
+    def aim(self) -> str | None:
+        """The name of the setting that states the aim, if one does."""
+        return next((aim for aim in AIMS if getattr(self, aim) is not None), None)
+
+    @model_validator(mode="after")
+    def _settings_agree(self) -> Self:
+        refuse([*self._aim_problems(), *self._tier_problems(), *self._rule_problems(), *self.stream_problems()])
+        return self
+
+    def stream_problems(self) -> Iterator[Problem]:
+        """A mask must hold text back until it knows what the text becomes; ``immediate`` forbids that."""
+        if self.stream == "immediate" and compile_rails(self.guards.output).masks:
+            path = ("stream",) if "stream" in self.model_fields_set else ("guards", "output")
+            words = "'immediate' holds nothing back, but a guard of the output masks, which must hold back"
+            yield Problem(path, words, "use 'stream: guarded', or let the guards of the output detect or block")
+
+    def _aim_problems(self) -> Iterator[Problem]:
+        given = [aim for aim in AIMS if getattr(self, aim) is not None]
+        for aim in given[1:]:
+            yield Problem((aim,), f"is a second aim beside {given[0]!r}", "a policy has one aim: keep one of them")
+
+    def _tier_problems(self) -> Iterator[Problem]:
+        allowed = f"tiers are [{', '.join(self.tiers)}]"
+        if self.fallback_tier not in self.tiers:
+            yield Problem(("fallback_tier",), f"{self.fallback_tier} is not among the policy's tiers", allowed)
+        for tier, others in (self.fallbacks or {}).items():
+            if tier not in self.tiers:
+                yield Problem(("fallbacks", tier), f"{tier} is not among the policy's tiers", allowed)
+            for index, other in enumerate(others):
+                if other == tier:
+                    yield Problem(("fallbacks", tier, index), f"{tier} cannot fall back to itself")
+                elif other not in self.tiers:
+                    yield Problem(("fallbacks", tier, index), f"{other} is not among the policy's tiers", allowed)
+
+    def _rule_problems(self) -> Iterator[Problem]:
+        seen: set[str] = set()
+        for index, rule in enumerate(self.rules):
+            if rule.name in seen:
+                yield Problem(("rules", index, "name"), f"a rule named {rule.name!r} stands above already")
+            seen.add(rule.name)

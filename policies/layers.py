@@ -1,0 +1,228 @@
+"""Laying one policy over another: a layer may tighten its floor, never loosen it.
+
+``tighten`` merges two bodies and names every loosening. The laws, one function each below:
+
+- tiers: a part of the floor's;
+- aim: a floor that promises ``quality`` or limits ``budget`` keeps that kind of aim, and its figure only
+  gets stricter; a floor's ``cost_quality`` dial is a preference, so it may be turned or replaced by a promise;
+  a floor without an aim leaves it open;
+- fallback_tier: not below the floor's, where the floor says one;
+- fallbacks: for a tier the floor speaks of, a part of the floor's; elsewhere only upwards;
+- allow_degrade: never switched on; stream: never less strict (immediate < guarded < checked);
+- timeouts: never longer than the floor says; family: the floor's, where it names one;
+- rules and guards: the floor's come first and stay; others are added;
+- name, description and refusal words are free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from policies.mistakes import Problem
+from policies.schema import AIMS, DEFAULT_KEEP, TIERS, Budget, PolicyBody, Quality, TierName
+
+STREAM_ORDER = ("immediate", "guarded", "checked")
+_GROUPS = ("refusal", "timeouts")
+
+
+@dataclass(frozen=True, slots=True)
+class Layered:
+    """A body together with who decided what.
+
+    Attributes:
+        body: the merged settings so far.
+        origin: setting -> layer; settings that nobody wrote are missing.
+    """
+
+    body: PolicyBody
+    origin: Mapping[str, str]
+
+
+def bottom(body: PolicyBody) -> Layered:
+    """The lowest layer."""
+    return Layered(body, {setting: body.name for setting in written(body)})
+
+
+def written(body: PolicyBody) -> frozenset[str]:
+    """The settings that a file says itself, in the form of ``Policy.origin``'s names."""
+    found: set[str] = set()
+    for name in body.model_fields_set - {"stillhouse", "extends"}:
+        value = getattr(body, name)
+        if name in _GROUPS:
+            found |= {f"{name}.{key}" for key in value.model_fields_set}
+        elif name == "fallbacks":
+            found |= {f"fallbacks.{tier}" for tier in value or {}}
+        elif name not in AIMS or value is not None:
+            found.add(name)
+    if body.aim is not None:
+        found.add("aim")
+    return frozenset(found)
+
+
+def tighten(floor: Layered, body: PolicyBody) -> tuple[Layered, tuple[Problem, ...]]:
+    """Lay ``body`` over ``floor``.
+
+    Returns:
+        the merged layer, and every place where ``body`` loosens the floor; with problems the
+        merged layer must not be used.
+    """
+    problems = tuple(_loosenings(floor, body))
+    mine = written(body)
+    tiers = body.tiers if "tiers" in mine else floor.body.tiers
+    merged: dict[str, Any] = {
+        "stillhouse": 1,
+        "name": body.name,
+        "description": body.description,
+        "family": body.family if "family" in mine else floor.body.family,
+        "tiers": tiers,
+        "fallback_tier": _fallback_tier(floor, body, tiers),
+        "rules": (*floor.body.rules, *body.rules),
+        "fallbacks": _fallbacks(floor, body, tiers),
+        "allow_degrade": body.allow_degrade if "allow_degrade" in mine else floor.body.allow_degrade,
+        "stream": body.stream if "stream" in mine else floor.body.stream,
+        "guards": floor.body.guards.model_copy(
+            update={
+                "input": (*floor.body.guards.input, *body.guards.input),
+                "output": (*floor.body.guards.output, *body.guards.output),
+            }
+        ),
+    }
+    for group in _GROUPS:
+        over = getattr(body, group)
+        changes = {key: getattr(over, key) for key in over.model_fields_set}
+        merged[group] = getattr(floor.body, group).model_copy(update=changes)
+    source = body if body.aim is not None else floor.body
+    merged |= {aim: getattr(source, aim) for aim in AIMS}
+    origin = dict(floor.origin)
+    if body.aim is not None:
+        origin = {setting: layer for setting, layer in origin.items() if setting not in AIMS}
+    origin |= dict.fromkeys(mine, body.name)
+    # Every part is validated already; building without checks keeps what the laws above refuse reportable.
+    return Layered(PolicyBody.model_construct(**merged), origin), problems
+
+
+def complete(layered: Layered) -> PolicyBody:
+    """The merged body with its aim said: without one it is ``quality: {keep: 0.95}``."""
+    body = layered.body
+    quality = Quality(keep=DEFAULT_KEEP) if body.aim is None else body.quality
+    return body.model_copy(update={"extends": None, "quality": quality})
+
+
+def _rank(tier: TierName) -> int:
+    return TIERS.index(tier)
+
+
+def _fallback_tier(floor: Layered, body: PolicyBody, tiers: tuple[TierName, ...]) -> TierName:
+    """The layer's own, else the floor's; where that tier is gone, the next one up, else the best."""
+    wanted = body.fallback_tier if "fallback_tier" in body.model_fields_set else floor.body.fallback_tier
+    return next((tier for tier in tiers if _rank(tier) >= _rank(wanted)), tiers[-1])
+
+
+def _fallbacks(
+    floor: Layered, body: PolicyBody, tiers: tuple[TierName, ...]
+) -> dict[TierName, tuple[TierName, ...]] | None:
+    merged = {**(floor.body.fallbacks or {}), **(body.fallbacks or {})}
+    if not merged:
+        return None
+    return {tier: tuple(t for t in others if t in tiers) for tier, others in merged.items() if tier in tiers}
+
+
+def _loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
+    yield from _tier_loosenings(floor, body)
+    yield from _aim_loosenings(floor, body)
+    yield from _fallback_loosenings(floor, body)
+    yield from _promise_loosenings(floor, body)
+    theirs = {rule.name for rule in floor.body.rules}
+    for index, rule in enumerate(body.rules):
+        if rule.name in theirs:
+            words = f"{_layer(floor)} has a rule {rule.name!r}, which stays as it is"
+            yield Problem(("rules", index, "name"), words, "add a rule with another name")
+
+
+def _layer(floor: Layered) -> str:
+    return f"the floor {floor.body.name!r}"
+
+
+def _listed(tiers: tuple[TierName, ...]) -> str:
+    return f"[{', '.join(tiers)}]"
+
+
+def _tier_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
+    if "tiers" not in body.model_fields_set:
+        return
+    for index, tier in enumerate(body.tiers):
+        if tier not in floor.body.tiers:
+            words = f"{tier} is not allowed by {_layer(floor)}"
+            yield Problem(("tiers", index), words, f"its tiers are {_listed(floor.body.tiers)}")
+
+
+def _aim_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
+    theirs, mine = floor.body.aim, body.aim
+    if mine is None or theirs in {None, "cost_quality"}:
+        return
+    promise = floor.body.quality or floor.body.budget
+    said = _aim_words(promise)
+    if mine != theirs:
+        words = f"{_layer(floor)} promises {said}; another aim would not keep it"
+        yield Problem((mine,), words, f"remove it, or state a stricter {theirs}")
+    elif isinstance(promise, Quality) and body.quality is not None:
+        kind = "keep" if promise.keep is not None else "floor"
+        value, least = getattr(body.quality, kind), getattr(promise, kind)
+        if value is None:
+            other = "floor" if kind == "keep" else "keep"
+            words = f"{_layer(floor)} promises {said}; '{other}' is another promise"
+            yield Problem(("quality", other), words, f"state {kind}: {least:g} or more")
+        elif value < least:
+            words = f"{value:g} is less than {_layer(floor)} promises ({said})"
+            yield Problem(("quality", kind), words, f"{least:g} or more")
+    elif isinstance(promise, Budget) and body.budget is not None:
+        value, most = body.budget.usd_per_request, promise.usd_per_request
+        if value > most:
+            words = f"{value:g} is more than {_layer(floor)} allows ({said})"
+            yield Problem(("budget", "usd_per_request"), words, f"{most:g} or less")
+
+
+def _aim_words(promise: Quality | Budget | None) -> str:
+    if isinstance(promise, Budget):
+        return f"budget: {{usd_per_request: {promise.usd_per_request:g}}}"
+    if promise is not None and promise.keep is not None:
+        return f"quality: {{keep: {promise.keep:g}}}"
+    return f"quality: {{floor: {promise.floor:g}}}" if promise is not None and promise.floor is not None else ""
+
+
+def _fallback_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
+    if "fallback_tier" in floor.origin and "fallback_tier" in body.model_fields_set:
+        least = _fallback_tier(floor, body.model_copy(update={"fallback_tier": floor.body.fallback_tier}), body.tiers)
+        if _rank(body.fallback_tier) < _rank(least):
+            words = f"{body.fallback_tier} is below the fallback tier of {_layer(floor)} ({floor.body.fallback_tier})"
+            yield Problem(("fallback_tier",), words, f"{least} or above")
+    for tier, others in (body.fallbacks or {}).items():
+        theirs = (floor.body.fallbacks or {}).get(tier)
+        for index, other in enumerate(others):
+            path = ("fallbacks", tier, index)
+            if theirs is not None and other not in theirs:
+                words = f"{_layer(floor)} lets {tier} fall back to {_listed(theirs)} only"
+                yield Problem(path, words)
+            elif theirs is None and _rank(other) < _rank(tier) and not floor.body.allow_degrade:
+                words = f"{_layer(floor)} lets no request fall from {tier} down to {other}"
+                yield Problem(path, words)
+
+
+def _promise_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
+    mine = body.model_fields_set
+    if body.allow_degrade and not floor.body.allow_degrade:
+        yield Problem(("allow_degrade",), f"{_layer(floor)} says false", "remove it")
+    if "stream" in mine and STREAM_ORDER.index(body.stream) < STREAM_ORDER.index(floor.body.stream):
+        words = f"{body.stream} is less strict than {floor.body.stream}, as {_layer(floor)} has it"
+        stricter = STREAM_ORDER[STREAM_ORDER.index(floor.body.stream) :]
+        yield Problem(("stream",), words, " or ".join(stricter))
+    if "family" in floor.origin and "family" in mine and body.family != floor.body.family:
+        words = f"{_layer(floor)} reckons with {floor.body.family!r}"
+        yield Problem(("family",), words, "remove it: its promise is made with that family's figures")
+    for key in sorted(body.timeouts.model_fields_set):
+        value, most = getattr(body.timeouts, key), getattr(floor.body.timeouts, key)
+        if f"timeouts.{key}" in floor.origin and value > most:
+            words = f"{value:g} s is longer than {_layer(floor)} allows ({most:g} s)"
+            yield Problem(("timeouts", key), words, f"{most:g} or less")

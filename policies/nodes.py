@@ -1,0 +1,340 @@
+"""YAML with places and without surprises: text in, a tree of nodes out, or every mistake with its line.
+
+The subset is YAML 1.2's core schema, stricter still, because each surprise below has cost somebody a night:
+
+- only ``true`` and ``false`` are booleans; ``no``, ``on`` and ``True`` are text;
+- only plain decimal numbers are numbers; ``010``, ``0x1f``, ``1_000`` and ``.inf`` are text;
+- equal keys in one mapping are refused (PyYAML keeps the last one silently);
+- tags, merge keys and several documents are refused; aliases may be used, within a limit on what they expand to.
+
+A scalar keeps the letters it was written with, so that ``1.10`` where text is wanted can be mended.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from policies.mistakes import Mistake, Mistakes, Path, show_path
+
+MAX_BYTES = 4 * 1024 * 1024
+MAX_NODES = 200_000
+MAX_DEPTH = 40
+
+Scalar = str | int | float | bool | None
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,18})")
+_FLOAT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)?(?:\.[0-9]+|(?<=[0-9])\.)?(?:(?<=[0-9.])[eE][-+]?[0-9]+)?")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One value and its place.
+
+    Attributes:
+        line, column: where it begins, from 1.
+        value: a scalar, a tuple of nodes, or a mapping of keys to entries.
+        raw: the letters of a scalar; empty for lists and mappings.
+        size: nodes below and including this one, aliases counted each time.
+    """
+
+    line: int
+    column: int
+    value: Scalar | tuple[Node, ...] | Mapping[str, Entry]
+    raw: str = ""
+    size: int = 1
+
+    def data(self) -> Any:
+        """The value as plain dicts, lists and scalars."""
+        if isinstance(self.value, tuple):
+            return [item.data() for item in self.value]
+        if isinstance(self.value, Mapping):
+            return {key: entry.node.data() for key, entry in self.value.items()}
+        return self.value
+
+    def find(self, path: Path) -> tuple[Node, Path]:
+        """Follow ``path`` as far as it exists; give back the last node and the path to it.
+
+        Parts that the tree does not have, such as a missing key or the names that a union adds, are stepped over.
+        """
+        node: Node = self
+        seen: Path = ()
+        for part in path:
+            below = node.step(part)
+            if below is not None:
+                node, seen = below, (*seen, part)
+        return node, seen
+
+    def step(self, part: str | int) -> Node | None:
+        """The node below, if there is one."""
+        if isinstance(part, int):
+            inside = isinstance(self.value, tuple) and 0 <= part < len(self.value)
+            return self.value[part] if inside and isinstance(self.value, tuple) else None
+        entry = self.value.get(part) if isinstance(self.value, Mapping) else None
+        return entry.node if entry else None
+
+    def place(self, path: Path, *, on_key: bool = False) -> tuple[int, int]:
+        """Line and column to point at: a scalar itself; the key of settings, of a list, or ``on_key``."""
+        node, seen = self.find(path)
+        if seen and isinstance(seen[-1], str) and (on_key or isinstance(node.value, Mapping | tuple)):
+            parent, _ = self.find(seen[:-1])
+            if isinstance(parent.value, Mapping):
+                entry = parent.value[seen[-1]]
+                return entry.line, entry.column
+        return node.line, node.column
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A key's place and its value."""
+
+    line: int
+    column: int
+    node: Node
+
+
+def decode(raw: bytes, *, file: str) -> str:
+    """Bytes of a file as text.
+
+    Raises:
+        Mistakes: it is too long, or not UTF-8; the place of the first bad byte is named.
+    """
+    if len(raw) > MAX_BYTES:
+        words = f"the file has {len(raw):,} bytes; at most {MAX_BYTES:,} are read"
+        raise Mistakes([Mistake(file, 1, 1, show_path(()), words)])
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        good = raw[: error.start].decode("utf-8-sig", errors="replace")
+        line, column = good.count("\n") + 1, len(good) - good.rfind("\n")
+        message = f"byte 0x{raw[error.start]:02x} is not UTF-8"
+        raise Mistakes([Mistake(file, line, column, show_path(()), message, "save the file as UTF-8")]) from None
+
+
+def parse(text: str, *, file: str) -> tuple[Node, list[Mistake]]:
+    """Text as a tree of nodes whose root is a mapping, with the mistakes that left a tree to look at.
+
+    Raises:
+        Mistakes: there is no tree: a fault of syntax (it ends the reading, so mistakes after it
+            are not seen), an empty file, a root that is no mapping, a file beyond the limits.
+    """
+    if len(text) > MAX_BYTES:
+        words = f"the file has {len(text):,} characters; at most {MAX_BYTES:,} are read"
+        raise Mistakes([Mistake(file, 1, 1, show_path(()), words)])
+    stray = _SURROGATE.search(text)
+    if stray:
+        line, column = _place(text, stray.start())
+        raise Mistakes([Mistake(file, line, column, show_path(()), "half of a surrogate pair is not a character")])
+    text = text.removeprefix("\ufeff")
+    builder = _Builder(file)
+    try:
+        root = builder.build(yaml.parse(text, Loader=_LOADER))
+    except _TooMuchError:
+        raise Mistakes(builder.mistakes) from None
+    except yaml.reader.ReaderError as error:
+        line, column = _place(text, error.position)
+        words = f"the character U+{ord(text[error.position]):04X} is not allowed in YAML"
+        hint = 'in double quotes, write it as an escape such as "\\u0007"'
+        raise Mistakes([*builder.mistakes, Mistake(file, line, column, show_path(()), words, hint)]) from None
+    except yaml.MarkedYAMLError as error:
+        raise Mistakes([*builder.mistakes, _syntax(error, text, file)]) from None
+    if root is None or root.value is None:
+        raise Mistakes([*builder.mistakes, Mistake(file, 1, 1, show_path(()), "the file is empty")])
+    if not isinstance(root.value, Mapping):
+        words = f"the file must hold settings as 'key: value', not {kind(root.value)}"
+        raise Mistakes([*builder.mistakes, Mistake(file, root.line, root.column, show_path(()), words)])
+    return root, builder.mistakes
+
+
+def kind(value: object) -> str:
+    """What a value is, in words, with its article."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "the boolean " + str(value).lower()
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, str):
+        return "text"
+    return "settings" if isinstance(value, Mapping) else "a list"
+
+
+def resolve(raw: str) -> Scalar:
+    """What an unquoted scalar means."""
+    if raw in {"", "~", "null"}:
+        return None
+    if raw in {"true", "false"}:
+        return raw == "true"
+    if _INT.fullmatch(raw):
+        return int(raw)
+    if _FLOAT.fullmatch(raw) and any(c.isdigit() for c in raw):
+        number = float(raw)
+        if math.isfinite(number) and not _looks_whole(raw):
+            return number
+    return raw
+
+
+def _looks_whole(raw: str) -> bool:
+    """An integer too long for 64 bits stays text: as a float it would lose digits."""
+    return raw.lstrip("+-").isdigit()
+
+
+def _place(text: str, index: int) -> tuple[int, int]:
+    return text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)
+
+
+class _TooMuchError(Exception):
+    """The file is beyond a limit; the mistake is in the builder."""
+
+
+@dataclass(slots=True)
+class _Builder:
+    """Turns the parser's events into nodes and keeps what is wrong on the way."""
+
+    file: str
+    mistakes: list[Mistake] = field(default_factory=list)
+    _anchors: dict[str, Node | None] = field(default_factory=dict)
+    _path: list[str | int] = field(default_factory=list)
+    _nodes: int = 0
+
+    def wrong(self, line: int, column: int, message: str, hint: str = "") -> None:
+        path = show_path(tuple(self._path))
+        self.mistakes.append(Mistake(self.file, line + 1, column + 1, path, message, hint))
+
+    def build(self, events: Iterator[yaml.Event]) -> Node | None:
+        root: Node | None = None
+        for event in events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                if root is not None:
+                    mark = event.start_mark
+                    self.wrong(mark.line, mark.column, "a second document begins here", "keep one document a file")
+                    return root
+                root = self._node(next(events), events)
+        return root
+
+    def _node(self, event: yaml.Event, events: Iterator[yaml.Event]) -> Node:
+        mark = event.start_mark
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event)
+        if len(self._path) > MAX_DEPTH:
+            del self._path[3:]
+            self.wrong(mark.line, mark.column, f"nested deeper than {MAX_DEPTH} levels")
+            raise _TooMuchError
+        tag = getattr(event, "tag", None)
+        if tag is not None and tag != "!":
+            self.wrong(mark.line, mark.column, f"the tag {tag!r} is not allowed", "write the value without '!'")
+        anchor: str | None = getattr(event, "anchor", None)
+        if anchor is not None:
+            self._anchors[anchor] = None
+        if isinstance(event, yaml.ScalarEvent):
+            value = resolve(event.value) if event.style in {None, ""} and tag is None else event.value
+            node = self._count(Node(mark.line + 1, mark.column + 1, value, event.value))
+        elif isinstance(event, yaml.SequenceStartEvent):
+            node = self._sequence(mark, events)
+        else:
+            node = self._mapping(mark, events)
+        if anchor is not None:
+            self._anchors[anchor] = node
+        return node
+
+    def _sequence(self, mark: yaml.Mark, events: Iterator[yaml.Event]) -> Node:
+        items: list[Node] = []
+        while not isinstance(event := next(events), yaml.SequenceEndEvent):
+            self._path.append(len(items))
+            items.append(self._node(event, events))
+            self._path.pop()
+        size = 1 + sum(item.size for item in items)
+        return self._count(Node(mark.line + 1, mark.column + 1, tuple(items), size=size))
+
+    def _mapping(self, mark: yaml.Mark, events: Iterator[yaml.Event]) -> Node:
+        entries: dict[str, Entry] = {}
+        while not isinstance(event := next(events), yaml.MappingEndEvent):
+            key = self._key(event, events)
+            at = event.start_mark
+            self._path.append(key or "?")
+            node = self._node(next(events), events)
+            if key is None:
+                pass  # said already
+            elif key == "<<" and getattr(event, "style", None) in {None, ""}:
+                self.wrong(at.line, at.column, "merge keys ('<<') are not part of YAML 1.2", "write the keys out")
+            elif key in entries:
+                first = entries[key].line
+                words = f"the key {key!r} stands here again; line {first} has it already"
+                self.wrong(at.line, at.column, words, "keep one of the two")
+            else:
+                entries[key] = Entry(at.line + 1, at.column + 1, node)
+            self._path.pop()
+        size = 1 + sum(entry.node.size for entry in entries.values())
+        return self._count(Node(mark.line + 1, mark.column + 1, entries, size=size))
+
+    def _key(self, event: yaml.Event, events: Iterator[yaml.Event]) -> str | None:
+        if isinstance(event, yaml.ScalarEvent):
+            return str(event.value)
+        mark = event.start_mark
+        hint = "a value that begins with '{' or '[' needs quotes to be text"
+        self.wrong(mark.line, mark.column, "a key must be a plain word", hint)
+        self._node(event, events)
+        return None
+
+    def _alias(self, event: yaml.AliasEvent) -> Node:
+        mark = event.start_mark
+        name = event.anchor
+        target = self._anchors.get(name)
+        if target is not None:
+            return self._count(Node(mark.line + 1, mark.column + 1, target.value, target.raw, target.size))
+        if name in self._anchors:
+            self.wrong(mark.line, mark.column, f"the alias '*{name}' contains itself")
+        else:
+            words = f"'*{name}' names an anchor that does not exist"
+            self.wrong(mark.line, mark.column, words, f'if it is text, quote it: "*{name}"')
+        return Node(mark.line + 1, mark.column + 1, None)
+
+    def _count(self, node: Node) -> Node:
+        """Refuse a file whose aliases expand to more than a person would write."""
+        self._nodes += 1
+        if node.size > MAX_NODES or self._nodes > MAX_NODES:
+            self.wrong(node.line - 1, node.column - 1, f"the file expands to more than {MAX_NODES:,} values")
+            raise _TooMuchError
+        return node
+
+
+def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Mistake:
+    """A fault of syntax in words, at the place where it can be mended."""
+    at = error.problem_mark or error.context_mark
+    line, column = (at.line, at.column) if at else (0, 0)
+    problem, context = str(error.problem), str(error.context)
+    opened = error.context_mark if "quoted" in context or "flow" in context else None
+    lines = text.split("\n")
+    here = lines[line] if line < len(lines) else ""
+    indent = here[: len(here) - len(here.lstrip())]
+    if "\t" in indent:
+        column = indent.index("\t")
+        words, hint = "a tab indents this line", "indent with spaces"
+    elif "mapping values are not allowed" in problem:
+        words = "a second ': ' on this line, or a line indented too far"
+        hint = "quote text that holds ': '; give the keys of one mapping the same indentation"
+    elif "cannot start any token" in problem:
+        words, hint = f"a value cannot begin with {here[column : column + 1]!r}", "put the value in single quotes"
+    elif "escape" in problem:
+        words = "this escape is not known in double quotes"
+        hint = "in a pattern, use single quotes: they keep every backslash as it is"
+    elif opened and "unexpected end of stream" in problem:
+        line, column = opened.line, opened.column
+        words, hint = "this quote is never closed", "close it on the same line"
+    elif opened:
+        line, column = opened.line, opened.column
+        bracket, closing = ("[", "]") if "sequence" in context else ("{", "}")
+        words, hint = f"'{bracket}' opens here and is not closed properly", f"close it with '{closing}'"
+    elif any(sign in problem for sign in ("expected key", "block end", "document start", "'-' indicator")):
+        words = "this line does not fit the lines above it"
+        hint = "check its indentation, and quote text with special characters"
+    else:
+        words, hint = problem, "put text with special characters in quotes"
+    return Mistake(file, line + 1, column + 1, show_path(()), words, hint)
