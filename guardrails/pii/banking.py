@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from guardrails.matching import Candidate, Kind, Rule, by_pattern, gate_by, live_by, run_start
 from guardrails.pii.checks import IBAN_LENGTHS, iban, vin
-from guardrails.pii.numbers import words
+from guardrails.pii.numbers import LICENCE_WORDS, words
 
 _UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _ALNUM = "0123456789" + _UPPER + _UPPER.lower()
@@ -56,7 +56,6 @@ IBAN = Kind("iban", gate_by(r"[A-Za-z]{2}[0-9]{2} ?[0-9A-Za-z]"), _IBAN_BEGUN, _
 # --- SWIFT, vehicles, national insurance --------------------------------------------------------------
 _SWIFT_WORDS = words(r"swift|\bbic\b|bank identifier|송금|스위프트")
 _VIN_WORDS = words(r"\bvin\b|chassis|vehicle|차대번호")
-_LICENCE_WORDS = words(r"driv(?:er'?s?|ing) licen[cs]e")
 _COUNTRIES = frozenset(
     (
         "AD AE AF AG AI AL AM AO AR AT AU AW AZ BA BB BD BE BF BG BH BI BJ BM BN BO BR BS BT BW BY BZ CA CD CF CG CH "
@@ -116,7 +115,7 @@ RULES: tuple[tuple[Kind, Rule], ...] = (
         Rule(
             "DRIVER_ID",
             by_pattern(r"(?<![0-9A-Za-z-])[A-Z]{0,3}[0-9]{5,14}[A-Z]?(?![0-9A-Za-z-])"),
-            lambda candidate: 0.85 if candidate.after(_LICENCE_WORDS, 40) else 0.0,
+            lambda candidate: 0.85 if candidate.after(LICENCE_WORDS, 40) else 0.0,
         ),
     ),
     (

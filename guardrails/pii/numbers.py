@@ -49,11 +49,11 @@ def words(pattern: str) -> re.Pattern[str]:
 
 
 # --- cards --------------------------------------------------------------------------------------------
-_CARD_WORDS = words(r"card|credit|debit|visa|master|amex|\bcc\b|payment|카드|결제")
+_CARD_WORDS = words(r"card|credit|debit|visa|master|amex|\bcc\b|카드")
 _GOODS_WORDS = words(r"barcode|\bean\b|isbn|gtin|tracking|invoice|바코드|송장|운송장|주문|계약")
 _MAESTRO = re.compile(r"(?:50|5[6-9]|6[0-9])")
 _CARD_HEADS = re.compile(
-    r"4|5[1-5]|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720)|3[47]|3(?:0[0-5]|[689])|35(?:2[89]|[3-8])|6(?:011|4[4-9]|5)"
+    r"4|5[1-5]|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720)|3[47]|3(?:0[0-5]|[689])|35|6(?:011|4[4-9]|5)"
     r"|62|50|5[6-9]|6[0-9]|1800|2131"
 )
 
@@ -61,14 +61,13 @@ _CARD_HEADS = re.compile(
 def judge_card(candidate: Candidate) -> float:
     """Luhn, an issuer's range, a usual length; unusual lengths need a word that says card."""
     digits = digits_of(candidate.value)
-    if not luhn(digits) or not _CARD_HEADS.match(digits) or len(set(digits)) < 3:  # noqa: PLR2004
+    if not luhn(digits) or len(set(digits)) < 3:  # noqa: PLR2004
         return 0.0
-    said = candidate.after(_CARD_WORDS)
-    if not said and candidate.after(_GOODS_WORDS, 24):
+    if candidate.after(_CARD_WORDS):
+        return 0.99
+    if not _CARD_HEADS.match(digits) or candidate.after(_GOODS_WORDS, 24):
         return 0.0
     usual = len(digits) == 16 or (len(digits), digits[:1]) in {(15, "3"), (14, "3"), (19, "4"), (19, "6")}  # noqa: PLR2004
-    if said:
-        return 0.99
     return 0.9 if usual and not _MAESTRO.fullmatch(digits[:2]) or digits[:2] in {"62", "65", "64", "60"} else 0.0
 
 
@@ -82,7 +81,7 @@ _EXTENSION = r"(?: ?[xX#] ?[0-9]{1,6})?"
 _EXTENSION_MARK = re.compile("[xX#]")
 _PHONE_WORDS = words(
     r"phone|\bcall|\btel\b|\btel[.:]|\bfax|mobile|\bcell|\btext me|\bsms|whatsapp|telegram|answering|reach|dial"
-    r"|\bdesk\b|\boffice\b|contact|hotline|messages? (?:to|on)|my registered|my number|number is"
+    r"|\b(?:desk|office) ?[:#-]|contact|hotline|messages? (?:to|on)|my registered|my number|number is"
     r"|전화|연락처|핸드폰|휴대폰|휴대전화|팩스|번호는|문자"
 )
 _OTHER_NUMBER_WORDS = words(
@@ -124,6 +123,7 @@ _SSN_WORDS = words(r"ssn|social security|\bsocial\b|사회보장")
 _ITIN_WORDS = words(r"itin|taxpayer|tax id")
 _ROUTING_WORDS = words(r"routing|\baba\b|\brtn\b|\btransit|wire")
 _NHS_WORDS = words(r"nhs|national health|health service")
+LICENCE_WORDS = words(r"driv(?:er'?s?|ing) licen[cs]e")
 _SIN_WORDS = words(r"\bsin\b|social insurance|canada|canadian")
 
 
@@ -207,5 +207,10 @@ RULES: tuple[tuple[Kind, Rule], ...] = (
     number_rule("US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER", r"9[0-9]{2}([- ]?)[0-9]{2}\1[0-9]{4}", _judge_itin),
     number_rule("US_BANK_ROUTING_NUMBER", r"[0-9]{9}", _judge_routing),
     number_rule("UK_NATIONAL_HEALTH_SERVICE_NUMBER", r"[0-9]{3}([- ]?)[0-9]{3}\1[0-9]{4}", _judge_nhs),
+    number_rule(
+        "DRIVER_ID",
+        r"[0-9]{2,4}(?:-[0-9]{2,6}){1,3}",
+        lambda candidate: 0.85 if candidate.after(LICENCE_WORDS, 40) else 0.0,
+    ),
     number_rule("CA_SOCIAL_INSURANCE_NUMBER", r"[0-9]{3}([- ]?)[0-9]{3}\1[0-9]{3}", _judge_sin),
 )
