@@ -105,10 +105,15 @@ class _Head:
         if count > self._size:
             raise EOFError
         if inner != _STRING:
-            self._file.seek(count * struct.calcsize(self._number(inner)), os.SEEK_CUR)
+            self._skip(count * struct.calcsize(self._number(inner)))
             return
         for _ in range(count):
-            self._file.seek(self._numbers("Q")[0], os.SEEK_CUR)
+            self._skip(self._numbers("Q")[0])
+
+    def _skip(self, length: int) -> None:
+        if length > self._size:
+            raise EOFError
+        self._file.seek(length, os.SEEK_CUR)
 
     def _number(self, kind: int) -> str:
         if kind not in _NUMBERS:

@@ -103,7 +103,8 @@ def add_model(  # noqa: D103, PLR0917
     generation: int,
 ) -> None:
     from router.registry.home import home
-    from router.registry.weights import FetchError, WeightsError, add
+    from router.registry.weights import WeightsError, add
+    from router.registry.weights_fetch import FetchError
 
     lineage = Lineage(
         family=family,
