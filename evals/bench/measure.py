@@ -1,0 +1,207 @@
+"""The measurement: every peer in turn, again and again, in one run.
+
+Peers take turns inside each repetition, so that a busy minute on the machine falls on all of them and the
+ratios stay fair. The gateway has one core, the load generator and the fake upstream share another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from evals.bench import meter, payload
+from evals.bench.peers import PEERS, Launch, NotHere
+from evals.bench.process import PATH, Running, Target, Unfit, ask, free_port, on_core, spawn, start, stop
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one run does. Rates are questions a second."""
+
+    peers: tuple[str, ...] = tuple(PEERS)
+    repetitions: int = 3
+    seconds: float = 3.0  # of each phase
+    warm_up: float = 2.0
+    in_flight: int = 16
+    rate: float = 20.0
+    stream_rate: float = 5.0
+    gateway_core: int = field(default_factory=lambda: min(os.sched_getaffinity(0)))
+    load_core: int = field(default_factory=lambda: max(os.sched_getaffinity(0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One way of asking."""
+
+    connections: int
+    rate: float = 0.0  # 0: closed loop
+    stream: bool = False
+    pause: bool = False
+
+
+def phases(plan: Plan) -> dict[str, Phase]:
+    """The phases of a repetition, by the names they have in the results."""
+    return {
+        "whole": Phase(plan.in_flight),
+        "whole_paced": Phase(32, rate=plan.rate),
+        "paused": Phase(64, pause=True),
+        "stream": Phase(plan.in_flight, stream=True),
+        "stream_paced": Phase(32, rate=plan.stream_rate, stream=True),
+    }
+
+
+def load(target: Target, core: int, phase: Phase, seconds: float) -> dict[str, Any]:
+    """Run the load generator on a core; what it saw."""
+    command = [sys.executable, "-m", "evals.bench.load", "--url", target.url, "--seconds", str(seconds)]
+    command += ["--connections", str(phase.connections), "--rate", str(phase.rate)]
+    for name, value in target.headers.items():
+        command += ["--header", f"{name}: {value}"]
+    body = payload.question(target.model, stream=phase.stream, pause=phase.pause)
+    with on_core(core):
+        done = subprocess.run(command, input=body, stdout=subprocess.PIPE, check=True)
+    seen: dict[str, Any] = json.loads(done.stdout)
+    return seen
+
+
+@dataclass
+class Bench:
+    """A run in progress: the fake upstream, and where files go."""
+
+    plan: Plan
+    folder: Path
+    upstream_port: int
+    upstream: subprocess.Popen[bytes]
+    say: Say
+
+    @property
+    def alone(self) -> Target:
+        """The fake upstream, asked without anybody between."""
+        return Target(f"http://127.0.0.1:{self.upstream_port}{PATH}", {}, payload.MODEL)
+
+    def direct(self, phase: Phase) -> dict[str, Any]:
+        """One phase without a peer."""
+        return self._loaded(self.alone, phase, self.plan.seconds)
+
+    def through(self, running: Running, phase: Phase, seconds: float) -> dict[str, Any]:
+        """One phase through a peer, with what the peer used for it."""
+        before = meter.cpu_seconds(running.session)
+        seen = self._loaded(running.target, phase, seconds)
+        used = meter.cpu_seconds(running.session) - before
+        return {**seen, "cpu_us": used / seen["ok"] * 1e6 if seen["ok"] else None}
+
+    def _loaded(self, target: Target, phase: Phase, seconds: float) -> dict[str, Any]:
+        before, begin = meter.cpu_seconds(self.upstream.pid), time.monotonic()
+        seen = load(target, self.plan.load_core, phase, seconds)
+        used = meter.cpu_seconds(self.upstream.pid) - before + seen.pop("load_cpu_s")
+        return {**seen, "load_core_busy": used / (time.monotonic() - begin)}
+
+    def launch(self, name: str, port: int) -> Launch:
+        """How the named peer is started in this run."""
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        return PEERS[name](folder, port, self.upstream_port)
+
+    def start(self, name: str) -> Running:
+        """Start a peer."""
+        port = free_port()
+        return start(self.launch(name, port), port, self.plan.gateway_core, self.folder / f"{name}.log")
+
+
+@contextlib.contextmanager
+def bench(plan: Plan, folder: Path, say: Say) -> Iterator[Bench]:
+    """The fake upstream, started and stopped."""
+    port = free_port()
+    command = (sys.executable, "-m", "evals.bench.upstream", "--port", str(port))
+    upstream = spawn(command, plan.load_core, folder / "upstream.log")
+    try:
+        made = Bench(plan, folder, port, upstream, say)
+        _wait_for(made)
+        yield made
+    finally:
+        stop(upstream)
+
+
+def _wait_for(made: Bench) -> None:
+    for _ in range(1000):
+        with contextlib.suppress(OSError):
+            ask(made.alone)
+            return
+        time.sleep(0.01)
+    raise Unfit("the fake upstream did not start")
+
+
+def measure(plan: Plan, folder: Path, say: Say) -> dict[str, Any]:
+    """Run the plan; the raw results, without medians and ratios.
+
+    A peer that is not installed, does not start or answers wrongly is left out, and the reason is kept.
+    """
+    with bench(plan, folder, say) as run:
+        alone = run.direct(Phase(plan.in_flight))
+        say(f"the upstream alone answers {alone['rps']:,.0f} requests a second")
+        peers: dict[str, dict[str, Any]] = {}
+        running: dict[str, Running] = {}
+        try:
+            for name in plan.peers:
+                _begin(run, name, peers, running)
+            rounds = [_round(run, running, peers, number) for number in range(plan.repetitions)]
+            for name, one in running.items():
+                peers[name]["memory_after_mb"] = meter.memory_mb(one.session)
+        finally:
+            for one in running.values():
+                stop(one.process)
+    return {"upstream_alone": alone, "direct": rounds, "peers": peers}
+
+
+def _begin(run: Bench, name: str, peers: dict[str, dict[str, Any]], running: dict[str, Running]) -> None:
+    """Start a peer as often as there are repetitions, keep the last, and note what it uses when idle."""
+    try:
+        what = run.launch(name, 0).what
+        colds = []
+        for number in range(run.plan.repetitions):
+            if number:
+                stop(running.pop(name).process)
+            one = running[name] = run.start(name)
+            colds.append(one.cold_seconds)
+    except (NotHere, Unfit) as reason:
+        run.say(f"{name}: not measured: {reason}")
+        peers[name] = {"not_measured": str(reason)}
+        return
+    before, idle = meter.cpu_seconds(one.session), run.plan.warm_up
+    time.sleep(idle)
+    used = meter.cpu_seconds(one.session) - before
+    memory = meter.memory_mb(one.session)
+    run.say(f"{name}: started in {sorted(colds)[len(colds) // 2]:.2f} s, {memory:.0f} MB")
+    peers[name] = {
+        "what": what,
+        "cold_s": colds,
+        "memory_idle_mb": memory,
+        "idle_cpu_share": used / idle if idle else None,
+    }
+    peers[name]["repetitions"] = []
+    for phase in (Phase(run.plan.in_flight), Phase(run.plan.in_flight, stream=True)):
+        run.through(one, phase, run.plan.warm_up / 2)
+
+
+def _round(
+    run: Bench, running: dict[str, Running], peers: dict[str, dict[str, Any]], number: int
+) -> dict[str, Any]:
+    """One repetition: every phase without a gateway, then every peer through every phase."""
+    wanted = phases(run.plan)
+    direct = {name: run.direct(phase) for name, phase in wanted.items()}
+    for name, one in running.items():
+        seen = {key: run.through(one, phase, run.plan.seconds) for key, phase in wanted.items()}
+        peers[name]["repetitions"].append({"load_average": os.getloadavg()[0], **seen})
+        run.say(f"round {number + 1}: {name}: {seen['whole']['cpu_us'] or 0:,.0f} CPU us a request")
+    return direct

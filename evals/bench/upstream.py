@@ -1,0 +1,93 @@
+"""The fake upstream: `python -m evals.bench.upstream --port P` answers canned bytes as fast as Python can.
+
+It reads no more of a request than its length, whether it wants a stream, and the word that asks for a pause;
+so one core serves it and the load generator beside it without being the limit. (For an upstream that
+misbehaves, see the scripted one in the tests.)
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+from typing import cast
+
+import uvloop
+
+from evals.bench import payload
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+
+
+def _framed(event: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(event), event)
+
+
+_STREAM_HEAD = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n"
+    b"transfer-encoding: chunked\r\n\r\n"
+)
+_BODY = payload.answer()
+_WHOLE = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (
+    len(_BODY),
+    _BODY,
+)
+_STREAMS = {
+    wanted: [*(_framed(event) for event in payload.events(usage=wanted)), b"0\r\n\r\n"]
+    for wanted in (False, True)
+}
+
+
+class FakeUpstream(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's own class, of the same shape
+
+    def data_received(self, data: bytes) -> None:
+        """Answer every request that has arrived whole."""
+        data = self._buffer + data if self._buffer else data
+        head = data.find(b"\r\n\r\n")
+        if head < 0:
+            self._buffer = data
+            return
+        length = _LENGTH.search(data, 0, head)
+        if len(data) < head + 4 + (int(length[1]) if length else 0):
+            self._buffer = data
+            return
+        self._buffer = b""
+        if b'"stream":true' in data or b'"stream": true' in data:
+            wanted = b'"include_usage":true' in data or b'"include_usage": true' in data
+            self._transport.write(_STREAM_HEAD)
+            self._stream(_STREAMS[wanted], 0)
+        elif payload.PAUSE.encode() in data:
+            self._loop.call_later(payload.PAUSE_SECONDS, self._transport.write, _WHOLE)
+        else:
+            self._transport.write(_WHOLE)
+
+    def _stream(self, frames: list[bytes], at: int) -> None:
+        if self._transport.is_closing():
+            return
+        if at == payload.CHUNKS:  # what follows the text comes at once, as it does from real servers
+            self._transport.write(b"".join(frames[at:]))
+            return
+        self._transport.write(frames[at])
+        self._loop.call_later(payload.CHUNK_SECONDS, self._stream, frames, at + 1)
+
+
+async def serve(port: int) -> None:
+    """Answer until cancelled."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(FakeUpstream, "127.0.0.1", port, backlog=1024)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Answer canned completions.")
+    parser.add_argument("--port", type=int, required=True)
+    uvloop.run(serve(parser.parse_args().port))
