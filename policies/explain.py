@@ -33,7 +33,7 @@ def explain(error: ErrorDetails, model: type[BaseModel], root: Node) -> Iterator
         for problem in problems:
             yield replace(problem, path=(*seen, *problem.path))
     elif error["type"] == "missing":
-        yield Problem((*seen, loc[-1]), "is required")
+        yield Problem((*root.find(loc[:-1])[1], loc[-1]), "is required")
     elif error["type"] == "extra_forbidden":
         yield Problem(seen, "unknown key", _unknown_key(str(loc[-1]), loc[:-1], model), on_key=True)
     elif holds_secret(seen):
@@ -139,7 +139,11 @@ def _as_list(node: Node) -> str:
 
 
 def _as_settings(node: Node) -> str:
-    return "write 'key: value' lines below it, indented" if not isinstance(node.value, tuple) else "remove the '- '"
+    return (
+        "write 'key: value' lines below it, indented"
+        if not isinstance(node.value, tuple)
+        else "remove the '- '"
+    )
 
 
 _WANTED: Mapping[str, tuple[str, Callable[[Node], str]]] = {

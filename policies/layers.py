@@ -42,7 +42,7 @@ class Layered:
 
 def bottom(body: PolicyBody) -> Layered:
     """The lowest layer."""
-    return Layered(body, {setting: body.name for setting in written(body)})
+    return Layered(body, dict.fromkeys(written(body), body.name))
 
 
 def written(body: PolicyBody) -> frozenset[str]:
@@ -189,12 +189,16 @@ def _aim_words(promise: Quality | Budget | None) -> str:
         return f"budget: {{usd_per_request: {promise.usd_per_request:g}}}"
     if promise is not None and promise.keep is not None:
         return f"quality: {{keep: {promise.keep:g}}}"
-    return f"quality: {{floor: {promise.floor:g}}}" if promise is not None and promise.floor is not None else ""
+    return (
+        f"quality: {{floor: {promise.floor:g}}}" if promise is not None and promise.floor is not None else ""
+    )
 
 
 def _fallback_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
     if "fallback_tier" in floor.origin and "fallback_tier" in body.model_fields_set:
-        least = _fallback_tier(floor, body.model_copy(update={"fallback_tier": floor.body.fallback_tier}), body.tiers)
+        least = _fallback_tier(
+            floor, body.model_copy(update={"fallback_tier": floor.body.fallback_tier}), body.tiers
+        )
         if _rank(body.fallback_tier) < _rank(least):
             words = f"{body.fallback_tier} is below the fallback tier of {_layer(floor)} ({floor.body.fallback_tier})"
             yield Problem(("fallback_tier",), words, f"{least} or above")

@@ -30,7 +30,9 @@ def lint(body: PolicyBody, own: int | None = None) -> tuple[Problem, ...]:
 def _absent_tiers(rule: Rule, tiers: tuple[TierName, ...]) -> Iterator[Problem]:
     listed = f"tiers are [{', '.join(tiers)}]"
     if rule.pin is not None and rule.pin not in tiers:
-        yield Problem(("pin",), f"{rule.pin} is not among the policy's tiers, so the next one up is used", listed)
+        yield Problem(
+            ("pin",), f"{rule.pin} is not among the policy's tiers, so the next one up is used", listed
+        )
     for index, tier in enumerate(rule.forbid or ()):
         if tier not in tiers:
             yield Problem(("forbid", index), f"{tier} is not among the policy's tiers anyway", listed)
@@ -39,7 +41,9 @@ def _absent_tiers(rule: Rule, tiers: tuple[TierName, ...]) -> Iterator[Problem]:
     if rule.at_least is not None and TIERS.index(rule.at_least) > TIERS.index(tiers[-1]):
         yield Problem(("at_least",), f"no tier reaches {rule.at_least}, so {tiers[-1]} is used", listed)
     if rule.at_least is not None and TIERS.index(rule.at_least) <= TIERS.index(tiers[0]):
-        yield Problem(("at_least",), f"every tier is at least {rule.at_least}, so the rule does nothing", listed)
+        yield Problem(
+            ("at_least",), f"every tier is at least {rule.at_least}, so the rule does nothing", listed
+        )
 
 
 def _earlier(rule: Rule, before: tuple[Rule, ...], tiers: tuple[TierName, ...]) -> Iterator[Problem]:

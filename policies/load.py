@@ -108,7 +108,11 @@ def _is_path(source: str) -> bool:
 
 def _no_preset(name: str) -> tuple[str, str]:
     meant = closest(name, list(preset_names()))
-    hint = f"did you mean {meant!r}?" if meant else f"presets are {', '.join(preset_names())}; a file ends in .yaml"
+    hint = (
+        f"did you mean {meant!r}?"
+        if meant
+        else f"presets are {', '.join(preset_names())}; a file ends in .yaml"
+    )
     return f"there is no preset named {name!r}", hint
 
 
@@ -126,7 +130,9 @@ def _read_layers(path: Path) -> list[_Layer]:
             text = read_text(path)
             body, root = load_with_places(text, PolicyBody, file=str(path), stand_ins=_STAND_INS)
         except Mistakes as found:
-            if layers and all(mistake.line == 1 and mistake.path == show_path(()) for mistake in found.mistakes):
+            if layers and all(
+                mistake.line == 1 and mistake.path == show_path(()) for mistake in found.mistakes
+            ):
                 # The floor cannot be read at all: say so where it is asked for, too.
                 words = f"the floor {layers[-1].body.extends!r} cannot be read"
                 mistakes.append(layers[-1].locate(Problem(("extends",), words)))
@@ -170,7 +176,9 @@ def _merge(layers: list[_Layer], mistakes: list[Mistake]) -> tuple[Layered, tupl
 
 def _rules(layers: list[_Layer]) -> tuple[LayeredRule, ...]:
     return tuple(
-        LayeredRule(rule, layer.body.name, None if rule.when.pattern is None else compile_pattern(rule.when.pattern))
+        LayeredRule(
+            rule, layer.body.name, None if rule.when.pattern is None else compile_pattern(rule.when.pattern)
+        )
         for layer in layers
         for rule in layer.body.rules
     )
@@ -191,12 +199,23 @@ def _check_family(
 
 def _content(body: PolicyBody, names: tuple[str, ...]) -> bytes:
     """Canonical JSON: what two files that decide alike have in common."""
-    value = {"version": _CONTENT_VERSION, "layers": names, "body": body.model_dump(mode="json", exclude={"extends"})}
+    value = {
+        "version": _CONTENT_VERSION,
+        "layers": names,
+        "body": body.model_dump(mode="json", exclude={"extends"}),
+    }
     return json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _origin(merged: Layered) -> Mapping[str, str]:
-    every = set(PolicyBody.model_fields) - {"stillhouse", "extends", "refusal", "timeouts", "fallbacks", *AIMS}
+    every = set(PolicyBody.model_fields) - {
+        "stillhouse",
+        "extends",
+        "refusal",
+        "timeouts",
+        "fallbacks",
+        *AIMS,
+    }
     every |= {f"refusal.{key}" for key in Refusal.model_fields}
     every |= {f"timeouts.{key}" for key in Timeouts.model_fields}
     every |= {"aim", complete(merged).aim or "aim"}

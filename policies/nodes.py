@@ -27,6 +27,7 @@ MAX_NODES = 200_000
 MAX_DEPTH = 40
 
 Scalar = str | int | float | bool | None
+_At = tuple[int, int]
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,18})")
@@ -115,7 +116,9 @@ def decode(raw: bytes, *, file: str) -> str:
         good = raw[: error.start].decode("utf-8-sig", errors="replace")
         line, column = good.count("\n") + 1, len(good) - good.rfind("\n")
         message = f"byte 0x{raw[error.start]:02x} is not UTF-8"
-        raise Mistakes([Mistake(file, line, column, show_path(()), message, "save the file as UTF-8")]) from None
+        raise Mistakes(
+            [Mistake(file, line, column, show_path(()), message, "save the file as UTF-8")]
+        ) from None
 
 
 def parse(text: str, *, file: str) -> tuple[Node, list[Mistake]]:
@@ -131,7 +134,9 @@ def parse(text: str, *, file: str) -> tuple[Node, list[Mistake]]:
     stray = _SURROGATE.search(text)
     if stray:
         line, column = _place(text, stray.start())
-        raise Mistakes([Mistake(file, line, column, show_path(()), "half of a surrogate pair is not a character")])
+        raise Mistakes(
+            [Mistake(file, line, column, show_path(()), "half of a surrogate pair is not a character")]
+        )
     text = text.removeprefix("\ufeff")
     builder = _Builder(file)
     try:
@@ -190,6 +195,11 @@ def _place(text: str, index: int) -> tuple[int, int]:
     return text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)
 
 
+def _at(event: yaml.Event) -> _At:
+    mark = event.start_mark
+    return (1, 1) if mark is None else (mark.line + 1, mark.column + 1)
+
+
 class _TooMuchError(Exception):
     """The file is beyond a limit; the mistake is in the builder."""
 
@@ -204,103 +214,98 @@ class _Builder:
     _path: list[str | int] = field(default_factory=list)
     _nodes: int = 0
 
-    def wrong(self, line: int, column: int, message: str, hint: str = "") -> None:
-        path = show_path(tuple(self._path))
-        self.mistakes.append(Mistake(self.file, line + 1, column + 1, path, message, hint))
+    def wrong(self, at: _At, message: str, hint: str = "") -> None:
+        self.mistakes.append(Mistake(self.file, *at, show_path(tuple(self._path)), message, hint))
 
     def build(self, events: Iterator[yaml.Event]) -> Node | None:
         root: Node | None = None
         for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
                 if root is not None:
-                    mark = event.start_mark
-                    self.wrong(mark.line, mark.column, "a second document begins here", "keep one document a file")
+                    self.wrong(_at(event), "a second document begins here", "keep one document a file")
                     return root
                 root = self._node(next(events), events)
         return root
 
     def _node(self, event: yaml.Event, events: Iterator[yaml.Event]) -> Node:
-        mark = event.start_mark
+        at = _at(event)
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event)
+            return self._alias(str(event.anchor), at)
         if len(self._path) > MAX_DEPTH:
             del self._path[3:]
-            self.wrong(mark.line, mark.column, f"nested deeper than {MAX_DEPTH} levels")
+            self.wrong(at, f"nested deeper than {MAX_DEPTH} levels")
             raise _TooMuchError
-        tag = getattr(event, "tag", None)
+        tag: str | None = getattr(event, "tag", None)
         if tag is not None and tag != "!":
-            self.wrong(mark.line, mark.column, f"the tag {tag!r} is not allowed", "write the value without '!'")
+            self.wrong(at, f"the tag {tag!r} is not allowed", "write the value without '!'")
         anchor: str | None = getattr(event, "anchor", None)
         if anchor is not None:
             self._anchors[anchor] = None
         if isinstance(event, yaml.ScalarEvent):
-            value = resolve(event.value) if event.style in {None, ""} and tag is None else event.value
-            node = self._count(Node(mark.line + 1, mark.column + 1, value, event.value))
+            plain = not event.style and tag is None
+            node = self._count(Node(*at, resolve(event.value) if plain else event.value, event.value))
         elif isinstance(event, yaml.SequenceStartEvent):
-            node = self._sequence(mark, events)
+            node = self._sequence(at, events)
         else:
-            node = self._mapping(mark, events)
+            node = self._mapping(at, events)
         if anchor is not None:
             self._anchors[anchor] = node
         return node
 
-    def _sequence(self, mark: yaml.Mark, events: Iterator[yaml.Event]) -> Node:
+    def _sequence(self, at: _At, events: Iterator[yaml.Event]) -> Node:
         items: list[Node] = []
         while not isinstance(event := next(events), yaml.SequenceEndEvent):
             self._path.append(len(items))
             items.append(self._node(event, events))
             self._path.pop()
-        size = 1 + sum(item.size for item in items)
-        return self._count(Node(mark.line + 1, mark.column + 1, tuple(items), size=size))
+        return self._count(Node(*at, tuple(items), size=1 + sum(item.size for item in items)))
 
-    def _mapping(self, mark: yaml.Mark, events: Iterator[yaml.Event]) -> Node:
+    def _mapping(self, at: _At, events: Iterator[yaml.Event]) -> Node:
         entries: dict[str, Entry] = {}
         while not isinstance(event := next(events), yaml.MappingEndEvent):
-            key = self._key(event, events)
-            at = event.start_mark
+            key, key_at = self._key(event, events), _at(event)
             self._path.append(key or "?")
             node = self._node(next(events), events)
-            if key is None:
-                pass  # said already
-            elif key == "<<" and getattr(event, "style", None) in {None, ""}:
-                self.wrong(at.line, at.column, "merge keys ('<<') are not part of YAML 1.2", "write the keys out")
-            elif key in entries:
-                first = entries[key].line
-                words = f"the key {key!r} stands here again; line {first} has it already"
-                self.wrong(at.line, at.column, words, "keep one of the two")
-            else:
-                entries[key] = Entry(at.line + 1, at.column + 1, node)
+            if key is not None and self._fits(key, key_at, event, entries):
+                entries[key] = Entry(*key_at, node)
             self._path.pop()
         size = 1 + sum(entry.node.size for entry in entries.values())
-        return self._count(Node(mark.line + 1, mark.column + 1, entries, size=size))
+        return self._count(Node(*at, entries, size=size))
 
     def _key(self, event: yaml.Event, events: Iterator[yaml.Event]) -> str | None:
         if isinstance(event, yaml.ScalarEvent):
             return str(event.value)
-        mark = event.start_mark
         hint = "a value that begins with '{' or '[' needs quotes to be text"
-        self.wrong(mark.line, mark.column, "a key must be a plain word", hint)
+        self.wrong(_at(event), "a key must be a plain word", hint)
         self._node(event, events)
         return None
 
-    def _alias(self, event: yaml.AliasEvent) -> Node:
-        mark = event.start_mark
-        name = event.anchor
+    def _fits(self, key: str, at: _At, event: yaml.Event, entries: Mapping[str, Entry]) -> bool:
+        if key == "<<" and not getattr(event, "style", None):
+            self.wrong(at, "merge keys ('<<') are not part of YAML 1.2", "write the keys out")
+        elif key in entries:
+            words = f"the key {key!r} stands here again; line {entries[key].line} has it already"
+            self.wrong(at, words, "keep one of the two")
+        else:
+            return True
+        return False
+
+    def _alias(self, name: str, at: _At) -> Node:
         target = self._anchors.get(name)
         if target is not None:
-            return self._count(Node(mark.line + 1, mark.column + 1, target.value, target.raw, target.size))
+            return self._count(Node(*at, target.value, target.raw, target.size))
         if name in self._anchors:
-            self.wrong(mark.line, mark.column, f"the alias '*{name}' contains itself")
+            self.wrong(at, f"the alias '*{name}' contains itself")
         else:
-            words = f"'*{name}' names an anchor that does not exist"
-            self.wrong(mark.line, mark.column, words, f'if it is text, quote it: "*{name}"')
-        return Node(mark.line + 1, mark.column + 1, None)
+            hint = f'if it is text, quote it: "*{name}"'
+            self.wrong(at, f"'*{name}' names an anchor that does not exist", hint)
+        return Node(*at, None)
 
     def _count(self, node: Node) -> Node:
         """Refuse a file whose aliases expand to more than a person would write."""
         self._nodes += 1
         if node.size > MAX_NODES or self._nodes > MAX_NODES:
-            self.wrong(node.line - 1, node.column - 1, f"the file expands to more than {MAX_NODES:,} values")
+            self.wrong((node.line, node.column), f"the file expands to more than {MAX_NODES:,} values")
             raise _TooMuchError
         return node
 
@@ -321,7 +326,10 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Mistake:
         words = "a second ': ' on this line, or a line indented too far"
         hint = "quote text that holds ': '; give the keys of one mapping the same indentation"
     elif "cannot start any token" in problem:
-        words, hint = f"a value cannot begin with {here[column : column + 1]!r}", "put the value in single quotes"
+        words, hint = (
+            f"a value cannot begin with {here[column : column + 1]!r}",
+            "put the value in single quotes",
+        )
     elif "escape" in problem:
         words = "this escape is not known in double quotes"
         hint = "in a pattern, use single quotes: they keep every backslash as it is"

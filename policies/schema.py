@@ -225,7 +225,9 @@ class PolicyBody(Strict):
 
     @model_validator(mode="after")
     def _settings_agree(self) -> Self:
-        refuse([*self._aim_problems(), *self._tier_problems(), *self._rule_problems(), *self.stream_problems()])
+        refuse(
+            [*self._aim_problems(), *self._tier_problems(), *self._rule_problems(), *self.stream_problems()]
+        )
         return self
 
     def stream_problems(self) -> Iterator[Problem]:
@@ -233,17 +235,23 @@ class PolicyBody(Strict):
         if self.stream == "immediate" and compile_rails(self.guards.output).masks:
             path = ("stream",) if "stream" in self.model_fields_set else ("guards", "output")
             words = "'immediate' holds nothing back, but a guard of the output masks, which must hold back"
-            yield Problem(path, words, "use 'stream: guarded', or let the guards of the output detect or block")
+            yield Problem(
+                path, words, "use 'stream: guarded', or let the guards of the output detect or block"
+            )
 
     def _aim_problems(self) -> Iterator[Problem]:
         given = [aim for aim in AIMS if getattr(self, aim) is not None]
         for aim in given[1:]:
-            yield Problem((aim,), f"is a second aim beside {given[0]!r}", "a policy has one aim: keep one of them")
+            yield Problem(
+                (aim,), f"is a second aim beside {given[0]!r}", "a policy has one aim: keep one of them"
+            )
 
     def _tier_problems(self) -> Iterator[Problem]:
         allowed = f"tiers are [{', '.join(self.tiers)}]"
         if self.fallback_tier not in self.tiers:
-            yield Problem(("fallback_tier",), f"{self.fallback_tier} is not among the policy's tiers", allowed)
+            yield Problem(
+                ("fallback_tier",), f"{self.fallback_tier} is not among the policy's tiers", allowed
+            )
         for tier, others in (self.fallbacks or {}).items():
             if tier not in self.tiers:
                 yield Problem(("fallbacks", tier), f"{tier} is not among the policy's tiers", allowed)
@@ -251,7 +259,9 @@ class PolicyBody(Strict):
                 if other == tier:
                     yield Problem(("fallbacks", tier, index), f"{tier} cannot fall back to itself")
                 elif other not in self.tiers:
-                    yield Problem(("fallbacks", tier, index), f"{other} is not among the policy's tiers", allowed)
+                    yield Problem(
+                        ("fallbacks", tier, index), f"{other} is not among the policy's tiers", allowed
+                    )
 
     def _rule_problems(self) -> Iterator[Problem]:
         seen: set[str] = set()

@@ -22,7 +22,9 @@ M = TypeVar("M", bound=BaseModel)
 _PASSES = 6
 
 
-def load_strict(text: str | bytes, model: type[M], *, file: str, stand_ins: Mapping[str, object] | None = None) -> M:
+def load_strict(
+    text: str | bytes, model: type[M], *, file: str, stand_ins: Mapping[str, object] | None = None
+) -> M:
     """Check ``text`` against ``model``.
 
     Args:
@@ -75,8 +77,8 @@ class _Search:
         self._left_out: set[Path] = set()
 
     def is_news(self, path: Path) -> bool:
-        """Whether a problem at ``path`` is more than an echo of what was left out."""
-        return not any(path[: len(gone)] == gone or gone[: len(path)] == path for gone in self._left_out)
+        """Whether a problem at ``path`` is more than an echo of what was left out there or directly below."""
+        return not any(path[: len(gone)] == gone or gone[:-1] == path for gone in self._left_out)
 
     def leave_out(self, paths: Iterable[Path]) -> bool:
         """Take the settings at ``paths`` out; tell whether that changed anything."""
