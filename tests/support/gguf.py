@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CHAT_HEAD: dict[str, object] = {
     "general.architecture": "llama",

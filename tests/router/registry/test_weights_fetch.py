@@ -59,7 +59,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(mirror.data[start : mirror.cut or None])
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         pass
 
 
@@ -81,59 +81,61 @@ def test_a_download_becomes_visible_under_its_digest(tmp_path: Path, mirror: Mir
 
 
 def test_a_file_that_is_there_is_not_fetched_again(tmp_path: Path, mirror: Mirror) -> None:
-    fetch(mirror.url, DIGEST, tmp_path)
-    fetch(mirror.url, DIGEST, tmp_path)
+    fetch(mirror.url, DIGEST, tmp_path / "w")
+    fetch(mirror.url, DIGEST, tmp_path / "w")
     assert len(mirror.asked) == 1
 
 
 def test_a_damaged_file_is_fetched_again(tmp_path: Path, mirror: Mirror) -> None:
-    path = fetch(mirror.url, DIGEST, tmp_path)
+    path = fetch(mirror.url, DIGEST, tmp_path / "w")
     path.write_bytes(b"GGUF?")
-    assert fetch(mirror.url, DIGEST, tmp_path).read_bytes() == DATA
+    assert fetch(mirror.url, DIGEST, tmp_path / "w").read_bytes() == DATA
 
 
 @pytest.mark.parametrize("ranges", [True, False], ids=["the server resumes", "the server begins again"])
 def test_a_download_that_broke_off_is_resumed(tmp_path: Path, mirror: Mirror, ranges: bool) -> None:
     mirror.cut, mirror.ranges = 2_000_000, ranges
     with pytest.raises(FetchError, match="broke off") as caught:
-        fetch(mirror.url, DIGEST, tmp_path)
+        fetch(mirror.url, DIGEST, tmp_path / "w")
     assert "resumes" in caught.value.hint
-    assert not (tmp_path / f"{DIGEST}.gguf").exists()
+    assert not (tmp_path / f"w/{DIGEST}.gguf").exists()
     mirror.cut = 0
-    assert fetch(mirror.url, DIGEST, tmp_path).read_bytes() == DATA
+    assert fetch(mirror.url, DIGEST, tmp_path / "w").read_bytes() == DATA
     assert mirror.asked == [None, "bytes=2000000-"]
 
 
 def test_a_part_that_is_already_whole_is_taken(tmp_path: Path, mirror: Mirror) -> None:
-    (tmp_path / f"{DIGEST}.part").write_bytes(DATA)
-    assert fetch(mirror.url, DIGEST, tmp_path).read_bytes() == DATA
+    (tmp_path / "w").mkdir()
+    (tmp_path / f"w/{DIGEST}.part").write_bytes(DATA)
+    assert fetch(mirror.url, DIGEST, tmp_path / "w").read_bytes() == DATA
 
 
 def test_a_part_of_another_file_is_dropped(tmp_path: Path, mirror: Mirror) -> None:
-    (tmp_path / f"{DIGEST}.part").write_bytes(b"GGUF" + b"x" * 100)
+    (tmp_path / "w").mkdir()
+    (tmp_path / f"w/{DIGEST}.part").write_bytes(b"GGUF" + b"x" * 100)
     with pytest.raises(FetchError, match="SHA-256"):
-        fetch(mirror.url, DIGEST, tmp_path)
-    assert fetch(mirror.url, DIGEST, tmp_path).read_bytes() == DATA
+        fetch(mirror.url, DIGEST, tmp_path / "w")
+    assert fetch(mirror.url, DIGEST, tmp_path / "w").read_bytes() == DATA
 
 
 def test_the_wrong_digest_is_never_visible(tmp_path: Path, mirror: Mirror) -> None:
     with pytest.raises(FetchError, match="SHA-256"):
-        fetch(mirror.url, "0" * 64, tmp_path)
-    assert list(tmp_path.iterdir()) == []
+        fetch(mirror.url, "0" * 64, tmp_path / "w")
+    assert list((tmp_path / "w").iterdir()) == []
 
 
 def test_a_page_is_not_taken_for_weights(tmp_path: Path, mirror: Mirror) -> None:
     mirror.data = b"<!doctype html>" + bytes(100)
     with pytest.raises(FetchError, match="not a GGUF"):
-        fetch(mirror.url, DIGEST, tmp_path)
+        fetch(mirror.url, DIGEST, tmp_path / "w")
 
 
 @pytest.mark.parametrize("announces", [True, False])
 def test_a_file_that_is_too_large_is_refused(tmp_path: Path, mirror: Mirror, announces: bool) -> None:
     mirror.announces = announces
     with pytest.raises(FetchError, match="allowed"):
-        fetch(mirror.url, DIGEST, tmp_path, max_bytes=1_500_000)
-    assert list(tmp_path.iterdir()) == []
+        fetch(mirror.url, DIGEST, tmp_path / "w", max_bytes=1_500_000)
+    assert list((tmp_path / "w").iterdir()) == []
 
 
 @pytest.mark.parametrize("url", ["http://example.org/a.gguf", "ftp://example.org/a", "file:///etc/passwd"])
@@ -145,13 +147,13 @@ def test_only_https_leaves_this_machine(tmp_path: Path, url: str) -> None:
 def test_a_redirect_is_held_to_the_same_rule(tmp_path: Path, mirror: Mirror) -> None:
     mirror.moved_to = "http://example.org/a.gguf"
     with pytest.raises(FetchError, match=r"not fetched over http:// from example\.org"):
-        fetch(mirror.url, DIGEST, tmp_path)
+        fetch(mirror.url, DIGEST, tmp_path / "w")
 
 
 def test_a_missing_page_is_said(tmp_path: Path, mirror: Mirror) -> None:
     mirror.status = 404
     with pytest.raises(FetchError, match="HTTP 404"):
-        fetch(mirror.url, DIGEST, tmp_path)
+        fetch(mirror.url, DIGEST, tmp_path / "w")
 
 
 def test_a_server_that_is_not_there_is_said(tmp_path: Path) -> None:
