@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from guardrails.categories import BY_NAME
-from guardrails.config import Strict
-from guardrails.matching import Family
 from guardrails.pii import PiiConfig, compile_pii
 from guardrails.regex import RegexConfig, compile_regex
 from guardrails.secrets import SecretsConfig, compile_secrets
 from guardrails.words import WordsConfig, compile_words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from guardrails.config import Strict
+    from guardrails.matching import Family
 
 # Part of every content hash: raise it when a recogniser changes what it finds.
 RECOGNISERS = 1

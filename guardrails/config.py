@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from guardrails.types import Action, GuardConfigError, GuardConfigErrors
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
 ActionWord = Literal["detect", "mask", "block"]
+OverrideWord = Literal["none", "detect", "mask", "block"]
 # YAML has lists; the values inside stay strict.
 Words = Annotated[tuple[str, ...], Field(strict=False)]
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from guardrails.matching import Hit
+from typing import TYPE_CHECKING
+
 from guardrails.types import Action, Finding
+
+if TYPE_CHECKING:
+    from guardrails.matching import Hit
 
 
 def order(hit: Hit) -> tuple[int, float, int, int, str]:

@@ -190,7 +190,15 @@ class RuleFamily:
                 continue
             overlong = rule.limit is not None and end - begin >= rule.limit
             hits.append(
-                make_hit(begin, end, score, bound.category, bound.action, self.guard, self.item, overlong)
+                make_hit(
+                    (begin, end),
+                    score,
+                    bound.category,
+                    bound.action,
+                    guard=self.guard,
+                    item=self.item,
+                    overlong=overlong,
+                )
             )
         return start
 
@@ -213,7 +221,14 @@ def live_by(begun: str, limit: int) -> Callable[[str], int]:
 
 
 def make_hit(
-    start: int, end: int, score: float, category: str, action: Action, guard: str, item: int, overlong: bool
+    span: tuple[int, int],
+    score: float,
+    category: str,
+    action: Action,
+    *,
+    guard: str,
+    item: int,
+    overlong: bool = False,
 ) -> Hit:
     """A hit with its reason id; one that outgrew its declared length blocks where it would have masked."""
     reason = f"{guard}.{category.lower()}"
@@ -221,7 +236,7 @@ def make_hit(
         reason += ".overlong"
         if action >= Action.MASK:
             action = Action.BLOCK
-    return Hit(start, end, score, category, action, reason, guard, item)
+    return Hit(*span, score, category, action, reason, guard, item)
 
 
 def run_start(text: str, alphabet: str, limit: int) -> int:

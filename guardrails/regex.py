@@ -6,9 +6,8 @@ outgrown its declaration: it blocks where it would have been masked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import re2
 from pydantic import Field
@@ -17,6 +16,9 @@ from guardrails.config import ActionWord, Strict, Words, action_of, refuse
 from guardrails.matching import Family, Hit, make_hit
 from guardrails.normalize import normalize
 from guardrails.types import Action, GuardConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_PATTERN = 500
 MAX_LENGTH = 1000
@@ -80,7 +82,15 @@ class RegexFamily:
                 continue
             overlong = end - begin > self.limit
             hits.append(
-                make_hit(begin, end, 1.0, self.category, self.action, "regex", self.item, overlong=overlong)
+                make_hit(
+                    (begin, end),
+                    1.0,
+                    self.category,
+                    self.action,
+                    guard="regex",
+                    item=self.item,
+                    overlong=overlong,
+                )
             )
         positions[0] = max(start, live)
         return hits, live
@@ -137,7 +147,9 @@ def compile_regex(config: RegexConfig, item: int) -> tuple[Family, ...]:
             ]
         )
         raise
-    if any(match.end() == match.start() for probe in ("", "a 1", "가-A") for match in pattern.finditer(probe)):
+    if any(
+        match.end() == match.start() for probe in ("", "a 1", "가-A") for match in pattern.finditer(probe)
+    ):
         refuse([GuardConfigError(("pattern",), "it matches an empty text", "require at least one character")])
     low, high = _range(pattern)
     family = RegexFamily(

@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from guardrails.catalog import CATALOG, RECOGNISERS
 from guardrails.config import Strict, refuse, suggest
 from guardrails.findings import Sieve, located, order
-from guardrails.matching import Family, Hit
 from guardrails.normalize import normalize
 from guardrails.placeholders import Placeholders
 from guardrails.stream import StreamRail
@@ -20,6 +19,8 @@ from guardrails.types import Action, Finding, GuardConfigError, GuardConfigError
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
+
+    from guardrails.matching import Family, Hit
 
 
 class Rails:
@@ -133,7 +134,9 @@ def _mistake(problem: ErrorDetails, config: type[Strict]) -> GuardConfigError:
     """One of pydantic's errors in the words of a policy's author."""
     path = tuple(problem["loc"])
     if problem["type"] == "extra_forbidden":
-        return GuardConfigError(path, f"unknown setting {path[-1]!r}", suggest(str(path[-1]), config.model_fields))
+        return GuardConfigError(
+            path, f"unknown setting {path[-1]!r}", suggest(str(path[-1]), config.model_fields)
+        )
     if problem["type"] == "missing":
         return GuardConfigError(path, f"the setting {path[-1]!r} is missing", "")
     return GuardConfigError(path, problem["msg"], "")

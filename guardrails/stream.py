@@ -5,13 +5,17 @@ Only what could still become part of a match is held back. How that is known: se
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from guardrails.findings import Sieve, located, order
 from guardrails.matching import LEFT, Family, Hit
 from guardrails.normalize import normalize
-from guardrails.placeholders import Placeholders
 from guardrails.types import Action, Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from guardrails.placeholders import Placeholders
 
 # Released text is dropped from the window in steps, not at every piece.
 _TRIM = 512

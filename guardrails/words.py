@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from ahocorasick_rs import AhoCorasick
 from pydantic import Field
@@ -21,6 +20,9 @@ from guardrails.matching import Family, Hit, make_hit
 from guardrails.normalize import normalize
 from guardrails.types import Action, GuardConfigError
 from guardrails.wordlists import LISTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 MAX_WORDS = 10_000
 MAX_LENGTH = 100
@@ -117,17 +119,14 @@ class WordFamily:
                 spans.append((begin, end))
         hits = [
             make_hit(
-                begin_at + _to(origins, begin),
-                begin_at + _to(origins, end - 1) + 1,
+                (begin_at + _to(origins, begin), begin_at + _to(origins, end - 1) + 1),
                 1.0,
                 self.category,
                 self.action,
-                "words",
-                self.item,
-                overlong=False,
+                guard="words",
+                item=self.item,
             )
-            for begin, end in spans
-            if not any(first <= begin and end <= past for first, past in _near(allowed, begin, self.longest))
+            for begin, end in _outside(spans, allowed)
         ]
         live = begin_at + (_to(origins, live) if live < len(folded) else len(part))
         positions[0] = max(start, live)
@@ -153,8 +152,15 @@ class WordFamily:
         return min(live, min(open_ended, default=size))
 
 
-def _near(spans: list[tuple[int, int]], begin: int, reach: int) -> Iterable[tuple[int, int]]:
-    return (span for span in spans if begin - reach <= span[0] <= begin)
+def _outside(spans: list[tuple[int, int]], allowed: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The spans that do not lie inside an allowed one; one sweep from left to right."""
+    waiting = sorted(allowed, reverse=True)
+    reach = 0
+    for begin, end in sorted(spans):
+        while waiting and waiting[-1][0] <= begin:
+            reach = max(reach, waiting.pop()[1])
+        if end > reach:
+            yield begin, end
 
 
 def _origins(text: str) -> list[int]:
@@ -212,7 +218,9 @@ def compile_words(config: WordsConfig, item: int) -> tuple[Family, ...]:
     )
     if len(config.words) > MAX_WORDS:
         mistakes.append(
-            GuardConfigError(("words",), f"{len(config.words):,} words; the limit is {MAX_WORDS:,}", "split the list")
+            GuardConfigError(
+                ("words",), f"{len(config.words):,} words; the limit is {MAX_WORDS:,}", "split the list"
+            )
         )
     if not config.words and not config.lists:
         mistakes.append(GuardConfigError((), "nothing to look for", "give `words` or `lists`"))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from guardrails.categories import BY_NAME, CATEGORIES, groups
-from guardrails.config import ActionWord, Strict, Words, action_of, refuse, suggest
+from guardrails.config import ActionWord, OverrideWord, Strict, Words, action_of, refuse, suggest
 from guardrails.matching import Bound, Family, Kind, Rule, RuleFamily
 from guardrails.normalize import normalize
 from guardrails.pii import banking, korean, network, numbers
@@ -34,7 +34,7 @@ class PiiConfig(Strict):
 
     entities: Annotated[Words, Field(min_length=1)] = ("structured",)
     action: ActionWord = "mask"
-    actions: dict[str, Literal["none", "detect", "mask", "block"]] = {}
+    actions: dict[str, OverrideWord] = Field(default_factory=dict)
     allow: Words = ()
 
 

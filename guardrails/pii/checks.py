@@ -1,5 +1,7 @@
 """Check digits and dates of numbers that carry them. Pure; digits in, truth out."""
 
+# ruff: noqa: PLR2004, SIM905 -- the numbers are those of the formats; a table reads better as one
+
 from __future__ import annotations
 
 from itertools import cycle
@@ -8,7 +10,9 @@ _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _RRN_WEIGHTS = (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5)
 _BRN_WEIGHTS = (1, 3, 7, 1, 3, 7, 1, 3, 5)
 _VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
-_VIN_VALUES = dict(zip("ABCDEFGHJKLMNPRSTUVWXYZ", (*range(1, 9), 1, 2, 3, 4, 5, 7, 9, *range(2, 10)), strict=True))
+_VIN_VALUES = dict(
+    zip("ABCDEFGHJKLMNPRSTUVWXYZ", (*range(1, 9), 1, 2, 3, 4, 5, 7, 9, *range(2, 10)), strict=True)
+)
 
 # Length of an IBAN by country (SWIFT's IBAN registry).
 IBAN_LENGTHS = {
@@ -38,7 +42,7 @@ def luhn(digits: str) -> bool:
     for digit, double in zip(reversed(digits), cycle((False, True)), strict=False):
         number = int(digit)
         if double:
-            number = number * 2 - 9 * (number > 4)  # noqa: PLR2004 -- 5..9 double to two digits
+            number = number * 2 - 9 * (number > 4)
         total += number
     return total % 10 == 0
 
@@ -53,7 +57,7 @@ def iban(value: str) -> bool:
 def aba_routing(digits: str) -> bool:
     """American Bankers Association: weights 3, 7, 1; the first two digits name a Federal Reserve range."""
     head = int(digits[:2])
-    if not (head <= 12 or 21 <= head <= 32 or 61 <= head <= 72 or head == 80):  # noqa: PLR2004
+    if not (head <= 12 or 21 <= head <= 32 or 61 <= head <= 72 or head == 80):
         return False
     total = sum(int(digit) * weight for digit, weight in zip(digits, cycle((3, 7, 1)), strict=False))
     return total % 10 == 0
@@ -62,7 +66,7 @@ def aba_routing(digits: str) -> bool:
 def date_yymmdd(digits: str) -> bool:
     """Whether the first six digits can be a birthday; the century is unknown, so 29 February passes."""
     month, day = int(digits[2:4]), int(digits[4:6])
-    return 1 <= month <= 12 and 1 <= day <= _DAYS[month - 1]  # noqa: PLR2004
+    return 1 <= month <= 12 and 1 <= day <= _DAYS[month - 1]
 
 
 def rrn(digits: str) -> bool:

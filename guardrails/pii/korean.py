@@ -1,16 +1,20 @@
 """Korean numbers. A particle may follow at once: ``010-1234-5678로``, ``950710-1170869인데요``."""
 
+# ruff: noqa: PLR2004 -- the numbers are those of the formats
+
 from __future__ import annotations
 
 import re
 
 from guardrails.matching import Candidate, Kind, Rule, by_pattern, gate_by, live_by
 from guardrails.pii.checks import brn, date_yymmdd, digits_of, frn, luhn, rrn
-from guardrails.pii.numbers import LEFT_EDGE, NUMBER, RIGHT_EDGE, number_rule, words
+from guardrails.pii.numbers import NUMBER, PHONE_EDGE, RIGHT_EDGE, number_rule, words
 
 _RESIDENT_WORDS = words(r"주민|등록번호|본인|resident|\brrn\b|korean id|national id")
 _FOREIGNER_WORDS = words(r"외국인|등록번호|거소|foreigner|alien|\bfrn\b|\barc\b")
-_GOODS_WORDS = words(r"barcode|\bean\b|isbn|gtin|tracking|invoice|order|바코드|송장|운송장|주문|계약|법령|상품")
+_GOODS_WORDS = words(
+    r"barcode|\bean\b|isbn|gtin|tracking|invoice|order|바코드|송장|운송장|주문|계약|법령|상품"
+)
 _BUSINESS_WORDS = words(r"사업자|business (?:registration|reg|number)|\bbrn\b")
 _PHONE_WORDS = words(
     r"전화|연락처|핸드폰|휴대폰|팩스|문의|고객센터|대표|콜센터|\bcall|phone|\btel\b|fax|mobile|contact|hotline"
@@ -73,7 +77,7 @@ def _judge_service_line(candidate: Candidate) -> float:
 
 def _judge_account(candidate: Candidate) -> float:
     digits = digits_of(candidate.value)
-    if not 10 <= len(digits) <= 16:  # noqa: PLR2004
+    if not 10 <= len(digits) <= 16:
         return 0.0
     if not candidate.after(_ACCOUNT_WORDS, 24) or candidate.after(_NOT_ACCOUNT_WORDS, 12):
         return 0.0
@@ -89,7 +93,7 @@ def _judge_license(candidate: Candidate) -> float:
 def _judge_card(candidate: Candidate) -> float:
     """Domestic cards begin with a 9, outside every international range."""
     digits = digits_of(candidate.value)
-    return 0.95 if luhn(digits) and len(set(digits)) > 2 else 0.0  # noqa: PLR2004
+    return 0.95 if luhn(digits) and len(set(digits)) > 2 else 0.0
 
 
 def _judge_passport(candidate: Candidate) -> float:
@@ -118,7 +122,7 @@ RULES: tuple[tuple[Kind, Rule], ...] = (
         Rule(
             "KR_PHONE",
             by_pattern(
-                r"(?<![0-9A-Za-z_+])(?<![0-9][-.])(?:(?:\+|00)82[ .-]?(?:\(0\) ?)?0?|\(?0)"
+                PHONE_EDGE + r"(?:(?:\+|00)82[ .-]?(?:\(0\) ?)?0?|\(?0)"
                 r"1[016789]\)?[ .-]{0,2}[0-9]{3,4}[ .-]?[0-9]{4}" + RIGHT_EDGE
             ),
             _judge_mobile,
@@ -129,8 +133,9 @@ RULES: tuple[tuple[Kind, Rule], ...] = (
         Rule(
             "KR_PHONE",
             by_pattern(
-                r"(?<![0-9A-Za-z_+])(?<![0-9][-.])(?:(?:\+|00)82[ .-]?(?:\(0\) ?)?0?|\(?0)"
-                r"(?:2|3[1-3]|4[1-4]|5[1-5]|6[1-4]|70|80|50[2-8])\)?[ .-]{0,2}[0-9]{3,4}[ .-]?[0-9]{4}" + RIGHT_EDGE
+                PHONE_EDGE + r"(?:(?:\+|00)82[ .-]?(?:\(0\) ?)?0?|\(?0)"
+                r"(?:2|3[1-3]|4[1-4]|5[1-5]|6[1-4]|70|80|50[2-8])\)?[ .-]{0,2}[0-9]{3,4}[ .-]?[0-9]{4}"
+                + RIGHT_EDGE
             ),
             _judge_landline,
         ),
@@ -145,7 +150,10 @@ RULES: tuple[tuple[Kind, Rule], ...] = (
         PASSPORT,
         Rule(
             "KR_PASSPORT",
-            by_pattern(r"(?<![0-9A-Za-z_-])(?:M[0-9]{3}[A-Z][0-9]{4}|[MSRGDO][0-9]{8})(?![0-9A-Za-z_])", re.IGNORECASE),
+            by_pattern(
+                r"(?<![0-9A-Za-z_-])(?:M[0-9]{3}[A-Z][0-9]{4}|[MSRGDO][0-9]{8})(?![0-9A-Za-z_])",
+                re.IGNORECASE,
+            ),
             _judge_passport,
         ),
     ),

@@ -1,12 +1,17 @@
 """E-mail, web and network addresses."""
 
+# ruff: noqa: PLR2004 -- the numbers are those of the formats
+
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from guardrails.matching import Candidate, Kind, Rule, by_pattern, gate_by, run_start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _ALNUM = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _HEX = "0123456789abcdefABCDEF"
@@ -18,7 +23,9 @@ _LOCAL_FRONT = ".%+-'"
 _DOMAIN = re.compile(r"(?:[A-Za-z0-9-]{1,63}\.){1,6}[A-Za-z]{2,24}(?![A-Za-z0-9])", re.ASCII)
 _EMAIL_MAX = _LOCAL_MAX + 1 + 6 * 64 + 24
 # `logo@2x.png` is a picture, not a person.
-_FILE_ENDINGS = frozenset("png jpg jpeg gif svg webp ico css js ts map json html md py".split())
+_FILE_ENDINGS = frozenset(
+    ("png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "css", "js", "ts", "map", "json", "html", "md", "py")
+)
 
 
 def _find_email(text: str, start: int) -> Iterator[tuple[int, int]]:
@@ -86,12 +93,14 @@ def _judge_url(candidate: Candidate) -> float:
 URL = Kind("url", gate_by(r"://|www\."), _live_url, _URL_MAX + 20)
 
 # --- network ----------------------------------------------------------------------------------------
-_VERSION = re.compile(r"(?:version|release|firmware|build|ver\.?|버전|펌웨어)\s{0,2}[:=]?\s{0,2}\Z", re.I)
+_VERSION = re.compile(
+    r"(?:version|release|firmware|build|ver\.?|버전|펌웨어)\s{0,2}[:=]?\s{0,2}\Z", re.IGNORECASE
+)
 
 
 def _judge_ipv4(candidate: Candidate) -> float:
     parts = candidate.value.split(".")
-    if any(int(part) > 255 or (len(part) > 1 and part[0] == "0") for part in parts):  # noqa: PLR2004
+    if any(int(part) > 255 or (len(part) > 1 and part[0] == "0") for part in parts):
         return 0.0
     if parts[0] in {"0", "127", "255"}:
         return 0.0  # this host, nobody's address
@@ -108,9 +117,9 @@ def _judge_ipv6(candidate: Candidate) -> float:
     groups = [group for group in candidate.value.split(":") if group]
     if address.is_loopback or address.is_unspecified:
         return 0.0
-    if len(groups) < 3 and len(groups[0]) < 4:  # noqa: PLR2004 -- `a[1::2]` is a slice
+    if len(groups) < 3 and len(groups[0]) < 4:
         return 0.0
-    if len(groups) < 8 and not any(char.isdigit() for char in candidate.value):  # noqa: PLR2004
+    if len(groups) < 8 and not any(char.isdigit() for char in candidate.value):
         return 0.0  # `dead::beef` may be a name in a program
     return 0.95
 
@@ -121,9 +130,7 @@ def _judge_mac(candidate: Candidate) -> float:
 
 
 IPV4 = Kind("ipv4", gate_by(r"\.[0-9]{1,3}\.[0-9]"), lambda text: run_start(text, "0123456789.", 18), 18)
-HEX = Kind(
-    "hex", gate_by(r"[:.-][0-9A-Fa-f]{0,4}[:.-]"), lambda text: run_start(text, _HEX + ":.-", 48), 48
-)
+HEX = Kind("hex", gate_by(r"[:.-][0-9A-Fa-f]{0,4}[:.-]"), lambda text: run_start(text, _HEX + ":.-", 48), 48)
 
 RULES: tuple[tuple[Kind, Rule], ...] = (
     (EMAIL, Rule("EMAIL", _find_email, _judge_email)),

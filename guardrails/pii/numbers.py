@@ -1,5 +1,7 @@
 """Numbers of people and money outside Korea, and the tail that all numbers share."""
 
+# ruff: noqa: PLR2004 -- the numbers are those of the formats
+
 from __future__ import annotations
 
 import re
@@ -9,6 +11,8 @@ from guardrails.pii.checks import aba_routing, digits_of, luhn, nhs
 
 # Not inside a longer word or number; Hangul may touch ("번호950710-1170869로").
 LEFT_EDGE = r"(?<![0-9A-Za-z_])(?<![0-9][-.])"
+# A plus sign or a bracket may be part of a telephone number.
+PHONE_EDGE = r"(?<![0-9A-Za-z_+])(?<![0-9][-.])"
 RIGHT_EDGE = r"(?![0-9A-Za-z_]|[-.]?[0-9])"
 
 _NUMBER_CHARS = "0123456789 ()+-./xX#"
@@ -61,18 +65,23 @@ _CARD_HEADS = re.compile(
 def judge_card(candidate: Candidate) -> float:
     """Luhn, an issuer's range, a usual length; unusual lengths need a word that says card."""
     digits = digits_of(candidate.value)
-    if not luhn(digits) or len(set(digits)) < 3:  # noqa: PLR2004
+    if not luhn(digits) or len(set(digits)) < 3:
         return 0.0
     if candidate.after(_CARD_WORDS):
         return 0.99
     if not _CARD_HEADS.match(digits) or candidate.after(_GOODS_WORDS, 24):
         return 0.0
-    usual = len(digits) == 16 or (len(digits), digits[:1]) in {(15, "3"), (14, "3"), (19, "4"), (19, "6")}  # noqa: PLR2004
-    return 0.9 if usual and not _MAESTRO.fullmatch(digits[:2]) or digits[:2] in {"62", "65", "64", "60"} else 0.0
+    usual = len(digits) == 16 or (len(digits), digits[:1]) in {(15, "3"), (14, "3"), (19, "4"), (19, "6")}
+    return (
+        0.9
+        if (usual and not _MAESTRO.fullmatch(digits[:2])) or digits[:2] in {"62", "65", "64", "60"}
+        else 0.0
+    )
 
 
 _CARD = by_pattern(
-    LEFT_EDGE + r"(?:[0-9]{4}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{1,4}|[0-9]{4}([ -])[0-9]{6}\2[0-9]{4,5}|[0-9]{12,19})"
+    LEFT_EDGE
+    + r"(?:[0-9]{4}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{1,4}|[0-9]{4}([ -])[0-9]{6}\2[0-9]{4,5}|[0-9]{12,19})"
     + RIGHT_EDGE
 )
 
@@ -80,7 +89,7 @@ _CARD = by_pattern(
 _EXTENSION = r"(?: ?[xX#] ?[0-9]{1,6})?"
 _EXTENSION_MARK = re.compile("[xX#]")
 _PHONE_WORDS = words(
-    r"phone|\bcall|\btel\b|\btel[.:]|\bfax|mobile|\bcell|\btext me|\bsms|whatsapp|telegram|answering|reach|dial"
+    r"phone|\bcall|\btel\b|\bfax|mobile|\bcell|\btext me|\bsms|whatsapp|telegram|answering|reach|dial"
     r"|\b(?:desk|office) ?[:#-]|contact|hotline|messages? (?:to|on)|my registered|my number|number is"
     r"|전화|연락처|핸드폰|휴대폰|휴대전화|팩스|번호는|문자"
 )
@@ -88,14 +97,16 @@ _OTHER_NUMBER_WORDS = words(
     r"account|order|invoice|tracking|ticket|case|serial|isbn|social|ssn|licen[cs]e|passport|routing|iban|zip"
     r"|card|amount|price|주문|송장|계약|계좌|법령|좌표|버전|바코드|카드|면허|여권|사업자"
 )
-_DATE_LIKE = re.compile(r"(?:19|20)[0-9]{2}([-./ ])[0-9]{1,2}\1[0-9]{1,2}|[0-9]{1,2}([-./])[0-9]{1,2}\2(?:19|20)[0-9]{2}")
+_DATE_LIKE = re.compile(
+    r"(?:19|20)[0-9]{2}([-./ ])[0-9]{1,2}\1[0-9]{1,2}|[0-9]{1,2}([-./])[0-9]{1,2}\2(?:19|20)[0-9]{2}"
+)
 _YEARS = re.compile(r"(?:1[5-9]|20)[0-9]{2} ?- ?(?:1[5-9]|20)[0-9]{2}")
 _LABEL_AFTER = re.compile(r"[ -]" + _LABELS + r"(?![A-Za-z])", re.IGNORECASE)
 
 
 def _judge_international(candidate: Candidate) -> float:
     digits = digits_of(_EXTENSION_MARK.split(candidate.value, maxsplit=1)[0])
-    return 0.95 if 8 <= len(digits) <= 15 and digits[0] != "0" else 0.0  # noqa: PLR2004
+    return 0.95 if 8 <= len(digits) <= 15 and digits[0] != "0" else 0.0
 
 
 def _judge_north_american(candidate: Candidate) -> float:
@@ -105,7 +116,7 @@ def _judge_north_american(candidate: Candidate) -> float:
 def _judge_spoken_of(candidate: Candidate) -> float:
     """A loose shape is a telephone number only where a word before or after says so."""
     digits = digits_of(_EXTENSION_MARK.split(candidate.value, maxsplit=1)[0])
-    if not 7 <= len(digits) <= 13:  # noqa: PLR2004
+    if not 7 <= len(digits) <= 13:
         return 0.0
     if _DATE_LIKE.match(candidate.value) or _YEARS.match(candidate.value):
         return 0.0
@@ -120,6 +131,7 @@ _GROUPS = r"[0-9]{1,5}(?:[ .-][0-9]{2,8}){1,5}"
 
 # --- the United States, Canada, the United Kingdom ----------------------------------------------------
 _SSN_WORDS = words(r"ssn|social security|\bsocial\b|사회보장")
+_ITIN_GROUPS = frozenset((*range(50, 66), *range(70, 89), 90, 91, 92, *range(94, 100)))
 _ITIN_WORDS = words(r"itin|taxpayer|tax id")
 _ROUTING_WORDS = words(r"routing|\baba\b|\brtn\b|\btransit|wire")
 _NHS_WORDS = words(r"nhs|national health|health service")
@@ -139,8 +151,7 @@ def _judge_ssn(candidate: Candidate) -> float:
 
 def _judge_itin(candidate: Candidate) -> float:
     digits = digits_of(candidate.value)
-    group = int(digits[3:5])
-    if digits[0] != "9" or not (50 <= group <= 65 or 70 <= group <= 88 or group in {90, 91, 92} or group >= 94):  # noqa: PLR2004
+    if digits[0] != "9" or int(digits[3:5]) not in _ITIN_GROUPS:
         return 0.0
     if "-" in candidate.value:
         return 0.85
@@ -184,7 +195,8 @@ RULES: tuple[tuple[Kind, Rule], ...] = (
         Rule(
             "PHONE",
             by_pattern(
-                r"(?<![0-9A-Za-z_+])(?<![0-9][-.])(?:(?:\+|00)?1[ .-])?(?:\([0-9]{3}\) ?|[0-9]{3}[ .-])[0-9]{3}[ .-][0-9]{4}"
+                PHONE_EDGE
+                + r"(?:(?:\+|00)?1[ .-])?(?:\([0-9]{3}\) ?|[0-9]{3}[ .-])[0-9]{3}[ .-][0-9]{4}"
                 + _EXTENSION
                 + RIGHT_EDGE
             ),
@@ -196,7 +208,12 @@ RULES: tuple[tuple[Kind, Rule], ...] = (
         Rule(
             "PHONE",
             by_pattern(
-                r"(?<![0-9A-Za-z_+])(?<![0-9][-.])(?:\([0-9]{2,5}\)[ -]?" + _GROUPS + r"|" + _GROUPS + r"|[0-9]{8,12})"
+                PHONE_EDGE
+                + r"(?:\([0-9]{2,5}\)[ -]?"
+                + _GROUPS
+                + r"|"
+                + _GROUPS
+                + r"|[0-9]{8,12})"
                 + _EXTENSION
                 + RIGHT_EDGE
             ),
@@ -204,7 +221,9 @@ RULES: tuple[tuple[Kind, Rule], ...] = (
         ),
     ),
     number_rule("US_SOCIAL_SECURITY_NUMBER", r"[0-9]{3}([- ]?)[0-9]{2}\1[0-9]{4}", _judge_ssn),
-    number_rule("US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER", r"9[0-9]{2}([- ]?)[0-9]{2}\1[0-9]{4}", _judge_itin),
+    number_rule(
+        "US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER", r"9[0-9]{2}([- ]?)[0-9]{2}\1[0-9]{4}", _judge_itin
+    ),
     number_rule("US_BANK_ROUTING_NUMBER", r"[0-9]{9}", _judge_routing),
     number_rule("UK_NATIONAL_HEALTH_SERVICE_NUMBER", r"[0-9]{3}([- ]?)[0-9]{3}\1[0-9]{4}", _judge_nhs),
     number_rule(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from guardrails.config import ActionWord, Strict, Words, action_of, refuse, suggest
-from guardrails.matching import Family
+from guardrails.config import ActionWord, OverrideWord, Strict, Words, action_of, refuse, suggest
 from guardrails.normalize import normalize
 from guardrails.secrets.formats import FORMATS
 from guardrails.secrets.scan import SecretFamily
 from guardrails.types import Action, GuardConfigError
+
+if TYPE_CHECKING:
+    from guardrails.matching import Family
 
 NAMES = tuple(dict.fromkeys(form.category for form in FORMATS))
 
@@ -28,7 +30,7 @@ class SecretsConfig(Strict):
 
     kinds: Annotated[Words, Field(min_length=1)] = ("all",)
     action: ActionWord = "block"
-    actions: dict[str, Literal["none", "detect", "mask", "block"]] = {}
+    actions: dict[str, OverrideWord] = Field(default_factory=dict)
     allow: Words = ()
 
 

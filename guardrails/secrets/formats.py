@@ -8,13 +8,16 @@ providers' public documentation of their key formats, and keys as they are issue
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _WORD = "0-9A-Za-z_"
 _EDGE = rf"(?<![{_WORD}-])"
-_TOKEN_CHARS = "$0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-.:=/+~@%"
-_PEM_CHARS = _TOKEN_CHARS + " \r\n\t\\,\"'"
+_KEY_ALPHABET = "$0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-.:=/+~@%"
+_PEM_CHARS = _KEY_ALPHABET + " \r\n\t\\,\"'"
 # Beyond its limit a candidate is looked at once more with this much to spare: its last line may be cut.
 _SPARE = 128
 
@@ -57,9 +60,13 @@ class Format:
 
 
 _DUMMY = re.compile(
-    r"example|placeholder|your[-_]?|dummy|redacted|changeme|insert|sample|xxxx|\.\.\.|0000000|1234567890abcdef|abcdefgh",
+    r"example|placeholder|your[-_]?|dummy|redacted|changeme|insert|sample|xxxx|\.\.\.|0000000"
+    r"|1234567890abcdef|abcdefgh",
     re.IGNORECASE,
 )
+
+
+_STOCK_PASSWORDS = frozenset(("pass", "passwd", "password", "passw0rd", "pwd", "secret", "user", "username"))
 
 
 def looks_random(value: str) -> bool:
@@ -68,9 +75,12 @@ def looks_random(value: str) -> bool:
     return len(set(body)) > min(8, len(body) // 2) and not _DUMMY.search(value)
 
 
-def not_a_dummy(value: str) -> bool:
-    """Not a word of documentation."""
-    return not _DUMMY.search(value)
+def real_password(uri: str) -> bool:
+    """The password of a connection string is not a variable, a template or the word itself."""
+    password = uri.partition("://")[2].partition("@")[0].partition(":")[2]
+    if password[0] in "$<{%[*" or password.lower() in _STOCK_PASSWORDS:
+        return False
+    return not _DUMMY.search(password)
 
 
 def _token(category: str, markers: str, body: str, limit: int = 260, edge: str = _EDGE) -> Format:
@@ -78,13 +88,13 @@ def _token(category: str, markers: str, body: str, limit: int = 260, edge: str =
     literals = tuple(markers.split())
     heads = "|".join(re.escape(literal) for literal in sorted(literals, key=len, reverse=True))
     pattern = re.compile(rf"{edge}(?:{heads}){body}(?![{_WORD}])", re.ASCII)
-    return Format(category, literals, pattern, limit, _TOKEN_CHARS, looks_random, 0, 0.97)
+    return Format(category, literals, pattern, limit, _KEY_ALPHABET, looks_random, 0, 0.97)
 
 
 def _named(category: str, markers: str, pattern: str, limit: int = 160, score: float = 0.9) -> Format:
     """A value without a form of its own, told by the name it is assigned to; group 1 is the value."""
     literals = tuple(markers.split())
-    alphabet = _TOKEN_CHARS + " \"'`>|"
+    alphabet = _KEY_ALPHABET + " \"'`>|"
     return Format(category, literals, re.compile(pattern, re.ASCII), limit, alphabet, looks_random, 1, score)
 
 
@@ -134,8 +144,8 @@ FORMATS: tuple[Format, ...] = (
     _named("AZURE_SAS_TOKEN", "sig=", r"sig=([A-Za-z0-9%]{43,80}(?:%3D|=))(?![A-Za-z0-9%])"),
     _named(
         "AZURE_KEY",
-        "AZURE_OPENAI_API_KEY AZURE_CLIENT_SECRET AZURE_API_KEY azure_openai_api_key Ocp-Apim-Subscription-Key"
-        " SharedAccessKey",
+        "AZURE_OPENAI_API_KEY AZURE_CLIENT_SECRET AZURE_API_KEY azure_openai_api_key"
+        " Ocp-Apim-Subscription-Key SharedAccessKey",
         r"[A-Za-z_-]{10,32}" + _SET + r"([A-Za-z0-9+/~._=-]{32,90})(?![A-Za-z0-9+/~._-])",
     ),
     _token("GOOGLE_OAUTH_SECRET", "GOCSPX-", r"[A-Za-z0-9_-]{28}"),
@@ -184,7 +194,9 @@ FORMATS: tuple[Format, ...] = (
     _token("POSTMAN_API_KEY", "PMAK-", r"[0-9a-f]{24}-[0-9a-f]{34}"),
     _token("AIRTABLE_TOKEN", "pat", r"[A-Za-z0-9]{14}\.[0-9a-f]{64}"),
     # --- messages, money, monitoring --------------------------------------------------------------------
-    _token("SLACK_TOKEN", "xoxb- xoxp- xoxa- xoxr- xoxs- xoxo- xoxe- xoxc- xoxd-", r"[A-Za-z0-9%-]{20,250}", 280),
+    _token(
+        "SLACK_TOKEN", "xoxb- xoxp- xoxa- xoxr- xoxs- xoxo- xoxe- xoxc- xoxd-", r"[A-Za-z0-9%-]{20,250}", 280
+    ),
     _token("SLACK_TOKEN", "xapp-", r"[0-9]-[A-Z0-9]{8,14}-[0-9]{8,14}-[0-9a-f]{60,70}"),
     _token(
         "SLACK_WEBHOOK",
@@ -207,14 +219,20 @@ FORMATS: tuple[Format, ...] = (
     _token("STRIPE_WEBHOOK_SECRET", "whsec_", r"[A-Za-z0-9+/=]{32,64}"),
     _token("SQUARE_TOKEN", "sq0atp- sq0csp- sq0idp-", r"[A-Za-z0-9_-]{22,48}"),
     _token("SQUARE_TOKEN", "EAAA", r"[A-Za-z0-9_-]{60}"),
-    _token("BRAINTREE_TOKEN", "access_token$production$ access_token$sandbox$", r"[0-9a-z]{16}\$[0-9a-f]{32}"),
+    _token(
+        "BRAINTREE_TOKEN", "access_token$production$ access_token$sandbox$", r"[0-9a-z]{16}\$[0-9a-f]{32}"
+    ),
     _token("PAYSTACK_OR_TOSS_KEY", "live_sk_ test_sk_ live_gsk_ test_gsk_", r"[A-Za-z0-9]{24,48}"),
     _token("SHOPIFY_TOKEN", "shpat_ shpca_ shppa_ shpss_", r"[0-9a-fA-F]{32}"),
     _token("TWILIO_API_KEY", "SK", r"[0-9a-f]{32}"),
     _token("TWILIO_ACCOUNT_SID", "AC", r"[0-9a-f]{32}"),
     _token("SENDGRID_API_KEY", "SG.", r"[A-Za-z0-9_-]{20,24}\.[A-Za-z0-9_-]{39,50}"),
     _token("MAILGUN_API_KEY", "key-", r"[0-9a-f]{32}"),
-    _named("MAILCHIMP_API_KEY", "MAILCHIMP_API_KEY mailchimp_api_key", r"[A-Za-z_]{17}" + _SET + r"([0-9a-f]{32}-us[0-9]{1,2})"),
+    _named(
+        "MAILCHIMP_API_KEY",
+        "MAILCHIMP_API_KEY mailchimp_api_key",
+        r"[A-Za-z_]{17}" + _SET + r"([0-9a-f]{32}-us[0-9]{1,2})",
+    ),
     _token("BREVO_API_KEY", "xkeysib- xsmtpsib-", r"[0-9a-f]{64}-[A-Za-z0-9]{16}"),
     _token("RESEND_API_KEY", "re_", r"[A-Za-z0-9]{8}_[A-Za-z0-9]{20,26}"),
     _token("POSTHOG_KEY", "phx_ phs_", r"[A-Za-z0-9]{40,52}"),
@@ -223,7 +241,11 @@ FORMATS: tuple[Format, ...] = (
     _token("GRAFANA_TOKEN", "glc_", r"[A-Za-z0-9+/]{32,240}={0,3}"),
     _token("SENTRY_TOKEN", "sntrys_ sntryu_", r"[A-Za-z0-9+/=_-]{60,240}"),
     _token("DYNATRACE_TOKEN", "dt0c01. dt0s16.", r"[A-Z2-7]{24}\.[A-Z2-7]{64}"),
-    _named("OKTA_TOKEN", "SSWS OKTA_API_TOKEN okta_token", r"[A-Za-z_]{4,20}(?: |" + _SET + r")(00[A-Za-z0-9_-]{40})"),
+    _named(
+        "OKTA_TOKEN",
+        "SSWS OKTA_API_TOKEN okta_token",
+        r"[A-Za-z_]{4,20}(?: |" + _SET + r")(00[A-Za-z0-9_-]{40})",
+    ),
     _token("AGE_SECRET_KEY", "AGE-SECRET-KEY-1", r"[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}"),
     _named(
         "TELEGRAM_BOT_TOKEN",
@@ -235,10 +257,11 @@ FORMATS: tuple[Format, ...] = (
         "JWT",
         ("eyJ",),
         re.compile(
-            rf"{_EDGE}eyJ[A-Za-z0-9_-]{{8,1024}}\.eyJ[A-Za-z0-9_-]{{8,6144}}(?:\.[A-Za-z0-9_-]{{0,1024}})?", re.ASCII
+            rf"{_EDGE}eyJ[A-Za-z0-9_-]{{8,1024}}\.eyJ[A-Za-z0-9_-]{{8,6144}}(?:\.[A-Za-z0-9_-]{{0,1024}})?",
+            re.ASCII,
         ),
         7168,
-        _TOKEN_CHARS,
+        _KEY_ALPHABET,
         lambda _: True,
         0,
         0.97,
@@ -265,9 +288,36 @@ FORMATS: tuple[Format, ...] = (
         tuple(
             f"{scheme}://"
             for scheme in (
-                "postgres postgresql mysql mariadb mongodb mongodb+srv redis rediss amqp amqps mssql sqlserver "
-                "clickhouse cockroachdb oracle ftp ftps sftp ssh smtp smtps ldap ldaps imap kafka nats mqtt http https"
-            ).split()
+                "postgres",
+                "postgresql",
+                "mysql",
+                "mariadb",
+                "mongodb",
+                "mongodb+srv",
+                "redis",
+                "rediss",
+                "amqp",
+                "amqps",
+                "mssql",
+                "sqlserver",
+                "clickhouse",
+                "cockroachdb",
+                "oracle",
+                "ftp",
+                "ftps",
+                "sftp",
+                "ssh",
+                "smtp",
+                "smtps",
+                "ldap",
+                "ldaps",
+                "imap",
+                "kafka",
+                "nats",
+                "mqtt",
+                "http",
+                "https",
+            )
         ),
         re.compile(
             r"[a-z+]{3,12}://[^\s:@/\"'<>`]{0,64}:([^\s@/\"'<>`]{3,128})@[^\s\"'<>`]{1,300}",
@@ -275,11 +325,12 @@ FORMATS: tuple[Format, ...] = (
         ),
         520,
         "",
-        not_a_dummy,
+        real_password,
         0,
         0.93,
         re.compile(
-            r"[a-z+]{3,12}://[^\s:@/\"'<>`]{0,64}(?::(?:[^\s@/\"'<>`]{0,128}(?:@[^\s\"'<>`]{0,300})?)?)?", re.ASCII
+            r"[a-z+]{3,12}://[^\s:@/\"'<>`]{0,64}(?::(?:[^\s@/\"'<>`]{0,128}(?:@[^\s\"'<>`]{0,300})?)?)?",
+            re.ASCII,
         ),
     ),
 )

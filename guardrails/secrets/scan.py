@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ahocorasick_rs import AhoCorasick
 
 from guardrails.matching import Hit, make_hit
 from guardrails.secrets.formats import FORMATS, Format
-from guardrails.types import Action
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from guardrails.types import Action
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,9 @@ class SecretFamily:
                 if not last and form.live(text, start + begin):
                     live = min(live, start + begin)
         hits = [
-            hit for form, begin in found if begin < live and (hit := self._read(form, text, begin)) is not None
+            hit
+            for form, begin in found
+            if begin < live and (hit := self._read(form, text, begin)) is not None
         ]
         positions[0] = max(start, live)
         return hits, live
@@ -93,5 +99,11 @@ class SecretFamily:
         overlong = match.end() - begin >= form.limit
         end = min(end, begin + form.limit)
         return make_hit(
-            start, end, form.score, form.category, self.by_category[form.category], "secrets", self.item, overlong
+            (start, end),
+            form.score,
+            form.category,
+            self.by_category[form.category],
+            guard="secrets",
+            item=self.item,
+            overlong=overlong,
         )
