@@ -1,0 +1,18 @@
+"""Every test has a home of its own; nothing of the machine's leaks in."""
+
+import os
+
+import pytest
+
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """A fresh STILLHOUSE_HOME, and no provider key from outside."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("STILLHOUSE_HOME", str(folder))
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "MISTRAL_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    return folder

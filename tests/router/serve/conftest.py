@@ -1,0 +1,54 @@
+"""A gateway in front of a scripted server, three tiers, no guards unless a test brings a policy."""
+
+import contextlib
+
+import pytest
+
+from router.serve.settings import EmbeddingSettings, PriceSettings, ServerSettings, Settings, TierSettings, UpstreamSettings
+from tests.support.gateway import gateway
+from tests.support.upstream import ScriptedUpstream
+
+PLAIN = """
+stillhouse: 1
+name: plain
+quality: {keep: 0.9}
+timeouts: {connect: 1.0, first_byte: 2.0, gap: 1.0, total: 5.0}
+"""
+
+
+def settings_for(up, policies, **server):
+    tiers = tuple(
+        TierSettings(tier=t, upstream="up", model=f"m-{t}", price=PriceSettings(input=i, output=o))
+        for t, i, o in (("small", 0.1, 0.2), ("medium", 0.5, 1.0), ("large", 2.0, 6.0))
+    )
+    return Settings(
+        server=ServerSettings(**server),
+        upstreams={"up": UpstreamSettings(kind="openai", base_url=up.base_url)},
+        tiers=tiers,
+        embeddings=(EmbeddingSettings(model="embed", upstream="up"),),
+        policies=policies,
+    )
+
+
+@pytest.fixture
+async def up():
+    """The scripted server behind the gateway."""
+    async with ScriptedUpstream() as server:
+        yield server
+
+
+@pytest.fixture
+async def serve(up, home):
+    """Start a gateway with the policies given as YAML; the first is the default."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start(*texts, change=lambda settings: settings, cell=lambda cell: None, **server):
+            paths = []
+            for i, text in enumerate(texts or (PLAIN,)):
+                path = home / f"policy{i}.yaml"
+                path.write_text(text)
+                paths.append(str(path))
+            settings = change(settings_for(up, tuple(paths), **server))
+            return await stack.enter_async_context(gateway(settings, home, cell))
+
+        yield start
