@@ -134,6 +134,7 @@ CREATE TABLE daily (
     tokens_cached INTEGER NOT NULL,
     cost_nano INTEGER NOT NULL,
     cost_known INTEGER NOT NULL,
+    cost_unknown INTEGER NOT NULL,
     cost_hypothetical INTEGER NOT NULL,
     compared INTEGER NOT NULL,
     compared_hypothetical INTEGER NOT NULL,
@@ -171,14 +172,13 @@ def _append_only(table: str, same: str) -> tuple[str, ...]:
     A row that is already there is skipped, so replaying what was spilled is safe, and
     ``INSERT OR REPLACE`` cannot rewrite history.
     """
+    trigger, stop = f"CREATE TRIGGER {table}_", "SELECT RAISE(ABORT, 'the ledger is append-only"
+    allowed = "coalesce((SELECT max(before_ms) FROM prune_gate), -9223372036854775808)"
+    exists = f"EXISTS (SELECT 1 FROM {table} WHERE {same})"  # noqa: S608
     return (
-        f"CREATE TRIGGER {table}_never_updated BEFORE UPDATE ON {table} "
-        "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END",
-        f"CREATE TRIGGER {table}_only_pruned BEFORE DELETE ON {table} "
-        "WHEN OLD.at_ms >= coalesce((SELECT max(before_ms) FROM prune_gate), -9223372036854775808) "
-        "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only; use: stillhouse ledger prune'); END",
-        f"CREATE TRIGGER {table}_only_once BEFORE INSERT ON {table} "
-        f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {same}) BEGIN SELECT RAISE(IGNORE); END",
+        f"{trigger}never_updated BEFORE UPDATE ON {table} BEGIN {stop}'); END",
+        f"{trigger}only_pruned BEFORE DELETE ON {table} WHEN OLD.at_ms >= {allowed} BEGIN {stop}'); END",
+        f"{trigger}only_once BEFORE INSERT ON {table} WHEN {exists} BEGIN SELECT RAISE(IGNORE); END",
     )
 
 

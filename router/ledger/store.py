@@ -52,16 +52,20 @@ def open_reader(path: Path) -> sqlite3.Connection:
     """
     with _explained(path):
         if not path.is_file():
-            raise LedgerError("there is no such file. `stillhouse serve` creates the ledger.")
+            raise LedgerError("there is no such file. 'stillhouse serve' creates the ledger.")
         uri = f"{path.absolute().as_uri()}?mode=ro"
         db = sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         try:
-            if not check(db):
-                raise LedgerError("it has an older shape. `stillhouse serve` brings it up to date.")
+            _require_newest(db)
         except BaseException:
             db.close()
             raise
     return db
+
+
+def _require_newest(db: sqlite3.Connection) -> None:
+    if not check(db):
+        raise LedgerError("it has an older shape. 'stillhouse serve' brings it up to date.")
 
 
 @contextlib.contextmanager

@@ -129,7 +129,7 @@ class KeyStore:
         """
         if not _TENANT.fullmatch(tenant):
             raise ValueError(
-                f"{tenant!r} cannot name a tenant: use up to 64 letters, digits, dots, dashes or underscores, "
+                f"{tenant!r} cannot name a tenant: use up to 64 letters, digits, dots, dashes, underscores, "
                 "from a letter or digit on"
             )
         name = secrets.token_hex(4)
