@@ -10,15 +10,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from router.errors import UpstreamBusy, UpstreamRejected, UpstreamTimeout, UpstreamUnavailable
 from router.upstream.base import Deadline, Reply
 from router.upstream.local_child import Load
 from router.upstream.local_frames import Frame, Kind
 from router.upstream.local_process import Call, ChildProcess, LoadFailed, next_frame
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+    from pathlib import Path
 
 _log = logging.getLogger(__name__)
 _FIRST_PAUSE = 0.5
@@ -79,6 +82,9 @@ class LocalUpstream:
         name: for the ledger and the start-up table.
         model: the weights.
         limits: how to run them.
+
+    Attributes:
+        starts: how many times a child was loaded.
     """
 
     def __init__(self, name: str, model: LocalModel, limits: LocalLimits | None = None) -> None:
@@ -93,11 +99,22 @@ class LocalUpstream:
         self._failures = 0
         self._not_before = 0.0
         self._closed = False
+        self.starts = 0
 
     @property
     def pid(self) -> int | None:
         """The child's process id; None while there is none."""
         return self._child.pid if self._child is not None and self._child.alive else None
+
+    @property
+    def calls(self) -> int:
+        """Requests inside the engine now."""
+        return len(self._giving_back)
+
+    @property
+    def listener(self) -> Mapping[str, object]:
+        """Where the engine listens, and the modes of its socket and folder; empty while there is no child."""
+        return self._child.listener if self._child is not None else {}
 
     async def warm(self) -> None:
         """Load the model now.
@@ -232,6 +249,7 @@ class LocalUpstream:
             _log.error("%s cannot be started: %s", self.name, error or type(error).__name__)
             raise UpstreamUnavailable("The local model cannot be started.") from error
         self._child = child
+        self.starts += 1
         return child
 
     def _failed(self, *, after_answers: bool = False) -> None:

@@ -6,10 +6,12 @@ Call number 0 speaks of the child itself.
 
 from __future__ import annotations
 
-import asyncio
 import struct
 from enum import IntEnum
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+if TYPE_CHECKING:
+    import asyncio
 
 _HEADER = struct.Struct("!IIB")
 MAX_PAYLOAD = 256 * 1024 * 1024

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,8 +19,10 @@ from router.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
-from router.upstream.local_child import Load
 from router.upstream.local_frames import Frame, Kind, pack, receive
+
+if TYPE_CHECKING:
+    from router.upstream.local_child import Load
 
 _LOOK_AT_MEMORY = 0.25
 _EXIT_WAIT = 2.0
