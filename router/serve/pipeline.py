@@ -6,6 +6,7 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 from guardrails import Placeholders
@@ -211,8 +212,15 @@ def candidates(cell: Cell, wish: Order, decision: Decision, story: Story) -> lis
     return found
 
 
+@lru_cache(maxsize=256)
+def _full(connect: float, first_byte: float, gap: float, total: float) -> Deadline:
+    return Deadline(connect, min(first_byte, total), gap, total)
+
+
 def deadline_of(limits: Timeouts, story: Story) -> Deadline:
     """The policy's limits, less the time that earlier tries took."""
+    if not story.attempts:
+        return _full(limits.connect, limits.first_byte, limits.gap, limits.total)
     left = max(0.001, limits.total - story.elapsed_ms() / 1e3)
     return Deadline(limits.connect, min(limits.first_byte, left), limits.gap, left)
 

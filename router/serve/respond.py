@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
 from router.errors import StillhouseError
@@ -12,6 +14,7 @@ Headers = list[tuple[bytes, bytes]]
 _encode = msgspec.json.encode
 
 
+@lru_cache(maxsize=4096)
 def latin(text: str) -> bytes:
     """A header value: printable ASCII, everything else as a question mark, at most 256 bytes."""
     return bytes(c if 0x20 <= c < 0x7F else 0x3F for c in text.encode("ascii", "replace")[:256])
@@ -46,6 +49,7 @@ def _money(nano: int | None) -> bytes:
     return b"unknown" if nano is None else str(nano).encode()
 
 
+@lru_cache(maxsize=4096)
 def lineage_words(lineage: Lineage) -> str:
     """``family=…;teacher=…;generation=1;gate=unknown``."""
     return f"family={lineage.family};teacher={lineage.teacher};generation={lineage.generation};gate={lineage.gate}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from functools import lru_cache
 from typing import Protocol
 
 import aiohttp
@@ -109,6 +110,17 @@ class _AiohttpResponse:
             self._response.close()
 
 
+@lru_cache(maxsize=256)
+def _timeout(deadline: Deadline) -> aiohttp.ClientTimeout:
+    """``sock_read`` waits for the head; inside a stream ``chunks`` watches the shorter ``gap`` itself."""
+    return aiohttp.ClientTimeout(total=deadline.total, sock_connect=deadline.connect, sock_read=deadline.first_byte)
+
+
+@lru_cache(maxsize=256)
+def _url(url: str) -> URL:
+    return URL(url, encoded=True)
+
+
 class AiohttpTransport:
     """aiohttp without its conveniences: no cookies, no redirects, no decompression, no proxies from env."""
 
@@ -130,14 +142,10 @@ class AiohttpTransport:
     async def send(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, deadline: Deadline
     ) -> Response:
-        timeout = aiohttp.ClientTimeout(
-            total=deadline.total, sock_connect=deadline.connect, sock_read=max(deadline.first_byte, deadline.gap)
-        )
         try:
-            async with asyncio.timeout(deadline.first_byte):
-                response = await self._open().request(
-                    method, URL(url, encoded=True), data=body, headers=headers, timeout=timeout, allow_redirects=False
-                )
+            response = await self._open().request(
+                method, _url(url), data=body, headers=headers, timeout=_timeout(deadline), allow_redirects=False
+            )
         except TimeoutError:
             raise UpstreamTimeout("The model's server did not answer in time.") from None
         except aiohttp.ClientConnectorError:
