@@ -5,7 +5,7 @@ ARGS ?=
 PIP = -m pip --disable-pip-version-check install --quiet
 LOCKED = --require-hashes --no-deps --only-binary :all: -r
 
-.PHONY: run test check lint bench clean
+.PHONY: run test clients lint bench clean
 .DEFAULT_GOAL := run
 
 run: .venv/ready          ## install, then start the gateway with the embedded model
@@ -13,6 +13,9 @@ run: .venv/ready          ## install, then start the gateway with the embedded m
 
 test: .venv-test/ready    ## install everything, then run all tests
 	.venv-test/bin/python -m pytest $(ARGS)
+
+clients:                  ## environments of clients that cannot share ours (openai-python 3, Node)
+	.ci/clients
 
 lint: .venv-test/ready    ## ruff, mypy, the layers
 	.venv-test/bin/ruff check .
@@ -37,4 +40,4 @@ bench: .venv-test/ready   ## CPU a request, side by side with the floor and Lite
 	touch $@
 
 clean:                    ## remove both environments
-	rm -rf .venv .venv-test
+	rm -rf .venv .venv-test .clients
