@@ -41,8 +41,8 @@ class StillhouseError(Exception):
         retry_after: value of the Retry-After header, if known.
     """
 
-    status: ClassVar[int] | int = 500
-    code: ClassVar[str] | str = "internal_error"
+    status: int = 500
+    code: str = "internal_error"
     type: ClassVar[str] = "server_error"
 
     def __init__(self, message: str, *, param: str | None = None, retry_after: str | None = None) -> None:

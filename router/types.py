@@ -21,7 +21,7 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True):
     """Base of every value here."""
 
 
-class Reason(Frozen):
+class Reason(Frozen, frozen=True, kw_only=True):
     """Why something was decided: a stable id, a sentence, and the policy layer that said so."""
 
     id: str
@@ -29,7 +29,7 @@ class Reason(Frozen):
     layer: str = ""
 
 
-class Lineage(Frozen):
+class Lineage(Frozen, frozen=True, kw_only=True):
     """Where a deployment's weights come from. Everything may be unknown; nothing is guessed."""
 
     family: str = "unknown"
@@ -41,7 +41,7 @@ class Lineage(Frozen):
     generation: int = 1
 
 
-class Price(Frozen):
+class Price(Frozen, frozen=True, kw_only=True):
     """Nano-dollars per million tokens; ``None`` means unknown, which is never zero."""
 
     input: int | None = None
@@ -50,7 +50,7 @@ class Price(Frozen):
     source: str = "unknown"
 
 
-class Deployment(Frozen):
+class Deployment(Frozen, frozen=True, kw_only=True):
     """One way to serve a tier: a model behind an upstream.
 
     Two generations of one tier are two deployments with the same ``tier``; ``share`` splits them.
@@ -69,7 +69,7 @@ class Deployment(Frozen):
     lineage: Lineage = Lineage()
 
 
-class Features(Frozen):
+class Features(Frozen, frozen=True, kw_only=True):
     """Numbers about a request that a policy's rules and the ledger use. They never hold text."""
 
     language: str
@@ -81,7 +81,7 @@ class Features(Frozen):
     findings: tuple[str, ...] = ()
 
 
-class Score(Frozen):
+class Score(Frozen, frozen=True, kw_only=True):
     """The scorer's opinion of one prompt under one family profile.
 
     Attributes:
@@ -101,7 +101,7 @@ class Score(Frozen):
     family: str
 
 
-class Decision(Frozen, kw_only=True):
+class Decision(Frozen, frozen=True, kw_only=True):
     """Where a request goes and why.
 
     Attributes:
@@ -129,7 +129,7 @@ class Decision(Frozen, kw_only=True):
         return next(r for r in reversed(self.reasons) if r.id not in ("tier-missing", "no-tier"))
 
 
-class Usage(Frozen):
+class Usage(Frozen, frozen=True, kw_only=True):
     """Tokens of one answer and how they are known."""
 
     input_tokens: int

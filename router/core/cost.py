@@ -15,9 +15,7 @@ def cost_of(usage: Usage, price: Price) -> int | None:
         return None
     cached_price = price.input if price.cached_input is None else price.cached_input
     cached = min(usage.cached_tokens, usage.input_tokens)
-    total = (
-        (usage.input_tokens - cached) * price.input + cached * cached_price + usage.output_tokens * price.output
-    )
+    total = (usage.input_tokens - cached) * price.input + cached * cached_price + usage.output_tokens * price.output
     return -(-total // PER_MILLION)
 
 

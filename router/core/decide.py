@@ -94,8 +94,13 @@ def decide(policy: Policy, features: Features, score: Score | None, caller: Call
 
     served, fallbacks = _present(policy, wanted, allowed, fleet, features, rules.private, reasons)
     return Decision(
-        wanted=wanted, served=served, fallbacks=fallbacks, reasons=tuple(reasons), propensity=1.0,
-        private=rules.private, cost=costs,
+        wanted=wanted,
+        served=served,
+        fallbacks=fallbacks,
+        reasons=tuple(reasons),
+        propensity=1.0,
+        private=rules.private,
+        cost=costs,
     )
 
 
@@ -174,7 +179,9 @@ def _aim(
     fallback = _clamp(body.fallback_tier, allowed)
     layer = policy.origin["fallback_tier"]
     if score is None:
-        return fallback, Reason(id="no-score", text=f"There is no score, so {fallback} as the policy says.", layer=layer)
+        return fallback, Reason(
+            id="no-score", text=f"There is no score, so {fallback} as the policy says.", layer=layer
+        )
     if score.novelty > NOVELTY_LIMIT:
         text = f"The prompt is unlike anything the scorer knows, so {fallback} as the policy says."
         return fallback, Reason(id="unknown-ground", text=text, layer=layer)
@@ -214,7 +221,9 @@ def _by_dial(
     layer = policy.origin["aim"]
     shares = _cost_shares(tuple(p), costs)
     tier = max(p, key=lambda t: (dial * p[t] - (1 - dial) * shares[t], -RANK[t]))
-    text = f"At cost_quality {dial:g}, {tier} weighs best: right with {p[tier]:.2f} at {shares[tier]:.0%} of the dearest."
+    text = (
+        f"At cost_quality {dial:g}, {tier} weighs best: right with {p[tier]:.2f} at {shares[tier]:.0%} of the dearest."
+    )
     return tier, Reason(id="dial", text=text, layer=layer)
 
 
@@ -270,7 +279,9 @@ def _present(
     served = order[0]
     if served != wanted:
         way = "up" if RANK[served] > RANK[wanted] else "down, as the policy allows,"
-        reasons.append(Reason(id="tier-missing", text=f"{wanted} has no model for this request; it goes {way} to {served}."))
+        reasons.append(
+            Reason(id="tier-missing", text=f"{wanted} has no model for this request; it goes {way} to {served}.")
+        )
     named = (policy.body.fallbacks or {}).get(served)
     rest = [t for t in named if t in there and t != served] if named is not None else order[1:]
     return served, tuple(rest)

@@ -35,7 +35,7 @@ def language_of(text: str) -> str:
         hits = sum(1 for point in letters if any(low <= point <= high for low, high in ranges))
         if hits >= SCRIPT_SHARE * len(letters):
             return code
-    return "en" if sum(1 for p in letters if p < 0x80) >= 0.98 * len(letters) else "und"  # noqa: PLR2004
+    return "en" if sum(1 for p in letters if p < 0x80) >= 0.98 * len(letters) else "und"
 
 
 def features_of(request: ChatRequest, ask: str, findings: tuple[str, ...] = ()) -> Features:

@@ -136,7 +136,7 @@ def _is_list(raw: Raw) -> bool:
 
 
 def _is_null(raw: Raw) -> bool:
-    return memoryview(raw) == b"null"
+    return bytes(memoryview(raw)[:5]) == b"null"
 
 
 class ChatRequest:
@@ -153,8 +153,19 @@ class ChatRequest:
         max_output: the caller's limit on output tokens, if any.
     """
 
-    __slots__ = ("_head", "body", "images", "include_usage", "max_output", "model", "n", "sites", "stream",
-                 "tools", "turns")
+    __slots__ = (
+        "_head",
+        "body",
+        "images",
+        "include_usage",
+        "max_output",
+        "model",
+        "n",
+        "sites",
+        "stream",
+        "tools",
+        "turns",
+    )
 
     def __init__(self, body: bytes, head: _ChatBody, sites: list[TextSite], images: bool) -> None:
         self.body = body

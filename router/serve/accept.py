@@ -79,7 +79,9 @@ def order(cell: Cell, incoming: Incoming, story: Story, key: Key | None, model: 
     elif model != AUTO:
         deployment = cell.deployment(model)
         if deployment is None:
-            raise ModelNotFound(f"The model {model!r} does not exist; GET /v1/models lists those that do.", param="model")
+            raise ModelNotFound(
+                f"The model {model!r} does not exist; GET /v1/models lists those that do.", param="model"
+            )
         tier = deployment.tier
     if name := sent.get("policy"):
         if name not in cell.policies:

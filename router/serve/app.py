@@ -34,9 +34,7 @@ HOT: dict[str, Handler] = {
 RELOAD_SECONDS = 0.5  # an edit, a new key or a pin takes effect within a second
 
 
-def create_app(
-    settings: Settings, *, ledger: Path | None = None, build: Callable[[], Cell] | None = None
-) -> FastAPI:
+def create_app(settings: Settings, *, ledger: Path | None = None, build: Callable[[], Cell] | None = None) -> FastAPI:
     """The gateway as an ASGI application; mount it, or serve it with uvicorn.
 
     Args:
@@ -68,7 +66,7 @@ def create_app(
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(Exception, _bug)
-    app.add_middleware(Front, state=app.state, hot=HOT)  # type: ignore[arg-type]
+    app.add_middleware(Front, state=app.state, hot=HOT)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]
     return app
 
@@ -94,7 +92,7 @@ async def _own_error(request: Request, error: Exception) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
-    if error.status_code == 405:  # noqa: PLR2004
+    if error.status_code == 405:
         return _answer(request, MethodNotAllowed(f"{request.method} is not allowed here."), headers)
     return _answer(request, NotFound("There is nothing at this path; see /openapi.json."), headers)
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from policies.load import load_policy
-from policies.policy import Policy
 from policies.mistakes import Mistakes
+from policies.policy import Policy
 from router.core.decide import Fleet
 from router.ledger.sqlite import Ledger
 from router.registry.home import home
@@ -303,5 +303,5 @@ def served_by(cell: Cell) -> dict[TierName, Deployment | None]:
     for i, tier in enumerate(TIER_NAMES):
         up = [there[t] for t in TIER_NAMES[i:] if t in there]
         down = [there[t] for t in reversed(TIER_NAMES[:i]) if t in there] if policy.body.allow_degrade else []
-        out[tier] = (up + down or [None])[0]
+        out[tier] = next(iter(up + down), None)
     return out

@@ -59,7 +59,7 @@ class Exchange:
             return
         if error.retry_after:
             headers = [*headers, (b"retry-after", error.retry_after.encode("latin-1", "ignore"))]
-        if error.status == 401:  # noqa: PLR2004
+        if error.status == 401:
             headers = [*headers, (b"www-authenticate", b"Bearer")]
         await self.whole(error.status, headers, body)
 
@@ -147,6 +147,6 @@ def text_header(headers: dict[bytes, bytes], name: bytes) -> str | None:
     value = headers.get(name)
     if value is None:
         return None
-    if len(value) > 256 or not value.isascii():  # noqa: PLR2004
+    if len(value) > 256 or not value.isascii():
         raise BadRequest(f"The header '{name.decode()}' must be ASCII of at most 256 bytes.", param=name.decode())
     return value.decode().strip() or None

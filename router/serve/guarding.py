@@ -1,4 +1,4 @@
-"""The guards at work on requests and whole answers. (Streams: ``router.serve.stream``.)"""
+"""The guards at work on requests and whole answers; ``router.serve.stream`` does it for streams."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from router.serve.story import Direction, Story
 from router.types import Usage
 
 
-class Blocked(Exception):  # noqa: N818  (not an error: a guard did its work)
+class Blocked(Exception):
     """A guard stopped the request. The answer is the policy's words with ``content_filter``."""
 
 
-def guard_request(rails: Rails, sites: Sequence[TextSite], held: Placeholders, story: Story) -> list[tuple[TextSite, str]]:
+def guard_request(
+    rails: Rails, sites: Sequence[TextSite], held: Placeholders, story: Story
+) -> list[tuple[TextSite, str]]:
     """Check every text of a request; give back those that were masked.
 
     Raises:

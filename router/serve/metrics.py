@@ -88,16 +88,30 @@ class Metrics:
             (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.1),
         )
         self.upstream = Histogram(
-            "stillhouse_upstream_seconds", "Time a model took, by tier.", (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120), ("tier",)
+            "stillhouse_upstream_seconds",
+            "Time a model took, by tier.",
+            (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
+            ("tier",),
         )
         self.first_byte = Histogram(
-            "stillhouse_first_byte_seconds", "Time to a model's first event, by tier.", (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30), ("tier",)
+            "stillhouse_first_byte_seconds",
+            "Time to a model's first event, by tier.",
+            (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+            ("tier",),
         )
         self.tokens = Counter("stillhouse_tokens_total", "Tokens by kind and how they are known.", ("kind", "source"))
         self.cost = Counter("stillhouse_cost_nanodollars_total", "Known cost, by tier.", ("tier",))
-        self.unknown_cost = Counter("stillhouse_unknown_cost_total", "Answers whose cost is unknown, by tier.", ("tier",))
-        self.attempts = Counter("stillhouse_attempts_total", "Calls to models by tier and outcome.", ("tier", "outcome"))
-        self.guards = Counter("stillhouse_guard_actions_total", "Findings by guard, direction and action.", ("guard", "direction", "action"))
+        self.unknown_cost = Counter(
+            "stillhouse_unknown_cost_total", "Answers whose cost is unknown, by tier.", ("tier",)
+        )
+        self.attempts = Counter(
+            "stillhouse_attempts_total", "Calls to models by tier and outcome.", ("tier", "outcome")
+        )
+        self.guards = Counter(
+            "stillhouse_guard_actions_total",
+            "Findings by guard, direction and action.",
+            ("guard", "direction", "action"),
+        )
         self.unscored = Counter("stillhouse_unscored_total", "Requests decided without a score.")
         self.reloads = Counter("stillhouse_reloads_total", "Configuration reloads by result.", ("result",))
 

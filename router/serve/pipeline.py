@@ -110,7 +110,7 @@ async def answer_whole(
     async def ask(upstream: Upstream, deployment: Deployment, deadline: Deadline) -> bytes:
         return (await upstream.chat(request.forward(deployment.model, masks), deadline)).body
 
-    body, step = await call(cell, request, wish, decision, story, ask)
+    body, step = await call(cell, wish, decision, story, ask)
     since = cell.clock()
     policy = wish.policy
     body = guard_answer(policy.rails["output"], body, held, policy.body.refusal.output, story)
@@ -129,7 +129,7 @@ async def answer_in_events(
 ) -> None:  # fmt: skip
     """Call, then guard and send event by event."""
     stream, step = await call(
-        cell, request, wish, decision, story,
+        cell, wish, decision, story,
         lambda upstream, d, deadline: upstream.chat_stream(request.forward(d.model, masks), deadline),
     )  # fmt: skip
     policy, features = wish.policy, story.features
@@ -164,7 +164,7 @@ async def answer_in_events(
 
 
 async def call(
-    cell: Cell, request: ChatRequest, wish: Order, decision: Decision, story: Story,
+    cell: Cell, wish: Order, decision: Decision, story: Story,
     ask: Callable[[Upstream, Deployment, Deadline], Awaitable[T]],
 ) -> tuple[T, Try]:  # fmt: skip
     """Drive the plan with real calls until one works.

@@ -88,7 +88,13 @@ _EMBEDDINGS = {
 }
 
 _HEADERS = [
-    {"name": f"x-stillhouse-{name}", "in": "header", "required": False, "schema": {"type": "string"}, "description": text}
+    {
+        "name": f"x-stillhouse-{name}",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string"},
+        "description": text,
+    }
     for name, text in (
         ("policy", "A policy's name; wins over the model name."),
         ("tier", "small, medium or large."),

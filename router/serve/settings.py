@@ -113,12 +113,13 @@ class Settings(Strict):
 
     @model_validator(mode="after")
     def _refers(self) -> Settings:
-        for item in (*self.tiers, *self.embeddings):
-            if item.upstream not in self.upstreams:
+        users = [(t.model, t.upstream) for t in self.tiers] + [(e.model, e.upstream) for e in self.embeddings]
+        for model, upstream in users:
+            if upstream not in self.upstreams:
                 known = ", ".join(sorted(self.upstreams)) or "none"
-                raise ValueError(f"{item.model!r} names the upstream {item.upstream!r}, which is not listed (known: {known})")
-        for name, upstream in self.upstreams.items():
-            if upstream.kind == "local" and len({t.model for t in self.tiers if t.upstream == name}) > 1:
+                raise ValueError(f"{model!r} names the upstream {upstream!r}, which is not listed (known: {known})")
+        for name, place in self.upstreams.items():
+            if place.kind == "local" and len({t.model for t in self.tiers if t.upstream == name}) > 1:
                 raise ValueError(f"the local upstream {name!r} runs one model; list another upstream of kind local")
         names = [tier.name or tier.model for tier in self.tiers]
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -237,7 +238,11 @@ def settings_from_env(
 
 
 def _foreign(
-    base_url: str, env: Mapping[str, str], chosen: Mapping[TierName, str], listing: Sequence[str], server: ServerSettings
+    base_url: str,
+    env: Mapping[str, str],
+    chosen: Mapping[TierName, str],
+    listing: Sequence[str],
+    server: ServerSettings,
 ) -> Settings:
     """Any compatible server: named models, else its own ids small/medium/large, else its first for all."""
     key = "env:OPENAI_API_KEY" if env.get("OPENAI_API_KEY") else None
@@ -247,13 +252,13 @@ def _foreign(
         named = {tier: tier for tier in TIER_NAMES if tier in listing}
     if not named:
         if not listing:
-            raise ValueError(
-                "the server at OPENAI_BASE_URL lists no models; name them: stillhouse serve --small A --medium B --large C"
-            )
+            raise ValueError("the server at OPENAI_BASE_URL lists no models; name them with --small, --medium, --large")
         named = dict.fromkeys(TIER_NAMES, listing[0])
-        notices = (f"The server's first model, {listing[0]}, stands in for every tier. Name others with --small/--medium/--large.",)
+        words = f"The server's first model, {listing[0]}, stands in for every tier."
+        notices = (f"{words} Name others with --small, --medium, --large.",)
+    shared = len(set(named.values())) < len(named)
     tiers = tuple(
-        TierSettings(tier=tier, upstream="openai", model=model, name=f"{tier}-{model}" if list(named.values()).count(model) > 1 else None)
+        TierSettings(tier=tier, upstream="openai", model=model, name=f"{tier}-{model}" if shared else None)
         for tier, model in named.items()
     )
     upstream = UpstreamSettings(kind="openai", base_url=base_url, api_key=key)

@@ -89,9 +89,7 @@ def _read_embeddings(body: bytes) -> tuple[str, list[TextSite], bytes]:
     else:
         raise BadRequest("'input' must be a string, a list of strings, or tokens.", param="input")
     try:
-        sites = [
-            TextSite(f"input[{i}]", "user", msgspec.json.decode(raw, type=str), raw) for i, raw in enumerate(raws)
-        ]
+        sites = [TextSite(f"input[{i}]", "user", msgspec.json.decode(raw, type=str), raw) for i, raw in enumerate(raws)]
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise BadJSON("The body holds a string that is not valid Unicode.") from None
     return model, sites, body

@@ -14,13 +14,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
 from guardrails import Rails
 from policies.schema import StreamMode
 from router.core.tokens import estimate_tokens
 from router.core.wire import (
-    UNSET,
     Chunk,
     ChunkChoice,
     Edit,
@@ -126,7 +125,7 @@ class EventGuard:
             raise error_of_event(data)
         if not self._begun:
             self._begin(chunk)
-        choices: list[ChunkChoice] = [] if chunk.choices is UNSET else chunk.choices  # type: ignore[assignment]
+        choices: list[ChunkChoice] = [] if chunk.choices is UNSET else chunk.choices
         usage = read_usage(chunk.usage)
         if usage is not None:
             self._usage = Usage(

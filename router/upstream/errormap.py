@@ -35,7 +35,7 @@ def error_of(status: int, content_type: str, body: bytes, retry_after: str = "")
     """The error for an HTTP answer that is not a 200."""
     if status in {401, 403, 407}:
         return UpstreamAuth("The gateway's own credentials for this model were refused; the operator has to mend them.")
-    if status == 429:  # noqa: PLR2004
+    if status == 429:
         words, code, _ = _words(content_type, body)
         error = UpstreamRateLimited(words or "The model's rate limit is reached.", retry_after=retry_after or None)
         if code == "insufficient_quota":
@@ -51,7 +51,7 @@ def error_of(status: int, content_type: str, body: bytes, retry_after: str = "")
             code=code or _DEFAULT_CODE.get(status, "invalid_request_error"),
             param=param,
         )
-    if 300 <= status < 400:  # noqa: PLR2004
+    if 300 <= status < 400:
         return UpstreamInvalid("The model's server answered with a redirect; its base URL needs mending.")
     return UpstreamUnavailable(f"The model's server failed (HTTP {status}).", retry_after=retry_after or None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 
-from router.core.wire import read_answer, read_chunk
+from router.core.wire import given, read_answer, read_chunk
 from router.errors import UpstreamInvalid, UpstreamUnavailable
 from router.upstream.base import Deadline, Reply
 from router.upstream.errormap import error_of, error_of_event
@@ -46,11 +46,9 @@ class OpenAIUpstream:
         return reply
 
     async def chat_stream(self, body: bytes, deadline: Deadline) -> OpenAIStream:
-        response = await self._transport.send(
-            "POST", self._base + "/chat/completions", self._headers, body, deadline
-        )
+        response = await self._transport.send("POST", self._base + "/chat/completions", self._headers, body, deadline)
         try:
-            if response.status != 200:  # noqa: PLR2004
+            if response.status != 200:
                 raise await _refusal(response)
             if _STREAM_TYPE not in response.header("content-type").lower():
                 raise UpstreamInvalid("The model's server was asked for a stream and sent something else.")
@@ -78,7 +76,7 @@ class OpenAIUpstream:
     async def _whole(self, method: str, path: str, body: bytes | None, deadline: Deadline) -> Reply:
         response = await self._transport.send(method, self._base + path, self._headers, body, deadline)
         try:
-            if response.status != 200:  # noqa: PLR2004
+            if response.status != 200:
                 raise await _refusal(response)
             if "json" not in response.header("content-type").lower():
                 raise UpstreamInvalid("The model's server answered with something that is not JSON.")
@@ -135,7 +133,7 @@ def _check(data: bytes) -> None:
         chunk = read_chunk(data)
     except ValueError:
         raise UpstreamInvalid("The model's server sent an event that is not a chat completion chunk.") from None
-    if memoryview(chunk.error) != b"null":
+    if given(chunk.error):
         raise error_of_event(data)
 
 

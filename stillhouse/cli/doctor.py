@@ -67,13 +67,14 @@ def _scorer() -> tuple[str, str]:
 
     scorer = load()
     score = scorer.score("What is 2 + 2?")
-    return "ok", f"artefact {scorer.digest[:12]}, {len(scorer.families)} families, complexity of 'What is 2 + 2?' {score.complexity:.2f}"
+    words = f"'What is 2 + 2?' has complexity {score.complexity:.2f}"
+    return "ok", f"artefact {scorer.digest[:12]}, {len(scorer.families)} families; {words}"
 
 
 def _policies() -> tuple[str, str]:
-    from policies.load import PRESETS, load_policy
+    from policies.load import load_policy, preset_names
 
-    names = [load_policy(name).name for name in PRESETS]
+    names = [load_policy(name).name for name in preset_names()]
     return "ok", "presets " + ", ".join(names)
 
 
@@ -143,7 +144,7 @@ async def _lists(session: Any, url: str, _model: str) -> tuple[str, str]:
 async def _whole(session: Any, url: str, model: str) -> tuple[str, str]:
     async with session.post(f"{url}/chat/completions", json=_ask(model)) as answer:
         body = await answer.json()
-        if answer.status != 200:  # noqa: PLR2004
+        if answer.status != 200:
             return "bad", f"HTTP {answer.status}: {body.get('error', {}).get('message')}"
         tier = answer.headers.get("x-stillhouse-tier")
     usage = body.get("usage") or {}
@@ -176,7 +177,7 @@ async def _unknown(session: Any, url: str, _model: str) -> tuple[str, str]:
     async with session.post(f"{url}/chat/completions", json=_ask("no-such-model-here")) as answer:
         body = await answer.json()
         code = (body.get("error") or {}).get("code")
-        return ("ok" if answer.status == 404 else "bad"), f"HTTP {answer.status}, code {code}"  # noqa: PLR2004
+        return ("ok" if answer.status == 404 else "bad"), f"HTTP {answer.status}, code {code}"
 
 
 async def _bad_json(session: Any, url: str, _model: str) -> tuple[str, str]:
@@ -184,5 +185,5 @@ async def _bad_json(session: Any, url: str, _model: str) -> tuple[str, str]:
     async with session.post(f"{url}/chat/completions", data=b'{"model":', headers=head) as answer:
         body = await answer.json()
         shaped = isinstance(body.get("error"), dict)
-        state = "ok" if answer.status == 400 and shaped else "bad"  # noqa: PLR2004
+        state = "ok" if answer.status == 400 and shaped else "bad"
         return state, f"HTTP {answer.status}, {'an error object' if shaped else 'no error object'}"

@@ -21,7 +21,7 @@ SHOWN = 5  # parts of the score that are named
 @click.command(help="Say where a prompt would go, and why. Asks no model.")
 @click.argument("prompt")
 @click.option("--policy", default="balanced", show_default=True, help="Policy file or preset.")
-@click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="Settings file, for real tiers and prices.")
+@click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="Settings file: real tiers and prices.")
 @click.option("--tenant", default="default", show_default=True)
 @click.option("--tag", "tags", multiple=True, help="As sent in x-stillhouse-tag.")
 @click.option("--tier", type=click.Choice(TIER_NAMES), help="As sent in x-stillhouse-tier.")
@@ -63,7 +63,9 @@ def _as_words(ready: Bench, judged: Judged, prompt: str) -> None:
     decision, score, features = judged.decision, judged.score, judged.features
     layers = " > ".join(ready.policy.layers)
     show.line(f"{decision.wanted}, because: {decision.because.text}")
-    show.line(f"policy {ready.policy.name}@{ready.policy.hash[:12]} (layers: {layers}), family {ready.policy.body.family}")
+    show.line(
+        f"policy {ready.policy.name}@{ready.policy.hash[:12]} (layers: {layers}), family {ready.policy.body.family}"
+    )
     show.line()
     if score is not None:
         rows = [
@@ -71,7 +73,10 @@ def _as_words(ready: Bench, judged: Judged, prompt: str) -> None:
             for t in TIER_NAMES
         ]
         show.table(("tier", "right with", "output tokens", "predicted cost"), rows)
-        show.line(f"complexity {score.complexity:.2f}   novelty {score.novelty:.2f}   language {features.language}   about {features.input_tokens} tokens in")
+        show.line(
+            f"complexity {score.complexity:.2f}   novelty {score.novelty:.2f}   "
+            f"language {features.language}   about {features.input_tokens} tokens in"
+        )
         show.line()
         show.table(("what moved the complexity", "logit", "direction"), _moved(_parts(ready, judged, prompt)))
         show.line()
@@ -100,7 +105,7 @@ def _moved(parts: list[tuple[str, float]]) -> list[tuple[str, str, str]]:
 
 
 def _direction(value: float) -> str:
-    if abs(value) < 0.005:  # noqa: PLR2004
+    if abs(value) < 0.005:
         return "no matter"
     return "harder" if value > 0 else "easier"
 

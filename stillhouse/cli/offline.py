@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from guardrails import Action, Placeholders
 from policies.load import load_policy
-from policies.policy import Policy
 from policies.mistakes import Mistakes
+from policies.policy import Policy
 from router.core.decide import Caller, Fleet, decide
 from router.core.features import features_of
 from router.core.wire import ChatRequest, read_chat
@@ -60,7 +60,9 @@ class Bench:
         features = features_of(request, ask, names)
         score = self.scorer.score(ask, self.policy.body.family) if self.scorer else None
         whole = Caller(tenant=caller.tenant, tags=caller.tags, tier=caller.tier, text=ask)
-        return Judged(features, score, decide(self.policy, features, score, whole, self.fleet), tuple(findings), blocked)
+        return Judged(
+            features, score, decide(self.policy, features, score, whole, self.fleet), tuple(findings), blocked
+        )
 
 
 def bench(policy: str, settings: Settings | None) -> Bench:

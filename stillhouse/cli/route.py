@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 _encode = msgspec.json.encode
 
 
-@click.command(help="Decide for many prompts: JSON lines in, JSON lines out, in order. '-' is standard input or output.")
+@click.command(help="Decide for many prompts: JSON lines in, JSON lines out, in order.")
 @click.option("--policy", default="balanced", show_default=True, help="Policy file or preset.")
-@click.option("--in", "source", default="-", help='Rows {"id","prompt"} or {"id","messages","tools"}.')
-@click.option("--out", "target", default="-", help="Where the decisions go.")
+@click.option("--in", "source", default="-", help='Rows {"id","prompt"} or {"id","messages","tools"}; - is stdin.')
+@click.option("--out", "target", default="-", help="Where the decisions go; - is stdout.")
 @click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="Settings file, for real prices.")
 def command(policy: str, source: str, target: str, config: Path | None) -> None:  # noqa: D103
     from stillhouse.cli.offline import bench, settings_or_none

@@ -189,14 +189,17 @@ def announce(cell: Cell, port: int) -> None:
         kind = cell.settings.upstreams[d.upstream].kind
         rows.append((tier, names, "embedded" if kind == "local" else d.upstream, words, _lineage(d.lineage)))
     show.table(("tier", "model", "upstream", "status", "lineage"), rows, title="Stillhouse")
-    show.line(f"policy   {policy.name}@{policy.hash[:12]}  (also: {', '.join(n for n in cell.policies if n != policy.name) or 'none'})")
-    show.line("keys     required" if cell.keys_on else f"keys     OFF: anyone who reaches {host} may use it (loopback only)")
+    others = ", ".join(n for n in cell.policies if n != policy.name) or "none"
+    show.line(f"policy   {policy.name}@{policy.hash[:12]}  (also: {others})")
+    off = f"OFF: anyone who reaches {host} may use it (loopback only)"
+    show.line(f"keys     {'required' if cell.keys_on else off}")
     if cell.pin:
         show.line(f"pin      all traffic goes to {cell.pin} until 'stillhouse unpin'")
     for notice in cell.settings.notices:
         show.line(f"note     {notice}")
     if len({d.model for d in cell.deployments}) == 1:
-        add = "stillhouse models add medium PATH --sha256 HEX" if cell.deployments[0].private else "stillhouse serve --small A --medium B --large C"
+        embedded = cell.settings.upstreams[cell.deployments[0].upstream].kind == "local"
+        add = f"stillhouse {'models add medium PATH --sha256 HEX' if embedded else 'serve --small A --medium B --large C'}"
         show.line(f"note     one model: routing has no effect yet. Add a tier: {add}")
     url = f"http://{'[' + host + ']' if ':' in host else host}:{port}/v1"
     show.line(f"ready    {url}  (model: auto)")

@@ -29,7 +29,9 @@ async def test_openai_python_3(serve):
     await run(str(BUILT / "openai3/bin/python"), str(HERE / "openai3/use.py"), gw.base_url)
 
 
-@pytest.mark.skipif(not (BUILT / "node/node_modules/openai").exists(), reason="not run: 'make clients' has not been run")
+@pytest.mark.skipif(
+    not (BUILT / "node/node_modules/openai").exists(), reason="not run: 'make clients' has not been run"
+)
 async def test_openai_node(serve):
     gw = await serve()
     await run("node", "use.mjs", gw.base_url, cwd=BUILT / "node")

@@ -120,8 +120,12 @@ async def test_litellm_client(serve, up):
     gw = await serve()
     options = {"model": "openai/auto", "api_base": gw.base_url, "api_key": "none", "num_retries": 0, "max_retries": 0}
     messages = [{"role": "user", "content": "hi"}]
-    assert (await litellm.acompletion(messages=messages, **options)).choices[0].message.content == "Hello from upstream."
-    stream = await litellm.acompletion(messages=messages, stream=True, stream_options={"include_usage": True}, **options)
+    assert (await litellm.acompletion(messages=messages, **options)).choices[
+        0
+    ].message.content == "Hello from upstream."
+    stream = await litellm.acompletion(
+        messages=messages, stream=True, stream_options={"include_usage": True}, **options
+    )
     events = [e async for e in stream]
     assert "".join(e.choices[0].delta.content or "" for e in events if e.choices) == "Hello from upstream."
     up.script(Answer.error(400, "This model's maximum context length is 10 tokens.", code="context_length_exceeded"))
@@ -167,7 +171,9 @@ async def test_tool_calls_stream_through_openai_python(serve, up):
         finish("tool_calls"), usage(),
     ))  # fmt: skip
     async with openai.AsyncOpenAI(base_url=gw.base_url, api_key="none") as client:
-        stream = await client.chat.completions.create(model="auto", messages=[{"role": "user", "content": "x"}], stream=True)
+        stream = await client.chat.completions.create(
+            model="auto", messages=[{"role": "user", "content": "x"}], stream=True
+        )
         events = [e async for e in stream]
     calls = [c for e in events if e.choices for c in e.choices[0].delta.tool_calls or ()]
     assert calls[0].id == "call_1"

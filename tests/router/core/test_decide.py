@@ -169,7 +169,9 @@ def test_personal_data_stays_on_private_models():
 
 
 def test_reasons_name_the_layer_that_decided(tmp_path):
-    (tmp_path / "floor.yaml").write_text("stillhouse: 1\nname: floor\nquality: {keep: 0.9}\n" + RULE % ("tools: true", "at_least: large"))
+    (tmp_path / "floor.yaml").write_text(
+        "stillhouse: 1\nname: floor\nquality: {keep: 0.9}\n" + RULE % ("tools: true", "at_least: large")
+    )
     (tmp_path / "mine.yaml").write_text("stillhouse: 1\nname: mine\nextends: ./floor.yaml\n")
     p = load_policy(tmp_path / "mine.yaml")
     assert run(p).because.layer == "floor"

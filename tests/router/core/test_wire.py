@@ -182,7 +182,10 @@ def test_parts_tools_and_refusals_are_read_as_texts():
         "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a":"three"}'}}],
         "reasoning_content": "four",
     }
-    image = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:"}}, {"type": "text", "text": "five"}]}
+    image = {
+        "role": "user",
+        "content": [{"type": "image_url", "image_url": {"url": "data:"}}, {"type": "text", "text": "five"}],
+    }
     request = read_chat(json.dumps({"model": "m", "messages": [message, image]}).encode())
     assert {s.path: s.text for s in request.sites} == {
         "messages[0].content[0].text": "one",

@@ -4,7 +4,14 @@ import contextlib
 
 import pytest
 
-from router.serve.settings import EmbeddingSettings, PriceSettings, ServerSettings, Settings, TierSettings, UpstreamSettings
+from router.serve.settings import (
+    EmbeddingSettings,
+    PriceSettings,
+    ServerSettings,
+    Settings,
+    TierSettings,
+    UpstreamSettings,
+)
 from tests.support.gateway import gateway
 from tests.support.upstream import ScriptedUpstream
 

@@ -195,7 +195,7 @@ async def test_a_stream_travels_with_usage_only_when_asked(serve, up):
 
 
 async def test_usage_beside_the_last_text_is_moved_to_where_it_belongs(serve, up):
-    last = {**finish(), **{"usage": usage()["usage"]}}
+    last = {**finish(), "usage": usage()["usage"]}
     up.always(Answer.stream(chunk("a"), last))
     gw = await serve()
     plain, _ = events_of(await gw.chat(stream=True))
@@ -323,7 +323,11 @@ async def test_a_blocked_request_is_a_completion_with_the_policys_words(serve, u
     gw = await serve(GUARDED)
     answer = await gw.chat("this is forbidden")
     choice = answer.json()["choices"][0]
-    assert (answer.status_code, choice["finish_reason"], choice["message"]["content"]) == (200, "content_filter", "Not this.")
+    assert (answer.status_code, choice["finish_reason"], choice["message"]["content"]) == (
+        200,
+        "content_filter",
+        "Not this.",
+    )
     events, done = events_of(await gw.chat("this is forbidden", stream=True))
     assert done
     assert said(events) == "Not this."
@@ -366,7 +370,10 @@ async def test_every_text_of_an_answer_is_masked_and_its_logprobs_dropped(serve,
 
 
 async def test_a_blocked_choice_is_replaced_and_others_stay(serve, up):
-    choices = [{"index": i, "message": {"role": "assistant", "content": t}, "finish_reason": "stop"} for i, t in enumerate(("fine", "classified"))]
+    choices = [
+        {"index": i, "message": {"role": "assistant", "content": t}, "finish_reason": "stop"}
+        for i, t in enumerate(("fine", "classified"))
+    ]
     up.script(Answer.json({"choices": choices, "usage": {"prompt_tokens": 1, "completion_tokens": 2}}))
     gw = await serve(GUARDED)
     answer = await gw.chat(n=2)
@@ -413,10 +420,21 @@ async def test_a_block_ends_the_stream_with_the_policys_words_and_stops_the_upst
 
 
 async def test_tool_arguments_are_guarded_in_streams(serve, up):
-    up.script(Answer.stream(chunk(tools=(tool('{"to":"ann@ex', name="send"),)), chunk(tools=(tool('ample.com"}'),)), finish("tool_calls")))
+    up.script(
+        Answer.stream(
+            chunk(tools=(tool('{"to":"ann@ex', name="send"),)),
+            chunk(tools=(tool('ample.com"}'),)),
+            finish("tool_calls"),
+        )
+    )
     gw = await serve(GUARDED)
     events, _ = events_of(await gw.chat(stream=True))
-    arguments = "".join(t["function"].get("arguments", "") for e in events for c in e["choices"] for t in c["delta"].get("tool_calls") or ())
+    arguments = "".join(
+        t["function"].get("arguments", "")
+        for e in events
+        for c in e["choices"]
+        for t in c["delta"].get("tool_calls") or ()
+    )
     assert json.loads(arguments) == {"to": "[EMAIL_1]"}
 
 
@@ -478,7 +496,9 @@ async def test_scopes_headers_and_models_are_checked(keyed):
     gw, keys = keyed
     assert (await gw.chat(headers=bearer(keys["narrow"]))).status_code == 403
     assert (await gw.chat(headers={**bearer(keys["plain"]), "x-stillhouse-tier": "small"})).status_code == 403
-    assert (await gw.chat(model="small", headers={**bearer(keys["other"]), "x-stillhouse-tier": "small"})).status_code == 200
+    assert (
+        await gw.chat(model="small", headers={**bearer(keys["other"]), "x-stillhouse-tier": "small"})
+    ).status_code == 200
     assert (await gw.chat(model="large", headers=bearer(keys["other"]))).status_code == 404
 
 
@@ -589,5 +609,3 @@ async def test_slow_events_are_not_held_back(serve, up):
             break
     assert b"one" in seen[0][0]
     assert seen[0][1] is False, "the first event came before the upstream had finished"
-
-
