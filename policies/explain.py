@@ -29,6 +29,8 @@ def explain(error: ErrorDetails, model: type[BaseModel], root: Node) -> Iterator
     loc = tuple(part for part in error["loc"] if part != "[key]")
     node, seen = root.find(loc)
     problems = problems_of(error)
+    if error["type"] == "default_factory_not_called":
+        return  # an echo of another mistake
     if problems:
         for problem in problems:
             yield replace(problem, path=(*seen, *problem.path))
@@ -37,8 +39,7 @@ def explain(error: ErrorDetails, model: type[BaseModel], root: Node) -> Iterator
     elif error["type"] == "extra_forbidden":
         yield Problem(seen, "unknown key", _unknown_key(str(loc[-1]), loc[:-1], model), on_key=True)
     elif holds_secret(seen):
-        words, _ = _wrong_value(error, replace(node, raw="not shown"))
-        yield Problem(seen, words)
+        yield Problem(seen, *_wrong_secret(error, node))
     else:
         yield Problem(seen, *_wrong_value(error, node))
 
@@ -102,6 +103,14 @@ def _wrong_value(error: ErrorDetails, node: Node) -> tuple[str, str]:
     return message[:1].lower() + message[1:], ""
 
 
+def _wrong_secret(error: ErrorDetails, node: Node) -> tuple[str, str]:
+    """What may be said about a value that may be a credential: nothing of its letters."""
+    pattern = error.get("ctx", {}).get("pattern")
+    if pattern:
+        return "this value is not in the form that is allowed here", f"it must match {pattern}"
+    return _wrong_value(error, replace(node, raw="not shown"))[0], ""
+
+
 def _found(node: Node) -> str:
     if isinstance(node.value, Mapping | tuple | bool) or node.value is None:
         return kind(node.value)
@@ -124,7 +133,7 @@ def _as_number(node: Node) -> str:
     raw = node.raw.strip()
     percent = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*%", raw)
     if percent:
-        return f"write {float(percent[1]) / 100:g}"
+        return f"numbers have no '%': as a share, {percent[1]}% is {float(percent[1]) / 100:g}"
     if re.fullmatch(r"[0-9]+,[0-9]{1,2}", raw):
         return f"write {raw.replace(',', '.')}"
     bare = raw.replace("_", "").replace(",", "").replace(" ", "")
@@ -139,11 +148,7 @@ def _as_list(node: Node) -> str:
 
 
 def _as_settings(node: Node) -> str:
-    return (
-        "write 'key: value' lines below it, indented"
-        if not isinstance(node.value, tuple)
-        else "remove the '- '"
-    )
+    return "write 'key: value' lines below it, indented" if not isinstance(node.value, tuple) else "remove the '- '"
 
 
 _WANTED: Mapping[str, tuple[str, Callable[[Node], str]]] = {
@@ -169,8 +174,8 @@ def _not_one_of(ctx: Mapping[str, Any], node: Node) -> tuple[str, str]:
     expected = str(ctx["expected"])
     known = re.findall(r"'([^']*)'", expected)
     meant = closest(node.raw, known) if known else ""
-    found = f"{node.raw!r}" if isinstance(node.value, str) else _found(node)
-    return f"{echo(found)} is not {expected}", f"did you mean {meant!r}?" if meant else ""
+    found = repr(echo(node.raw)) if isinstance(node.value, str) else _found(node)
+    return f"expected {expected}, found {found}", f"did you mean {meant!r}?" if meant else ""
 
 
 def _bound(words: str, key: str) -> Callable[[Mapping[str, Any], Node], tuple[str, str]]:
@@ -196,9 +201,9 @@ def _length(words: str, key: str) -> Callable[[Mapping[str, Any], Node], tuple[s
 def _pattern(ctx: Mapping[str, Any], node: Node) -> tuple[str, str]:
     """A value that breaks a pattern; where a tidied-up form of it fits, that is the hint."""
     slug = re.sub(r"[^a-z0-9]+", "-", node.raw.lower()).strip("-")
-    fits = re.search(str(ctx["pattern"]), slug) is not None
-    hint = f"write {slug}" if fits and slug else f"it must match {ctx['pattern']}"
-    return f"{echo(repr(node.raw))} has characters or a form that are not allowed here", hint
+    fits = bool(slug) and re.search(str(ctx["pattern"]), slug) is not None
+    words = f"{echo(node.raw)!r} is not in the form that is allowed here"
+    return words, f"write {slug}" if fits else f"it must match {ctx['pattern']}"
 
 
 _LIMITS: Mapping[str, Callable[[Mapping[str, Any], Node], tuple[str, str]]] = {

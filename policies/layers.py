@@ -4,8 +4,8 @@
 
 - tiers: a part of the floor's;
 - aim: a floor that promises ``quality`` or limits ``budget`` keeps that kind of aim, and its figure only
-  gets stricter; a floor's ``cost_quality`` dial is a preference, so it may be turned or replaced by a promise;
-  a floor without an aim leaves it open;
+  gets stricter; a floor's ``cost_quality`` dial is a preference, so it may be turned, or replaced by a
+  promise; a floor without an aim leaves it open;
 - fallback_tier: not below the floor's, where the floor says one;
 - fallbacks: for a tier the floor speaks of, a part of the floor's; elsewhere only upwards;
 - allow_degrade: never switched on; stream: never less strict (immediate < guarded < checked);
@@ -189,18 +189,14 @@ def _aim_words(promise: Quality | Budget | None) -> str:
         return f"budget: {{usd_per_request: {promise.usd_per_request:g}}}"
     if promise is not None and promise.keep is not None:
         return f"quality: {{keep: {promise.keep:g}}}"
-    return (
-        f"quality: {{floor: {promise.floor:g}}}" if promise is not None and promise.floor is not None else ""
-    )
+    return f"quality: {{floor: {promise.floor:g}}}" if promise is not None and promise.floor is not None else ""
 
 
 def _fallback_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
     if "fallback_tier" in floor.origin and "fallback_tier" in body.model_fields_set:
-        least = _fallback_tier(
-            floor, body.model_copy(update={"fallback_tier": floor.body.fallback_tier}), body.tiers
-        )
+        least = _fallback_tier(floor, body.model_copy(update={"fallback_tier": floor.body.fallback_tier}), body.tiers)
         if _rank(body.fallback_tier) < _rank(least):
-            words = f"{body.fallback_tier} is below the fallback tier of {_layer(floor)} ({floor.body.fallback_tier})"
+            words = f"{body.fallback_tier} is below {floor.body.fallback_tier}, as {_layer(floor)} has it"
             yield Problem(("fallback_tier",), words, f"{least} or above")
     for tier, others in (body.fallbacks or {}).items():
         theirs = (floor.body.fallbacks or {}).get(tier)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from policies.mistakes import Problem
 from policies.schema import EFFECTS, TIERS, PolicyBody, Rule, TierName, When
@@ -19,20 +20,17 @@ def lint(body: PolicyBody, own: int | None = None) -> tuple[Problem, ...]:
         Problems whose rule indices count the file's own rules.
     """
     first = 0 if own is None else len(body.rules) - own
-    found: list[Problem] = []
-    for index in range(first, len(body.rules)):
-        rule = body.rules[index]
-        for problem in (*_absent_tiers(rule, body.tiers), *_earlier(rule, body.rules[:index], body.tiers)):
-            found.append(Problem(("rules", index - first, *problem.path), problem.message, problem.hint))
-    return tuple(found)
+    return tuple(
+        replace(problem, path=("rules", index - first, *problem.path))
+        for index, rule in enumerate(body.rules[first:], first)
+        for problem in (*_absent_tiers(rule, body.tiers), *_earlier(rule, body.rules[:index], body.tiers))
+    )
 
 
 def _absent_tiers(rule: Rule, tiers: tuple[TierName, ...]) -> Iterator[Problem]:
     listed = f"tiers are [{', '.join(tiers)}]"
     if rule.pin is not None and rule.pin not in tiers:
-        yield Problem(
-            ("pin",), f"{rule.pin} is not among the policy's tiers, so the next one up is used", listed
-        )
+        yield Problem(("pin",), f"{rule.pin} is not among the policy's tiers, so the next one up is used", listed)
     for index, tier in enumerate(rule.forbid or ()):
         if tier not in tiers:
             yield Problem(("forbid", index), f"{tier} is not among the policy's tiers anyway", listed)
@@ -41,9 +39,7 @@ def _absent_tiers(rule: Rule, tiers: tuple[TierName, ...]) -> Iterator[Problem]:
     if rule.at_least is not None and TIERS.index(rule.at_least) > TIERS.index(tiers[-1]):
         yield Problem(("at_least",), f"no tier reaches {rule.at_least}, so {tiers[-1]} is used", listed)
     if rule.at_least is not None and TIERS.index(rule.at_least) <= TIERS.index(tiers[0]):
-        yield Problem(
-            ("at_least",), f"every tier is at least {rule.at_least}, so the rule does nothing", listed
-        )
+        yield Problem(("at_least",), f"every tier is at least {rule.at_least}, so the rule does nothing", listed)
 
 
 def _earlier(rule: Rule, before: tuple[Rule, ...], tiers: tuple[TierName, ...]) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import get_args
@@ -64,7 +64,8 @@ def load_policy(source: str | Path, *, families: frozenset[str] | None = None) -
     merged, names = _merge(layers, mistakes)
     body = complete(merged)
     if not mistakes:
-        mistakes += [layers[-1].locate(problem) for problem in body.stream_problems()]
+        at: tuple[str, ...] = ("stream",) if "stream" in layers[-1].body.model_fields_set else ("guards", "output")
+        mistakes += [layers[-1].locate(replace(problem, path=at)) for problem in body.stream_problems()]
     _check_family(layers[-1], body, families, mistakes)
     if mistakes:
         raise Mistakes(mistakes)
@@ -108,11 +109,7 @@ def _is_path(source: str) -> bool:
 
 def _no_preset(name: str) -> tuple[str, str]:
     meant = closest(name, list(preset_names()))
-    hint = (
-        f"did you mean {meant!r}?"
-        if meant
-        else f"presets are {', '.join(preset_names())}; a file ends in .yaml"
-    )
+    hint = f"did you mean {meant!r}?" if meant else f"presets are {', '.join(preset_names())}; a file ends in .yaml"
     return f"there is no preset named {name!r}", hint
 
 
@@ -130,9 +127,7 @@ def _read_layers(path: Path) -> list[_Layer]:
             text = read_text(path)
             body, root = load_with_places(text, PolicyBody, file=str(path), stand_ins=_STAND_INS)
         except Mistakes as found:
-            if layers and all(
-                mistake.line == 1 and mistake.path == show_path(()) for mistake in found.mistakes
-            ):
+            if layers and all(mistake.line == 1 and mistake.path == show_path(()) for mistake in found.mistakes):
                 # The floor cannot be read at all: say so where it is asked for, too.
                 words = f"the floor {layers[-1].body.extends!r} cannot be read"
                 mistakes.append(layers[-1].locate(Problem(("extends",), words)))
@@ -176,17 +171,13 @@ def _merge(layers: list[_Layer], mistakes: list[Mistake]) -> tuple[Layered, tupl
 
 def _rules(layers: list[_Layer]) -> tuple[LayeredRule, ...]:
     return tuple(
-        LayeredRule(
-            rule, layer.body.name, None if rule.when.pattern is None else compile_pattern(rule.when.pattern)
-        )
+        LayeredRule(rule, layer.body.name, None if rule.when.pattern is None else compile_pattern(rule.when.pattern))
         for layer in layers
         for rule in layer.body.rules
     )
 
 
-def _check_family(
-    top: _Layer, body: PolicyBody, families: frozenset[str] | None, mistakes: list[Mistake]
-) -> None:
+def _check_family(top: _Layer, body: PolicyBody, families: frozenset[str] | None, mistakes: list[Mistake]) -> None:
     if families is None or body.family in families:
         return
     meant = closest(body.family, sorted(families))

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 Path = tuple[str | int, ...]
 
-_SECRET = re.compile(r"(?:^|_)(?:secret|token|password|passwd|credential|api_?key|key)s?$", re.IGNORECASE)
+_SECRET = re.compile(r"(?:^|_)(?:secrets?|passwords?|passwd|credentials?|api_?keys?|key|token)$", re.IGNORECASE)
 _PLAIN_KEY = re.compile(r"[^\s.\[\]'\"]+")
 
 

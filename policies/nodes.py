@@ -5,7 +5,8 @@ The subset is YAML 1.2's core schema, stricter still, because each surprise belo
 - only ``true`` and ``false`` are booleans; ``no``, ``on`` and ``True`` are text;
 - only plain decimal numbers are numbers; ``010``, ``0x1f``, ``1_000`` and ``.inf`` are text;
 - equal keys in one mapping are refused (PyYAML keeps the last one silently);
-- tags, merge keys and several documents are refused; aliases may be used, within a limit on what they expand to.
+- tags, merge keys and several documents are refused; aliases may be used, within a limit on what they
+  expand to.
 
 A scalar keeps the letters it was written with, so that ``1.10`` where text is wanted can be mended.
 """
@@ -63,7 +64,7 @@ class Node:
     def find(self, path: Path) -> tuple[Node, Path]:
         """Follow ``path`` as far as it exists; give back the last node and the path to it.
 
-        Parts that the tree does not have, such as a missing key or the names that a union adds, are stepped over.
+        Parts that the tree does not have, such as a missing key or a name that a union adds, are stepped over.
         """
         node: Node = self
         seen: Path = ()
@@ -116,9 +117,7 @@ def decode(raw: bytes, *, file: str) -> str:
         good = raw[: error.start].decode("utf-8-sig", errors="replace")
         line, column = good.count("\n") + 1, len(good) - good.rfind("\n")
         message = f"byte 0x{raw[error.start]:02x} is not UTF-8"
-        raise Mistakes(
-            [Mistake(file, line, column, show_path(()), message, "save the file as UTF-8")]
-        ) from None
+        raise Mistakes([Mistake(file, line, column, show_path(()), message, "save the file as UTF-8")]) from None
 
 
 def parse(text: str, *, file: str) -> tuple[Node, list[Mistake]]:
@@ -134,9 +133,7 @@ def parse(text: str, *, file: str) -> tuple[Node, list[Mistake]]:
     stray = _SURROGATE.search(text)
     if stray:
         line, column = _place(text, stray.start())
-        raise Mistakes(
-            [Mistake(file, line, column, show_path(()), "half of a surrogate pair is not a character")]
-        )
+        raise Mistakes([Mistake(file, line, column, show_path(()), "half of a surrogate pair is not a character")])
     text = text.removeprefix("\ufeff")
     builder = _Builder(file)
     try:

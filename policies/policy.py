@@ -39,8 +39,8 @@ class Policy:
         body: the merged settings. Exactly one aim is set; ``guards`` and ``rules`` hold those of all layers.
         rules: the rules of all layers, the floor's first.
         origin: setting -> name of the layer that decided it, or ``default``. Settings inside
-            ``refusal``, ``timeouts`` and ``fallbacks`` are named ``timeouts.total`` and so on; ``aim`` stands for
-            whichever aim is set.
+            ``refusal``, ``timeouts`` and ``fallbacks`` are named ``timeouts.total`` and so on;
+            ``aim`` stands for whichever aim is set.
         rails: the compiled guards of each direction.
         source: the file of the outermost layer.
         files: the files of all layers, the lowest floor first: those to watch.

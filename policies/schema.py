@@ -171,12 +171,8 @@ def _guard_problems(direction: str, items: tuple[dict[str, Any], ...]) -> Iterat
 class Refusal(Strict):
     """The words a caller reads when a guard blocks."""
 
-    input: Annotated[str, Field(min_length=1, max_length=2_000)] = (
-        "This request was stopped by the gateway's policy."
-    )
-    output: Annotated[str, Field(min_length=1, max_length=2_000)] = (
-        "The answer was stopped by the gateway's policy."
-    )
+    input: Annotated[str, Field(min_length=1, max_length=2_000)] = "This request was stopped by the gateway's policy."
+    output: Annotated[str, Field(min_length=1, max_length=2_000)] = "The answer was stopped by the gateway's policy."
 
 
 class Timeouts(Strict):
@@ -225,9 +221,7 @@ class PolicyBody(Strict):
 
     @model_validator(mode="after")
     def _settings_agree(self) -> Self:
-        refuse(
-            [*self._aim_problems(), *self._tier_problems(), *self._rule_problems(), *self.stream_problems()]
-        )
+        refuse([*self._aim_problems(), *self._tier_problems(), *self._rule_problems(), *self.stream_problems()])
         return self
 
     def stream_problems(self) -> Iterator[Problem]:
@@ -235,23 +229,17 @@ class PolicyBody(Strict):
         if self.stream == "immediate" and compile_rails(self.guards.output).masks:
             path = ("stream",) if "stream" in self.model_fields_set else ("guards", "output")
             words = "'immediate' holds nothing back, but a guard of the output masks, which must hold back"
-            yield Problem(
-                path, words, "use 'stream: guarded', or let the guards of the output detect or block"
-            )
+            yield Problem(path, words, "use 'stream: guarded', or let the guards of the output detect or block")
 
     def _aim_problems(self) -> Iterator[Problem]:
         given = [aim for aim in AIMS if getattr(self, aim) is not None]
         for aim in given[1:]:
-            yield Problem(
-                (aim,), f"is a second aim beside {given[0]!r}", "a policy has one aim: keep one of them"
-            )
+            yield Problem((aim,), f"is a second aim beside {given[0]!r}", "a policy has one aim: keep one of them")
 
     def _tier_problems(self) -> Iterator[Problem]:
         allowed = f"tiers are [{', '.join(self.tiers)}]"
         if self.fallback_tier not in self.tiers:
-            yield Problem(
-                ("fallback_tier",), f"{self.fallback_tier} is not among the policy's tiers", allowed
-            )
+            yield Problem(("fallback_tier",), f"{self.fallback_tier} is not among the policy's tiers", allowed)
         for tier, others in (self.fallbacks or {}).items():
             if tier not in self.tiers:
                 yield Problem(("fallbacks", tier), f"{tier} is not among the policy's tiers", allowed)
@@ -259,9 +247,7 @@ class PolicyBody(Strict):
                 if other == tier:
                     yield Problem(("fallbacks", tier, index), f"{tier} cannot fall back to itself")
                 elif other not in self.tiers:
-                    yield Problem(
-                        ("fallbacks", tier, index), f"{other} is not among the policy's tiers", allowed
-                    )
+                    yield Problem(("fallbacks", tier, index), f"{other} is not among the policy's tiers", allowed)
 
     def _rule_problems(self) -> Iterator[Problem]:
         seen: set[str] = set()

@@ -22,9 +22,7 @@ M = TypeVar("M", bound=BaseModel)
 _PASSES = 6
 
 
-def load_strict(
-    text: str | bytes, model: type[M], *, file: str, stand_ins: Mapping[str, object] | None = None
-) -> M:
+def load_strict(text: str | bytes, model: type[M], *, file: str, stand_ins: Mapping[str, object] | None = None) -> M:
     """Check ``text`` against ``model``.
 
     Args:
