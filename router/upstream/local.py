@@ -194,9 +194,7 @@ class LocalUpstream:
 
     async def _take_slot(self) -> None:
         if self._slots.locked() and self._waiting >= self._limits.queue:
-            raise UpstreamBusy(
-                "The local model is busy and its queue is full; try again shortly.", retry_after="1"
-            )
+            raise UpstreamBusy("The local model is busy and its queue is full; try again shortly.", retry_after="1")
         self._waiting += 1
         try:
             await self._slots.acquire()

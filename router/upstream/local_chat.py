@@ -36,15 +36,13 @@ _SEED_BITS = 32
 
 # The engine reads a template's control words wherever they stand, so a caller's text could close its
 # own turn and open a system turn. A zero-width space keeps such a word readable and makes it text.
-_CONTROL_WORD = re.compile(
-    r"<(?=\|\w+\|>|\uff5c[^\uff5c<>]{1,40}\uff5c>|(?:start|end)_of_turn>)|\[(?=/?INST\])"
-)
+_CONTROL_WORD = re.compile(r"<(?=\|\w+\|>|\uff5c[^\uff5c<>]{1,40}\uff5c>|(?:start|end)_of_turn>)|\[(?=/?INST\])")
 
 _OWN_FAULT = re.compile(r"^Field '(?P<field>\w+)'")
 _OVERFLOW = "exceed_context_size_error"
 
 
-class Refused(Exception):  # noqa: N818  (a verdict that travels to the caller, not a failure of ours)
+class Refused(Exception):
     """The request cannot be answered by this model: an HTTP status, a code, words and the field at fault."""
 
     def __init__(
@@ -152,9 +150,7 @@ def _text(content: object, where: str, role: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise Refused(
-            "The text is not valid Unicode: half of a surrogate pair stands alone.", param=where
-        ) from None
+        raise Refused("The text is not valid Unicode: half of a surrogate pair stands alone.", param=where) from None
     return _CONTROL_WORD.sub(lambda found: found.group() + "\u200b", text)
 
 
@@ -187,13 +183,11 @@ def refusal_of(event: dict[str, Any]) -> Refused:
 
 def refusal_of_words(words: str, status: int = 400) -> Refused:
     """The same for a message. The engine may quote the prompt in it, so its words are never passed on."""
-    if status >= 500:  # noqa: PLR2004
+    if status >= 500:
         return Refused("The local model failed.", param=None, code="upstream_unavailable", status=502)
     found = _OWN_FAULT.match(words)
     if found:
-        return Refused(
-            f"The local model does not accept this value of '{found['field']}'.", param=found["field"]
-        )
+        return Refused(f"The local model does not accept this value of '{found['field']}'.", param=found["field"])
     if "schema" in words or "response_format" in words or "grammar" in words:
         return Refused("The local model cannot follow this 'response_format'.", param="response_format")
     return Refused(
@@ -263,8 +257,7 @@ class Answer:
             return None
         return {
             "content": [
-                _bare(token)
-                | {"top_logprobs": [_bare(other) for other in token["top_logprobs"][: self._top_logprobs]]}
+                _bare(token) | {"top_logprobs": [_bare(other) for other in token["top_logprobs"][: self._top_logprobs]]}
                 for token in tokens
             ],
             "refusal": None,

@@ -53,7 +53,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
 
 def load_engine(load: Load) -> tuple[Any, dict[str, object]]:
     """The engine with its model, and where it listens (for the parent's log and for tests)."""
-    import xllamacpp  # noqa: PLC0415  (100 MB of engine: in this process only)
+    import xllamacpp
 
     folder = Path(tempfile.mkdtemp(prefix="stillhouse-"))  # born 0700
     os.umask(0o177)  # the socket is born 0600
@@ -190,7 +190,7 @@ def _die_with(parent: int) -> None:
 
 def _no_core_file() -> None:
     if sys.platform != "win32":
-        import resource  # noqa: PLC0415  (not on Windows)
+        import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

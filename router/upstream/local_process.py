@@ -30,7 +30,7 @@ _EXIT_WAIT = 2.0
 _INHERITED = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "LANG", "SYSTEMROOT", "TEMP")
 
 
-class LoadFailed(Exception):  # noqa: N818  (read by local.py only)
+class LoadFailed(Exception):
     """The child could not load the model. The message is for the operator."""
 
 
@@ -226,11 +226,9 @@ def _resident_bytes(pid: int) -> int | None:
 def error_of(payload: bytes) -> UpstreamError:
     """The error for a child's ``REFUSED`` frame."""
     words = json.loads(payload)
-    if words["status"] >= 500:  # noqa: PLR2004
+    if words["status"] >= 500:
         return UpstreamUnavailable(words["message"])
-    return UpstreamRejected(
-        words["message"], status=words["status"], code=words["code"], param=words["param"]
-    )
+    return UpstreamRejected(words["message"], status=words["status"], code=words["code"], param=words["param"])
 
 
 async def next_frame(call: Call, until: float) -> Frame:

@@ -85,7 +85,7 @@ def _list(verify: bool, as_json: bool) -> None:
     help="Lineage: the verdict.",
 )
 @click.option("--generation", type=click.IntRange(min=1), default=1, help="Lineage: counts a tier's models.")
-def add_model(  # noqa: D103, PLR0917
+def add_model(  # noqa: D103
     tier: TierName,
     source: str,
     sha256: str,
@@ -185,10 +185,7 @@ def _tables(listed: list[tuple[Weights, str]]) -> None:
     )
     show.table(
         ("model", "lineage", "licence", "from"),
-        [
-            (weights.name, _lineage(weights.lineage), weights.licence, _origin(weights))
-            for weights, _ in listed
-        ],
+        [(weights.name, _lineage(weights.lineage), weights.licence, _origin(weights)) for weights, _ in listed],
         title="Where they come from",
     )
 

@@ -34,9 +34,7 @@ def test_an_empty_machine_says_how_to_add(own_home: Path) -> None:
 
 
 def test_what_was_added_is_shown_with_its_lineage(own_home: Path) -> None:
-    result = add(
-        own_home, "--family", "tiny", "--teacher", "big-model", "--gate", "passed", "--generation", "2"
-    )
+    result = add(own_home, "--family", "tiny", "--teacher", "big-model", "--gate", "passed", "--generation", "2")
     assert result.exit_code == 0
     assert "tiny serves the medium tier" in result.stdout
     shown = " ".join(models().stdout.split())

@@ -30,9 +30,7 @@ def test_heads_may_differ_by_layer(tmp_path: Path) -> None:
 
 
 def test_a_template_that_speaks_of_tools_knows_tools(tmp_path: Path) -> None:
-    path, _ = write_gguf(
-        tmp_path / "a.gguf", CHAT_HEAD | {"tokenizer.chat_template": "{% if tools %}…{% endif %}"}
-    )
+    path, _ = write_gguf(tmp_path / "a.gguf", CHAT_HEAD | {"tokenizer.chat_template": "{% if tools %}…{% endif %}"})
     assert read_gguf(path).tools
 
 

@@ -172,14 +172,6 @@ def test_removing_what_is_not_there_names_what_is(tmp_path: Path) -> None:
     assert "tiny" in caught.value.hint
 
 
-def test_a_deployment_is_private_and_sends_no_bill(tmp_path: Path) -> None:
-    deployment = added(tmp_path / "home", tmp_path, share=0.25).deployment()
-    assert deployment.private
-    assert not deployment.images
-    assert not deployment.tools
-    assert (deployment.price.input, deployment.share, deployment.context_window) == (0, 0.25, 1024)
-
-
 @pytest.mark.local_model
 def test_the_built_in_model_serves_small_until_another_does(tmp_path: Path) -> None:
     home = tmp_path / "home"

@@ -131,9 +131,7 @@ def test_no_control_word_reaches_the_template_and_no_text_is_lost(text: str) -> 
     assert passed.replace("\u200b", "") == text.replace("\u200b", "")
 
 
-@pytest.mark.parametrize(
-    "text", ["a < b | c > d", "<s>struck</s>", "<div>", "x[0]", "if a <|b", "한국어 <b>"]
-)
+@pytest.mark.parametrize("text", ["a < b | c > d", "<s>struck</s>", "<div>", "x[0]", "if a <|b", "한국어 <b>"])
 def test_ordinary_text_stays_as_it_is(text: str) -> None:
     assert texts(ask(messages=[{"role": "user", "content": text}])) == [text]
 
@@ -154,9 +152,7 @@ def test_an_overflow_is_told_in_openais_words() -> None:
         ("boom: secret prompt", 500, None, 502),
     ],
 )
-def test_the_engines_words_are_never_passed_on(
-    words: str, status: int, param: str | None, out_status: int
-) -> None:
+def test_the_engines_words_are_never_passed_on(words: str, status: int, param: str | None, out_status: int) -> None:
     refused = refusal_of_words(words, status)
     assert (refused.param, refused.status) == (param, out_status)
     assert "secret" not in refused.message
@@ -166,11 +162,7 @@ def test_the_engines_words_are_never_passed_on(
 
 
 def event(delta: dict[str, Any] | None = None, finish: str | None = None, **more: Any) -> dict[str, Any]:
-    choices = (
-        []
-        if delta is None
-        else [{"index": 0, "delta": delta, "finish_reason": finish, **more.pop("choice", {})}]
-    )
+    choices = [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": finish, **more.pop("choice", {})}]
     return {"id": "c1", "created": 1, "model": "/secret/path.gguf", "choices": choices, **more}
 
 
