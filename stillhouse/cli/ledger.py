@@ -1,0 +1,125 @@
+"""``stillhouse ledger``: where it lies, what it holds, exporting it, forgetting old requests."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from stillhouse.cli import show
+from stillhouse.cli.duration import DURATION
+from stillhouse.cli.opening import explained, ledger_option, ledger_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import IO
+
+_MIB = 1024 * 1024
+
+
+@click.group(help="Look after the ledger: path, info, export, prune.")
+def command() -> None:  # noqa: D103
+    pass
+
+
+@command.command(help="Print where the ledger lies.")
+@ledger_option
+def path(ledger: Path | None) -> None:  # noqa: D103
+    show.line(str(ledger_path(ledger)))
+
+
+@command.command(help="Say what the ledger holds.")
+@ledger_option
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
+def info(ledger: Path | None, as_json: bool) -> None:  # noqa: D103
+    import msgspec
+
+    from router.ledger.read import Reader
+
+    file = ledger_path(ledger)
+    with explained(file), Reader(file) as reader:
+        holds = reader.info()
+    size = _size(file)
+    waiting = len(list(file.parent.glob(f"{file.name}.spill-*")))
+    if as_json:
+        shown = {"path": str(file), "bytes": size, "waiting_files": waiting, **msgspec.to_builtins(holds)}
+        show.json_line(shown)
+        return
+    rows = [
+        ["file", str(file)],
+        ["size", f"{size / _MIB:,.1f} MiB"],
+        ["requests", f"{holds.requests:,}"],
+        ["attempts", f"{holds.attempts:,}"],
+        ["oldest", _minute(holds.first_ms)],
+        ["newest", _minute(holds.last_ms)],
+        ["pruned", f"{holds.pruned_requests:,} requests, kept as sums of {holds.pruned_days:,} days"],
+        ["shape", holds.migrations[-1]],
+    ]
+    if waiting:
+        rows.append(["waiting", f"{waiting} files of records that the next commit or start brings in"])
+    show.table(["ledger", ""], rows)
+
+
+def _size(file: Path) -> int:
+    parts = [file, file.with_name(f"{file.name}-wal")]
+    return sum(part.stat().st_size for part in parts if part.exists())
+
+
+def _minute(ms: int | None) -> str:
+    return "none" if ms is None else datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+@command.command(help="Write the stored requests, oldest first, one JSON object a line, to standard output.")
+@ledger_option
+@click.option("--format", "form", type=click.Choice(["jsonl"]), default="jsonl", show_default=True)
+@click.option("--since", type=DURATION, metavar="SPAN", help="Only the last 90m, 12h, 7d, 8w …")
+@click.option("--policy", help="Only requests under this policy.")
+@click.option("--tenant", help="Only this tenant's requests.")
+@click.option("--out", type=click.File("w", encoding="utf-8", lazy=True), default="-", help="A file instead.")
+def export(  # noqa: D103
+    ledger: Path | None,
+    form: str,  # noqa: ARG001 - the one format there is, named so that another can join it
+    since: timedelta | None,
+    policy: str | None,
+    tenant: str | None,
+    out: IO[str],
+) -> None:
+    import msgspec
+
+    from router.ledger.read import Reader, Span
+
+    start = None if since is None else int((datetime.now(UTC) - since).timestamp() * 1000)
+    file = ledger_path(ledger)
+    written = 0
+    with explained(file), Reader(file) as reader:
+        for request in reader.requests(Span(since_ms=start, policy=policy, tenant=tenant)):
+            out.write(msgspec.json.encode(request).decode() + "\n")
+            written += 1
+    show.note(f"{written:,} requests exported.")
+
+
+@command.command(
+    help="Remove requests of whole days older than SPAN. Their daily sums stay, so reports keep their totals."
+)
+@click.option("--older-than", type=DURATION, required=True, metavar="SPAN", help="For example 30d or 8w.")
+@click.option("--dry-run", is_flag=True, help="Only say how many requests would go.")
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
+@ledger_option
+def prune(older_than: timedelta, dry_run: bool, as_json: bool, ledger: Path | None) -> None:  # noqa: D103
+    from router.ledger import prune as pruning
+
+    file = ledger_path(ledger)
+    before = int((datetime.now(UTC) - older_than).timestamp() * 1000)
+    with explained(file):
+        doomed = pruning.count(file, before)
+        if not dry_run and doomed:
+            gone = (request for batch in pruning.prune(file, before) for request in range(batch))
+            doomed = sum(1 for _ in show.progress(gone, doomed, "pruning"))
+    day = datetime.fromtimestamp(pruning.whole_days(before) / 1000, UTC).strftime("%Y-%m-%d")
+    if as_json:
+        show.json_line({"before": day, "requests": doomed, "dry_run": dry_run})
+    elif dry_run:
+        show.line(f"{doomed:,} requests before {day} (UTC) would go. Nothing was changed.")
+    else:
+        show.line(f"{doomed:,} requests before {day} (UTC) are gone; their daily sums stay.")
