@@ -34,8 +34,8 @@ def show(made: dict[str, object]) -> None:
         print(line)
     names = [name for name, _ in report.COLUMNS]
     try:
-        from rich.console import Console  # noqa: PLC0415 - the extra `cli`
-        from rich.table import Table  # noqa: PLC0415
+        from rich.console import Console
+        from rich.table import Table
     except ImportError:
         print("\n".join("\t".join(cells) for cells in (names, *report.rows(made))))
         return
@@ -53,16 +53,12 @@ def show(made: dict[str, object]) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Measure; 0 when every answer was good, 1 when some were not."""
-    parser = argparse.ArgumentParser(
-        prog="python -m evals.bench", description="Speed, side by side in one run."
-    )
+    parser = argparse.ArgumentParser(prog="python -m evals.bench", description="Speed, side by side in one run.")
     parser.add_argument("--peers", default=",".join(PEERS), help=f"comma-separated, of: {', '.join(PEERS)}")
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each of the five phases")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of bench.json and bench.md")
-    parser.add_argument(
-        "--quick", action="store_true", help="the floor only, a few requests: proves that it works"
-    )
+    parser.add_argument("--quick", action="store_true", help="the floor only, a few requests: proves that it works")
     parser.add_argument(
         "--prepare",
         action="store_true",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -63,14 +64,20 @@ def phases(plan: Plan) -> dict[str, Phase]:
 
 
 def load(target: Target, core: int, phase: Phase, seconds: float) -> dict[str, Any]:
-    """Run the load generator on a core; what it saw."""
+    """Run the load generator on a core; what it saw.
+
+    Raises:
+        Unfit: nobody listens there.
+    """
     command = [sys.executable, "-m", "evals.bench.load", "--url", target.url, "--seconds", str(seconds)]
     command += ["--connections", str(phase.connections), "--rate", str(phase.rate)]
     for name, value in target.headers.items():
         command += ["--header", f"{name}: {value}"]
     body = payload.question(target.model, stream=phase.stream, pause=phase.pause)
     with on_core(core):
-        done = subprocess.run(command, input=body, stdout=subprocess.PIPE, check=True)
+        done = subprocess.run(command, input=body, capture_output=True, check=False)
+    if done.returncode:
+        raise Unfit(f"the load generator ended: {done.stderr.decode().strip().rpartition(chr(10))[2]}")
     seen: dict[str, Any] = json.loads(done.stdout)
     return seen
 
@@ -95,10 +102,16 @@ class Bench:
         return self._loaded(self.alone, phase, self.plan.seconds)
 
     def through(self, running: Running, phase: Phase, seconds: float) -> dict[str, Any]:
-        """One phase through a peer, with what the peer used for it."""
+        """One phase through a peer, with what the peer used for it.
+
+        Raises:
+            Unfit: the peer ended on the way.
+        """
         before = meter.cpu_seconds(running.session)
         seen = self._loaded(running.target, phase, seconds)
         used = meter.cpu_seconds(running.session) - before
+        if (code := running.process.poll()) is not None:
+            raise Unfit(f"ended with {code} under load")
         return {**seen, "cpu_us": used / seen["ok"] * 1e6 if seen["ok"] else None}
 
     def _loaded(self, target: Target, phase: Phase, seconds: float) -> dict[str, Any]:
@@ -150,58 +163,71 @@ def measure(plan: Plan, folder: Path, say: Say) -> dict[str, Any]:
     with bench(plan, folder, say) as run:
         alone = run.direct(Phase(plan.in_flight))
         say(f"the upstream alone answers {alone['rps']:,.0f} requests a second")
-        peers: dict[str, dict[str, Any]] = {}
-        running: dict[str, Running] = {}
+        turn = _Turns(run)
         try:
             for name in plan.peers:
-                _begin(run, name, peers, running)
-            rounds = [_round(run, running, peers, number) for number in range(plan.repetitions)]
-            for name, one in running.items():
-                peers[name]["memory_after_mb"] = meter.memory_mb(one.session)
+                turn.guarded(name, turn.begin)
+            rounds = [turn.round() for _ in range(plan.repetitions)]
+            for name, one in turn.running.items():
+                turn.peers[name]["memory_after_mb"] = meter.memory_mb(one.session)
         finally:
-            for one in running.values():
+            for one in turn.running.values():
                 stop(one.process)
-    return {"upstream_alone": alone, "direct": rounds, "peers": peers}
+    return {"upstream_alone": alone, "direct": rounds, "peers": turn.peers}
 
 
-def _begin(run: Bench, name: str, peers: dict[str, dict[str, Any]], running: dict[str, Running]) -> None:
-    """Start a peer as often as there are repetitions, keep the last, and note what it uses when idle."""
-    try:
+class _Turns:
+    """Who is running, and what is known of each; one that fails leaves the run with its reason."""
+
+    def __init__(self, run: Bench) -> None:
+        self.run = run
+        self.running: dict[str, Running] = {}
+        self.peers: dict[str, dict[str, Any]] = {}
+        self._phases = phases(run.plan)
+
+    def guarded(self, name: str, what: Callable[[str], None]) -> None:
+        """Do it for one peer; the others go on if it fails."""
+        try:
+            what(name)
+        except (NotHere, Unfit) as reason:
+            self.run.say(f"{name}: not measured: {reason}")
+            self.peers[name] = {"not_measured": str(reason)}
+            if name in self.running:
+                stop(self.running.pop(name).process)
+
+    def begin(self, name: str) -> None:
+        """Start a peer as often as there are repetitions, keep the last, note what it uses idle, warm it up."""
+        run = self.run
         what = run.launch(name, 0).what
         colds = []
         for number in range(run.plan.repetitions):
             if number:
-                stop(running.pop(name).process)
-            one = running[name] = run.start(name)
+                stop(self.running.pop(name).process)
+            one = self.running[name] = run.start(name)
             colds.append(one.cold_seconds)
-    except (NotHere, Unfit) as reason:
-        run.say(f"{name}: not measured: {reason}")
-        peers[name] = {"not_measured": str(reason)}
-        return
-    before, idle = meter.cpu_seconds(one.session), run.plan.warm_up
-    time.sleep(idle)
-    used = meter.cpu_seconds(one.session) - before
-    memory = meter.memory_mb(one.session)
-    run.say(f"{name}: started in {sorted(colds)[len(colds) // 2]:.2f} s, {memory:.0f} MB")
-    peers[name] = {
-        "what": what,
-        "cold_s": colds,
-        "memory_idle_mb": memory,
-        "idle_cpu_share": used / idle if idle else None,
-    }
-    peers[name]["repetitions"] = []
-    for phase in (Phase(run.plan.in_flight), Phase(run.plan.in_flight, stream=True)):
-        run.through(one, phase, run.plan.warm_up / 2)
+        before, idle = meter.cpu_seconds(one.session), run.plan.warm_up
+        time.sleep(idle)
+        self.peers[name] = {
+            "what": what,
+            "cold_s": colds,
+            "memory_idle_mb": meter.memory_mb(one.session),
+            "idle_cpu_share": (meter.cpu_seconds(one.session) - before) / idle,
+            "repetitions": [],
+        }
+        for phase in (self._phases["whole"], self._phases["stream"]):
+            run.through(one, phase, run.plan.warm_up / 2)
+        run.say(f"{name}: started in {statistics.median(colds):.2f} s")
 
+    def round(self) -> dict[str, Any]:
+        """One repetition: every phase without a gateway, then every peer through every phase."""
+        direct = {name: self.run.direct(phase) for name, phase in self._phases.items()}
+        for name in tuple(self.running):
+            self.guarded(name, self._measure)
+        return direct
 
-def _round(
-    run: Bench, running: dict[str, Running], peers: dict[str, dict[str, Any]], number: int
-) -> dict[str, Any]:
-    """One repetition: every phase without a gateway, then every peer through every phase."""
-    wanted = phases(run.plan)
-    direct = {name: run.direct(phase) for name, phase in wanted.items()}
-    for name, one in running.items():
-        seen = {key: run.through(one, phase, run.plan.seconds) for key, phase in wanted.items()}
-        peers[name]["repetitions"].append({"load_average": os.getloadavg()[0], **seen})
-        run.say(f"round {number + 1}: {name}: {seen['whole']['cpu_us'] or 0:,.0f} CPU us a request")
-    return direct
+    def _measure(self, name: str) -> None:
+        one, seconds = self.running[name], self.run.plan.seconds
+        seen = {key: self.run.through(one, phase, seconds) for key, phase in self._phases.items()}
+        done = self.peers[name]["repetitions"]
+        done.append({"load_average": os.getloadavg()[0], **seen})
+        self.run.say(f"round {len(done)}: {name}: {seen['whole']['cpu_us'] or 0:,.0f} CPU us a request")

@@ -57,9 +57,7 @@ def events(*, usage: bool) -> list[bytes]:
     words = _pieces(_ANSWER, CHUNKS)
     deltas: list[dict[str, Any]] = [{"content": word} for word in words]
     deltas[0]["role"] = "assistant"
-    choices: list[list[dict[str, Any]]] = [
-        [{"index": 0, "delta": delta, "finish_reason": None}] for delta in deltas
-    ]
+    choices: list[list[dict[str, Any]]] = [[{"index": 0, "delta": delta, "finish_reason": None}] for delta in deltas]
     choices.append([{"index": 0, "delta": {}, "finish_reason": "stop"}])
     chunks = [_chunk(choice) for choice in choices]
     if usage:

@@ -28,7 +28,7 @@ _KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
 _GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 
 
-class Unfit(Exception):  # noqa: N818 - a finding, not a fault
+class Unfit(Exception):
     """A peer did not start, or does not answer as the upstream does; the message shows what it said."""
 
 
@@ -105,9 +105,7 @@ def start(launch: Launch, port: int, core: int, log: Path) -> Running:
     return Running(process, target, cold)
 
 
-def _first_answer(
-    process: subprocess.Popen[bytes], target: Target, patience: float, log: Path, begin: float
-) -> float:
+def _first_answer(process: subprocess.Popen[bytes], target: Target, patience: float, log: Path, begin: float) -> float:
     """Ask until the answer is good; seconds since `begin`."""
     said = "nothing"
     while time.monotonic() - begin < patience:

@@ -178,8 +178,8 @@ async def drive(app: Any, launch: Launch, count: int, *, stream: bool, in_flight
 
 async def profile(args: argparse.Namespace, launch: Launch, config: Path) -> None:
     """Build the gateway, warm it up, drive it under the profiler, print."""
-    from router.serve.app import create_app  # noqa: PLC0415 - the environment must be set before it is read
-    from router.serve.settings import load_settings  # noqa: PLC0415
+    from router.serve.app import create_app
+    from router.serve.settings import load_settings
 
     app = create_app(load_settings(config))
     async with app.router.lifespan_context(app):
@@ -227,16 +227,12 @@ def _print(sampler: Sampler, cpu_us: float, top: int) -> None:
 
 def main() -> None:
     """Set the stage: fake upstream on the other core, settings and keys in a folder of their own."""
-    parser = argparse.ArgumentParser(
-        prog="python -m evals.bench.profile", description="Profile the hot path."
-    )
+    parser = argparse.ArgumentParser(prog="python -m evals.bench.profile", description="Profile the hot path.")
     parser.add_argument("--requests", type=int, default=8000)
     parser.add_argument("--in-flight", type=int, default=16)
     parser.add_argument("--top", type=int, default=25)
     parser.add_argument("--stream", action="store_true")
-    parser.add_argument(
-        "--exact", action="store_true", help="trace every call (cProfile) instead of sampling"
-    )
+    parser.add_argument("--exact", action="store_true", help="trace every call (cProfile) instead of sampling")
     args = parser.parse_args()
     port = free_port()
     cores = os.sched_getaffinity(0)

@@ -187,7 +187,7 @@ COLUMNS: tuple[tuple[str, Callable[[Mapping[str, Any], str], str]], ...] = (
     ("x floor, stream", lambda r, n: _times(r["ratio_to_floor"].get(n, {}).get("cpu_us_stream"))),
     ("MB idle / after", lambda r, n: _pair(r["figures"][n], "memory_idle_mb", "memory_after_mb")),
     ("start s", lambda r, n: _number(r["figures"][n]["cold_s"])),
-    ("errors", lambda r, n: str(r["figures"][n]["errors"])),
+    ("requests, errors", lambda r, n: f"{r['figures'][n]['requests']:,}, {r['figures'][n]['errors']}"),
 )
 
 

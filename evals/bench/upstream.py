@@ -33,8 +33,7 @@ _WHOLE = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 
     _BODY,
 )
 _STREAMS = {
-    wanted: [*(_framed(event) for event in payload.events(usage=wanted)), b"0\r\n\r\n"]
-    for wanted in (False, True)
+    wanted: [*(_framed(event) for event in payload.events(usage=wanted)), b"0\r\n\r\n"] for wanted in (False, True)
 }
 
 

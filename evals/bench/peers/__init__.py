@@ -25,7 +25,7 @@ _UPSTREAM, _PEER = "127.0.0.1:28600", "127.0.0.1:28601"
 _KEY = "sk-bench"
 
 
-class NotHere(Exception):  # noqa: N818 - a finding, not a fault
+class NotHere(Exception):
     """This peer cannot be measured on this machine; the message says how to change that."""
 
 
