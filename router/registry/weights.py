@@ -63,7 +63,7 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         sha256: of the whole file, lower-case hex; checked each time the model is loaded.
         bytes: its size.
         context: tokens of prompt and answer together.
-        tools: whether its chat template knows tools.
+        tools: whether it is trusted with tool calls; its chat template must know them.
         memory_bytes: resident memory it may use.
         licence: as the file says.
         origin: where it came from, without secrets.
@@ -172,6 +172,7 @@ def add(
     today: str,
     name: str | None = None,
     context: int | None = None,
+    tools: bool = False,
     share: float = 1.0,
     lineage: Lineage | None = None,
     link: bool = False,
@@ -188,6 +189,8 @@ def add(
         today: the date to write down, ISO 8601.
         name: the model's name at the endpoint; by default from the file's name.
         context: tokens; by default what the model was trained for, at most 8,192.
+        tools: send it requests with tools. Off by default: a template that knows tools does not make a small
+            model call them.
         share: its part of the tier where several serve it.
         lineage: what is known of its making.
         link: use the file where it is instead of a copy.
@@ -217,6 +220,7 @@ def add(
             without_secrets(source),
             added=today,
             context=context,
+            tools=tools,
             share=share,
             lineage=lineage,
         )
@@ -264,6 +268,7 @@ def _weights(
     *,
     added: str = "unknown",
     context: int | None = None,
+    tools: bool = False,
     share: float = 1.0,
     lineage: Lineage | None = None,
 ) -> Weights:
@@ -280,6 +285,8 @@ def _weights(
             f"{origin}: the file has no chat template: it is a base model, which cannot hold a conversation",
             "Use the model's 'instruct' or 'chat' release.",
         )
+    if tools and not head.tools:
+        raise WeightsError(f"{origin}: the file's chat template does not know tools", "Leave --tools out.")
     tokens = _context(head, context)
     return Weights(
         tier=tier,
@@ -288,7 +295,7 @@ def _weights(
         sha256=sha256,
         bytes=size,
         context=tokens,
-        tools=head.tools,
+        tools=tools,
         memory_bytes=2 * size + head.cache_bytes_per_token * tokens + _HEADROOM,
         licence=head.licence,
         origin=origin,

@@ -71,6 +71,7 @@ def _list(verify: bool, as_json: bool) -> None:
     default=1.0,
     help="Weight beside others of the tier.",
 )
+@click.option("--tools", is_flag=True, help="Send it requests with tools: only if you know that it calls them.")
 @click.option("--link", is_flag=True, help="Use the file where it is instead of a copy.")
 @click.option("--max-gib", type=click.FloatRange(min=0, min_open=True), default=64.0, show_default=True)
 @click.option("--family", default="unknown", help="Lineage: the model family.")
@@ -92,6 +93,7 @@ def add_model(  # noqa: D103
     name: str | None,
     context: int | None,
     share: float,
+    tools: bool,
     link: bool,
     max_gib: float,
     family: str,
@@ -124,6 +126,7 @@ def add_model(  # noqa: D103
             today=dt.datetime.now(tz=dt.UTC).date().isoformat(),
             name=name,
             context=context,
+            tools=tools,
             share=share,
             lineage=lineage,
             link=link,

@@ -136,6 +136,17 @@ def test_a_longer_context_is_refused(tmp_path: Path) -> None:
         added(tmp_path / "home", tmp_path, context=1025)
 
 
+def test_tools_are_off_until_the_operator_trusts_the_model_with_them(tmp_path: Path) -> None:
+    path, digest = write_gguf(tmp_path / "t.gguf", CHAT_HEAD | {"tokenizer.chat_template": "{% if tools %}{% endif %}"})
+    assert not add(tmp_path / "home", "small", str(path), digest, today=TODAY, name="a").tools
+    assert add(tmp_path / "home", "small", str(path), digest, today=TODAY, name="b", tools=True).tools
+
+
+def test_tools_need_a_template_that_knows_them(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="does not know tools"):
+        added(tmp_path / "home", tmp_path, tools=True)
+
+
 def test_an_altered_file_is_found(tmp_path: Path) -> None:
     weights = added(tmp_path / "home", tmp_path)
     data = bytearray(Path(weights.path).read_bytes())
