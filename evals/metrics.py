@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 INTERVAL: Final = (2.5, 97.5)
+#: Mean gains smaller than this are rounding, not a gap.
+_NO_GAP: Final = 1e-9
 
 
 class Interval(NamedTuple):
@@ -74,14 +76,16 @@ def apgr(weak: Floats, strong: Floats, score: Floats) -> float:
     """Average performance gap recovered (RouteLLM, arXiv 2406.18665): 0.5 is random, NaN without a gap."""
     curve = gain_curve(weak, strong, score)
     gap = curve[-1]
-    return float(np.trapezoid(curve, dx=1.0 / len(score)) / gap) if gap else float("nan")
+    if abs(gap) < _NO_GAP:
+        return float("nan")
+    return float(np.trapezoid(curve, dx=1.0 / len(score)) / gap)
 
 
 def cpt(weak: Floats, strong: Floats, score: Floats, share: float) -> float:
     """Call-performance threshold: least share of strong calls that recovers ``share`` of the gap."""
     curve = gain_curve(weak, strong, score)
     need = share * curve[-1]
-    if curve[-1] <= 0:
+    if curve[-1] < _NO_GAP:
         return float("nan")
     first = int(np.argmax(curve >= need))
     if first == 0:

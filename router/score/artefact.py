@@ -70,7 +70,6 @@ def feature_spec() -> dict[str, Any]:
         "bits": features.BITS,
         "head": features.HEAD,
         "tail": features.TAIL,
-        "char_sizes": list(features.CHAR_SIZES),
         "structure": [name for name, _ in features.STRUCTURE],
     }
 

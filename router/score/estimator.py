@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 Matrix = NDArray[np.float32]
 
+#: A typical p (1 - p).
+_CURVATURE = 0.2
+
 
 class NotFittedError(ValueError, AttributeError):
     """The model was asked before ``fit``."""
@@ -43,7 +46,7 @@ class Design(NamedTuple):
 
 def design(texts: Sequence[str]) -> Design:
     """Read prompts into a design matrix, with the features that serving uses."""
-    from scipy import sparse  # noqa: PLC0415 - training only
+    from scipy import sparse
 
     readings = [read(text) for text in texts]
     ends = np.cumsum([0, *(len(reading.grams) for reading in readings)])
@@ -74,10 +77,10 @@ class OutcomeModel:
     def __init__(
         self,
         rank: int = 16,
-        gram_penalty: float = 3.0,
-        structure_penalty: float = 0.1,
+        gram_penalty: float = 30.0,
+        structure_penalty: float = 1.0,
         loading_penalty: float = 1.0,
-        max_iter: int = 60,
+        max_iter: int = 100,
         seed: int = 0,
     ) -> None:
         self.rank = rank
@@ -112,7 +115,7 @@ class OutcomeModel:
         Raises:
             ValueError: a model has no outcome, or only one class of outcomes.
         """
-        from scipy.optimize import minimize  # noqa: PLC0415 - training only
+        from scipy.optimize import minimize
 
         inputs = X if isinstance(X, Design) else design(X)
         known = ~np.isnan(y)
@@ -130,14 +133,19 @@ class OutcomeModel:
         )
         start = problem.start(self.rank, np.random.default_rng(self.seed))
         shapes = [part.shape for part in start]
+        # Steps are taken in units of each parameter's own curvature: a word in every second prompt
+        # and one seen twice differ in it by orders of magnitude, and L-BFGS would crawl.
+        unit = _pack([np.broadcast_to(u, shape) for u, shape in zip(problem.units(), shapes, strict=True)])
+
+        def loss(steps: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+            value, gradient = problem.loss(_unpack(steps * unit, shapes))
+            return value, gradient * unit
+
         found = minimize(
-            lambda flat: problem.loss(_unpack(flat, shapes)),
-            _pack(start),
-            jac=True,
-            method="L-BFGS-B",
-            options={"maxiter": self.max_iter},
+            loss, _pack(start) / unit, jac=True, method="L-BFGS-B", options={"maxiter": self.max_iter}
         )
-        self.table_, self.structure_weights_, self.ability_, self.loading_ = _unpack(found.x, shapes)
+        parts = _unpack(found.x * unit, shapes)
+        self.table_, self.structure_weights_, self.ability_, self.loading_ = parts
         self.n_iter_ = int(found.nit)
         return self
 
@@ -190,6 +198,15 @@ class _Problem(NamedTuple):
             loading,
         )
         return [part.astype(np.float32) for part in parts]
+
+    def units(self) -> list[NDArray[np.float64]]:
+        """One over the root of roughly the curvature along each parameter, per part."""
+        rows = _CURVATURE * self.weight.sum(axis=1)
+        models = _CURVATURE * self.weight.sum(axis=0)
+        grams = self.transposed.power(2) @ rows + self.penalties[0]
+        structure = np.square(self.structure).T @ rows + self.penalties[1]
+        curvatures = (grams[:, None], structure[:, None], models + 1e-3, models[:, None] + self.penalties[2])
+        return [1.0 / np.sqrt(curvature) for curvature in curvatures]
 
     def loss(self, parts: list[Matrix]) -> tuple[float, NDArray[np.float64]]:
         table, bend, ability, loading = parts

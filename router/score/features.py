@@ -1,7 +1,7 @@
 """The numbers the scorer reads off a prompt: one implementation, for training and for serving.
 
-A prompt becomes two things. *Grams*: words, pairs of neighbouring words and runs of characters, each
-hashed into one shared table of ``2**BITS`` buckets. *Structure*: a short vector of counts and shares
+A prompt becomes two things. *Grams*: words and pairs of neighbouring words, hashed into one shared
+table of ``2**BITS`` buckets. *Structure*: a short vector of counts and shares
 (length, digits, operators, option lines, scripts ...). Everything is a handful of numpy passes over
 the code points, so the cost grows gently with the text and is bounded by ``HEAD + TAIL`` characters.
 
@@ -24,7 +24,6 @@ FEATURES_VERSION: Final = 1
 BITS: Final = 16
 HEAD: Final = 2048
 TAIL: Final = 2048
-CHAR_SIZES: Final = (3, 5)
 
 # Odd constants: an odd base has an inverse modulo 2**64.
 _BASE: Final = 0x9E3779B97F4A7C15
@@ -97,7 +96,6 @@ _CLASS: Final = _class_table()
 _FOLD: Final = _fold_table(_CLASS)
 _POWER: Final = _powers(_BASE, _LONGEST)
 _INVERSE: Final = _powers(pow(_BASE, -1, 1 << 64), _LONGEST)
-_SALT: Final = tuple(np.uint64(k * 0x2545F4914F6CDD1D & _WORD_MASK) for k in range(1, 3 + len(CHAR_SIZES)))
 _MIXER: Final = np.uint64(_MIX)
 _FIRST, _SECOND = (np.uint64(k) for k in _PAIR)
 _SHIFT: Final = np.uint64(64 - BITS)
@@ -138,13 +136,13 @@ class Reading(NamedTuple):
     """What was read off one prompt.
 
     Attributes:
-        grams: bucket of each gram in the shared table, all kinds one after another.
-        sizes: how many grams of each kind: words, word pairs, then one entry per ``CHAR_SIZES``.
+        grams: bucket of each gram in the shared table: the words in order, then the pairs.
+        sizes: how many words and how many pairs.
         structure: the numbers named by ``STRUCTURE``.
     """
 
     grams: NDArray[np.int64]
-    sizes: tuple[int, ...]
+    sizes: tuple[int, int]
     structure: NDArray[np.float32]
 
 
@@ -168,19 +166,16 @@ def _word_edges(classes: NDArray[np.uint8]) -> NDArray[np.int64]:
     return np.flatnonzero(inside[1:] != inside[:-1])
 
 
-def _grams(folded: NDArray[np.uint64], edges: NDArray[np.int64]) -> tuple[NDArray[np.int64], tuple[int, ...]]:
+def _grams(folded: NDArray[np.uint64], edges: NDArray[np.int64]) -> tuple[NDArray[np.int64], tuple[int, int]]:
     prefix = np.cumsum(folded * _POWER[: len(folded)], dtype=np.uint64)
     at_edges = prefix.take(edges)
     words = (at_edges[1::2] - at_edges[::2]) * _INVERSE.take(edges[::2])
-    kinds = [words, words[:-1] * _FIRST + words[1:] * _SECOND]
-    for size in CHAR_SIZES:
-        ahead = max(len(folded) - size, 0)
-        kinds.append((prefix[size:] - prefix[:ahead]) * _INVERSE[:ahead])
-    raw = np.concatenate([kind + salt for kind, salt in zip(kinds, _SALT, strict=True)])
+    pairs = words[:-1] * _FIRST + words[1:] * _SECOND
+    raw = np.concatenate([words, pairs])
     raw ^= raw >> _FOLD_HALF
     raw *= _MIXER
     raw >>= _SHIFT
-    return raw.view(np.int64), tuple(len(kind) for kind in kinds)
+    return raw.view(np.int64), (len(words), len(pairs))
 
 
 def _structure(

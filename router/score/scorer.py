@@ -30,7 +30,7 @@ GROUPS = ("wording", *dict.fromkeys(group for _, group in STRUCTURE))
 _MAX_LOGIT = 30.0
 
 
-class UnknownFamily(KeyError):  # noqa: N818 - reads as a sentence where it is caught
+class UnknownFamily(KeyError):
     """A family the artefact has no profile for; ``known`` lists those it has."""
 
     def __init__(self, family: str, known: Iterable[str]) -> None:
@@ -50,6 +50,8 @@ class _Tier(NamedTuple):
 
 
 class _Profile(NamedTuple):
+    """Tiers smallest first; ``loading`` has a row per direction and a column per tier."""
+
     tiers: tuple[_Tier, ...]
     loading: NDArray[np.float32]
 
@@ -100,8 +102,8 @@ class Scorer:
         """
         profile = self._profile(family)
         reading = read(text)
-        place = self._wording(reading) + self._hinges(reading) @ self._weights
-        pushes = (profile.loading @ place).tolist()
+        place = self._wording(reading) + weighed(self._hinges(reading), self._weights)
+        pushes = weighed(place, profile.loading).tolist()
         length = float(place[-1])
         p_right: dict[str, float] = {}
         output_tokens: dict[str, float] = {}
@@ -132,7 +134,7 @@ class Scorer:
             UnknownFamily: the artefact has no such profile.
         """
         profile = self._profile(family)
-        direction = profile.loading[0]
+        direction = profile.loading[:, 0]
         parts = self._parts(read(text))
         pushes = -((parts - self._typical) @ direction)
         typical = -(profile.tiers[0].ability + float(self._typical.sum(axis=0) @ direction))
@@ -150,7 +152,7 @@ class Scorer:
             raise UnknownFamily(family, self.families) from None
 
     def _wording(self, reading: Reading) -> NDArray[np.float32]:
-        return gram_weights(reading) @ self._table.take(reading.grams, axis=0)
+        return weighed(gram_weights(reading), self._table.take(reading.grams, axis=0))
 
     def _hinges(self, reading: Reading) -> NDArray[np.float32]:
         return hinges(reading.structure, self._mean, self._scale, self._knots)
@@ -161,6 +163,12 @@ class Scorer:
             return 1.0
         surprise = float(self._surprise.take(reading.grams[:words]).mean())
         return _sigmoid(self._novelty_offset + self._novelty_slope * surprise)
+
+
+def weighed(weights: NDArray[np.float32], rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``weights @ rows``, added row by row: BLAS rounds by where an array happens to lie in memory."""
+    total: NDArray[np.float32] = np.add.reduce(weights[:, None] * rows, axis=0)
+    return total
 
 
 def structure_parts(bent: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -184,7 +192,7 @@ def _profile(rows: Mapping[str, Mapping[str, Any]], arrays: Mapping[str, NDArray
         )
         for name, index in zip(order, indices, strict=True)
     )
-    return _Profile(tiers, np.ascontiguousarray(arrays["loading"][indices], dtype=np.float32))
+    return _Profile(tiers, np.ascontiguousarray(arrays["loading"][indices].T, dtype=np.float32))
 
 
 def _sigmoid(logit: float) -> float:
