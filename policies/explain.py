@@ -130,6 +130,8 @@ def _as_boolean(node: Node) -> str:
 
 def _as_number(node: Node) -> str:
     """Guess the number behind ``95%``, ``0,95``, ``1_000``, ``"3"`` or ``010``."""
+    if isinstance(node.value, int | float):
+        return ""
     raw = node.raw.strip()
     percent = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*%", raw)
     if percent:
@@ -182,7 +184,7 @@ def _bound(words: str, key: str) -> Callable[[Mapping[str, Any], Node], tuple[st
     def say(ctx: Mapping[str, Any], node: Node) -> tuple[str, str]:
         hint = ""
         share = key == "le" and ctx[key] == 1 and isinstance(node.value, int | float)
-        if share and 1 < float(node.raw) <= 100:  # noqa: PLR2004 - it was meant as a percentage
+        if share and 1 < float(node.raw) <= 100:
             hint = f"a share runs from 0 to 1: write {float(node.raw) / 100:g}"
         return f"must be {words} {ctx[key]:g}, found {echo(node.raw)}", hint
 

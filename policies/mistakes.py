@@ -50,7 +50,7 @@ class Mistake:
         }
 
 
-class Mistakes(ValueError):  # noqa: N818 - it is the plural of what it holds
+class Mistakes(ValueError):
     """All mistakes of one load, in the order of their places.
 
     Attributes:

@@ -33,7 +33,7 @@ _At = tuple[int, int]
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,18})")
 _FLOAT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)?(?:\.[0-9]+|(?<=[0-9])\.)?(?:(?<=[0-9.])[eE][-+]?[0-9]+)?")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_NOT_YAML = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,21 +130,18 @@ def parse(text: str, *, file: str) -> tuple[Node, list[Mistake]]:
     if len(text) > MAX_BYTES:
         words = f"the file has {len(text):,} characters; at most {MAX_BYTES:,} are read"
         raise Mistakes([Mistake(file, 1, 1, show_path(()), words)])
-    stray = _SURROGATE.search(text)
-    if stray:
-        line, column = _place(text, stray.start())
-        raise Mistakes([Mistake(file, line, column, show_path(()), "half of a surrogate pair is not a character")])
     text = text.removeprefix("\ufeff")
+    stray = _NOT_YAML.search(text)
+    if stray:
+        line, column = text.count("\n", 0, stray.start()) + 1, stray.start() - text.rfind("\n", 0, stray.start())
+        words = f"the character U+{ord(stray[0]):04X} is not allowed in YAML"
+        hint = 'in double quotes, write it as an escape such as "\\u0007"'
+        raise Mistakes([Mistake(file, line, column, show_path(()), words, hint)])
     builder = _Builder(file)
     try:
         root = builder.build(yaml.parse(text, Loader=_LOADER))
     except _TooMuchError:
         raise Mistakes(builder.mistakes) from None
-    except yaml.reader.ReaderError as error:
-        line, column = _place(text, error.position)
-        words = f"the character U+{ord(text[error.position]):04X} is not allowed in YAML"
-        hint = 'in double quotes, write it as an escape such as "\\u0007"'
-        raise Mistakes([*builder.mistakes, Mistake(file, line, column, show_path(()), words, hint)]) from None
     except yaml.MarkedYAMLError as error:
         raise Mistakes([*builder.mistakes, _syntax(error, text, file)]) from None
     if root is None or root.value is None:
@@ -186,10 +183,6 @@ def resolve(raw: str) -> Scalar:
 def _looks_whole(raw: str) -> bool:
     """An integer too long for 64 bits stays text: as a float it would lose digits."""
     return raw.lstrip("+-").isdigit()
-
-
-def _place(text: str, index: int) -> tuple[int, int]:
-    return text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)
 
 
 def _at(event: yaml.Event) -> _At:

@@ -44,7 +44,7 @@ def load_with_places(
 ) -> tuple[M, Node]:
     """As ``load_strict``, with the tree of nodes that tells where each setting stands."""
     root, mistakes = parse(decode(text, file=file) if isinstance(text, bytes) else text, file=file)
-    said = {mistake.path for mistake in mistakes}
+    said = {(mistake.line, mistake.column) for mistake in mistakes}
     checked: M | None = None
     search = _Search(root.data(), dict(stand_ins or {}))
     for _ in range(_PASSES):
@@ -53,8 +53,8 @@ def load_with_places(
             break
         except ValidationError as error:
             problems = [p for e in error.errors(include_url=False) for p in explain(e, model, root)]
-        news = [problem for problem in problems if search.is_news(problem.path)]
-        mistakes += [locate(problem, root, file) for problem in news if show_path(problem.path) not in said]
+        news = [locate(problem, root, file) for problem in problems if search.is_news(problem.path)]
+        mistakes += [mistake for mistake in news if (mistake.line, mistake.column) not in said]
         if not search.leave_out(problem.path for problem in problems):
             break
     if mistakes or checked is None:
