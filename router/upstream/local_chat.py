@@ -33,6 +33,8 @@ _TOOL_FIELDS = ("tools", "tool_choice", "parallel_tool_calls")
 _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
 _MESSAGE_FIELDS = ("name", "tool_calls", "tool_call_id", "reasoning_content")
 _SEED_BITS = 32
+# A small model that loses its way goes on until its context is full, which takes minutes on a processor.
+DEFAULT_MAX_TOKENS = 512
 
 # The engine reads a template's control words wherever they stand, so a caller's text could close its
 # own turn and open a system turn. A zero-width space keeps such a word readable and makes it text.
@@ -82,6 +84,7 @@ def engine_request(body: bytes, *, tools: bool, prompt_cache: bool) -> dict[str,
     limit = request.get("max_completion_tokens")
     if limit is not None:
         asked["max_tokens"] = limit
+    asked.setdefault("max_tokens", DEFAULT_MAX_TOKENS)
     if isinstance(asked.get("seed"), int):
         asked["seed"] = asked["seed"] % (1 << _SEED_BITS)
     if request.get("n") not in {None, 1}:
