@@ -77,7 +77,7 @@ class OutcomeModel:
     def __init__(
         self,
         rank: int = 16,
-        gram_penalty: float = 30.0,
+        gram_penalty: float = 100.0,
         structure_penalty: float = 1.0,
         loading_penalty: float = 1.0,
         max_iter: int = 100,
