@@ -13,7 +13,7 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "home" / "keys.json"
+    return tmp_path / "own" / "keys.json"
 
 
 def test_a_missing_file_holds_no_keys(path: Path) -> None:
@@ -30,7 +30,13 @@ def test_a_token_finds_its_key_here_and_after_loading(path: Path) -> None:
     assert store.find(token) == key
     loaded = KeyStore.load(path)
     assert loaded.find(token) == key
-    assert (key.tenant, key.scopes, key.headers, key.models, key.note) == ("acme", ("chat",), ("tier",), ("auto",), "the shop")
+    assert (key.tenant, key.scopes, key.headers, key.models, key.note) == (
+        "acme",
+        ("chat",),
+        ("tier",),
+        ("auto",),
+        "the shop",
+    )
 
 
 @pytest.mark.parametrize(
