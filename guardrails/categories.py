@@ -42,12 +42,8 @@ CATEGORIES: tuple[Category, ...] = (
     Category("IP_ADDRESS", "IP_ADDRESS", "IP_ADDRESS", "an IP address"),
     Category("MAC_ADDRESS", "MAC_ADDRESS", "MAC_ADDRESS", "a network hardware address"),
     Category("SWIFT_CODE", "SWIFT_CODE", None, "a SWIFT (BIC) code"),
-    Category(
-        "US_BANK_ROUTING_NUMBER", "US_BANK_ROUTING_NUMBER", "ABA_ROUTING_NUMBER", "a US bank routing number"
-    ),
-    Category(
-        "US_SOCIAL_SECURITY_NUMBER", "US_SOCIAL_SECURITY_NUMBER", "US_SSN", "a US social security number"
-    ),
+    Category("US_BANK_ROUTING_NUMBER", "US_BANK_ROUTING_NUMBER", "ABA_ROUTING_NUMBER", "a US bank routing number"),
+    Category("US_SOCIAL_SECURITY_NUMBER", "US_SOCIAL_SECURITY_NUMBER", "US_SSN", "a US social security number"),
     Category(
         "US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER",
         "US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER",
@@ -55,9 +51,7 @@ CATEGORIES: tuple[Category, ...] = (
         "a US individual taxpayer number",
     ),
     Category("DRIVER_ID", "DRIVER_ID", "US_DRIVER_LICENSE", "a driver's licence number"),
-    Category(
-        "UK_NATIONAL_HEALTH_SERVICE_NUMBER", "UK_NATIONAL_HEALTH_SERVICE_NUMBER", "UK_NHS", "a UK NHS number"
-    ),
+    Category("UK_NATIONAL_HEALTH_SERVICE_NUMBER", "UK_NATIONAL_HEALTH_SERVICE_NUMBER", "UK_NHS", "a UK NHS number"),
     Category(
         "UK_NATIONAL_INSURANCE_NUMBER",
         "UK_NATIONAL_INSURANCE_NUMBER",
@@ -81,9 +75,7 @@ CATEGORIES: tuple[Category, ...] = (
     Category("KR_FRN", None, "KR_FRN", "a Korean foreigner registration number", _KOREAN),
     Category("KR_BRN", None, "KR_BRN", "a Korean business registration number", _KOREAN),
     Category("KR_PASSPORT", None, "KR_PASSPORT", "a Korean passport number", _KOREAN),
-    Category(
-        "KR_DRIVER_LICENSE", "DRIVER_ID", "KR_DRIVER_LICENSE", "a Korean driver's licence number", _KOREAN
-    ),
+    Category("KR_DRIVER_LICENSE", "DRIVER_ID", "KR_DRIVER_LICENSE", "a Korean driver's licence number", _KOREAN),
     Category("KR_PHONE", "PHONE", "PHONE_NUMBER", "a Korean telephone number", _KOREAN),
     Category("KR_BANK_ACCOUNT", None, None, "a Korean bank account number", _KOREAN),
     Category("KR_CARD", "CREDIT_DEBIT_CARD_NUMBER", "CREDIT_CARD", "a Korean domestic card number", _KOREAN),

@@ -140,16 +140,10 @@ def compile_regex(config: RegexConfig, item: int) -> tuple[Family, ...]:
     except re2.error as error:
         said = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
         refuse(
-            [
-                GuardConfigError(
-                    ("pattern",), f"RE2 refuses it: {said}", "RE2 has no look-around and no back-references"
-                )
-            ]
+            [GuardConfigError(("pattern",), f"RE2 refuses it: {said}", "RE2 has no look-around and no back-references")]
         )
         raise
-    if any(
-        match.end() == match.start() for probe in ("", "a 1", "가-A") for match in pattern.finditer(probe)
-    ):
+    if any(match.end() == match.start() for probe in ("", "a 1", "가-A") for match in pattern.finditer(probe)):
         refuse([GuardConfigError(("pattern",), "it matches an empty text", "require at least one character")])
     low, high = _range(pattern)
     family = RegexFamily(

@@ -79,9 +79,7 @@ class Rails:
 
     def stream(self, placeholders: Placeholders | None = None) -> StreamRail:
         """The same over a text that arrives in pieces."""
-        return StreamRail(
-            self.enforcing, self.watching, placeholders if placeholders is not None else Placeholders()
-        )
+        return StreamRail(self.enforcing, self.watching, placeholders if placeholders is not None else Placeholders())
 
 
 def compile_rails(items: Iterable[Mapping[str, Any]]) -> Rails:
@@ -134,9 +132,7 @@ def _mistake(problem: ErrorDetails, config: type[Strict]) -> GuardConfigError:
     """One of pydantic's errors in the words of a policy's author."""
     path = tuple(problem["loc"])
     if problem["type"] == "extra_forbidden":
-        return GuardConfigError(
-            path, f"unknown setting {path[-1]!r}", suggest(str(path[-1]), config.model_fields)
-        )
+        return GuardConfigError(path, f"unknown setting {path[-1]!r}", suggest(str(path[-1]), config.model_fields))
     if problem["type"] == "missing":
         return GuardConfigError(path, f"the setting {path[-1]!r} is missing", "")
     return GuardConfigError(path, problem["msg"], "")

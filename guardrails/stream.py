@@ -205,6 +205,4 @@ class StreamRail:
 
 
 def _moved(hit: Hit, by: int) -> Hit:
-    return Hit(
-        hit.start + by, hit.end + by, hit.score, hit.category, hit.action, hit.reason, hit.guard, hit.item
-    )
+    return Hit(hit.start + by, hit.end + by, hit.score, hit.category, hit.action, hit.reason, hit.guard, hit.item)

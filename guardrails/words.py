@@ -218,9 +218,7 @@ def compile_words(config: WordsConfig, item: int) -> tuple[Family, ...]:
     )
     if len(config.words) > MAX_WORDS:
         mistakes.append(
-            GuardConfigError(
-                ("words",), f"{len(config.words):,} words; the limit is {MAX_WORDS:,}", "split the list"
-            )
+            GuardConfigError(("words",), f"{len(config.words):,} words; the limit is {MAX_WORDS:,}", "split the list")
         )
     if not config.words and not config.lists:
         mistakes.append(GuardConfigError((), "nothing to look for", "give `words` or `lists`"))

@@ -53,9 +53,7 @@ def _judge_iban(candidate: Candidate) -> float:
     return 0.99 if iban(candidate.value.replace(" ", "").upper()) else 0.0
 
 
-_IBAN_BEGUN = live_by(
-    r"(?<![0-9A-Za-z])[A-Za-z](?:[A-Za-z](?:[0-9](?:[0-9][0-9A-Za-z ]{0,40})?)?)?", _IBAN_MAX + 1
-)
+_IBAN_BEGUN = live_by(r"(?<![0-9A-Za-z])[A-Za-z](?:[A-Za-z](?:[0-9](?:[0-9][0-9A-Za-z ]{0,40})?)?)?", _IBAN_MAX + 1)
 IBAN = Kind("iban", gate_by(r"[A-Za-z]{2}[0-9]{2} ?[0-9A-Za-z]"), _IBAN_BEGUN, _IBAN_MAX + 1)
 
 # --- SWIFT, vehicles, national insurance --------------------------------------------------------------

@@ -12,16 +12,12 @@ from guardrails.pii.numbers import NUMBER, PHONE_EDGE, RIGHT_EDGE, number_rule, 
 
 _RESIDENT_WORDS = words(r"주민|등록번호|본인|resident|\brrn\b|korean id|national id")
 _FOREIGNER_WORDS = words(r"외국인|등록번호|거소|foreigner|alien|\bfrn\b|\barc\b")
-_GOODS_WORDS = words(
-    r"barcode|\bean\b|isbn|gtin|tracking|invoice|order|바코드|송장|운송장|주문|계약|법령|상품"
-)
+_GOODS_WORDS = words(r"barcode|\bean\b|isbn|gtin|tracking|invoice|order|바코드|송장|운송장|주문|계약|법령|상품")
 _BUSINESS_WORDS = words(r"사업자|business (?:registration|reg|number)|\bbrn\b")
 _PHONE_WORDS = words(
     r"전화|연락처|핸드폰|휴대폰|팩스|문의|고객센터|대표|콜센터|\bcall|phone|\btel\b|fax|mobile|contact|hotline"
 )
-_ACCOUNT_WORDS = words(
-    r"계좌|은행|뱅크|입금|송금|이체|예금|농협|신협|수협|새마을금고|우체국|환불|account|\bbank"
-)
+_ACCOUNT_WORDS = words(r"계좌|은행|뱅크|입금|송금|이체|예금|농협|신협|수협|새마을금고|우체국|환불|account|\bbank")
 _NOT_ACCOUNT_WORDS = words(r"주문|송장|계약|법령|좌표|바코드|사업자|order|invoice|tracking")
 _LICENSE_WORDS = words(r"면허|driver|licen[cs]e")
 _PASSPORT_WORDS = words(r"여권|passport")
@@ -93,7 +89,7 @@ def _judge_license(candidate: Candidate) -> float:
 def _judge_card(candidate: Candidate) -> float:
     """Domestic cards begin with a 9, outside every international range."""
     digits = digits_of(candidate.value)
-    return 0.95 if luhn(digits) and len(set(digits)) > 2 else 0.0
+    return 0.95 if luhn(digits) and len(set(digits)) > 1 else 0.0
 
 
 def _judge_passport(candidate: Candidate) -> float:
@@ -134,8 +130,7 @@ RULES: tuple[tuple[Kind, Rule], ...] = (
             "KR_PHONE",
             by_pattern(
                 PHONE_EDGE + r"(?:(?:\+|00)82[ .-]?(?:\(0\) ?)?0?|\(?0)"
-                r"(?:2|3[1-3]|4[1-4]|5[1-5]|6[1-4]|70|80|50[2-8])\)?[ .-]{0,2}[0-9]{3,4}[ .-]?[0-9]{4}"
-                + RIGHT_EDGE
+                r"(?:2|3[1-3]|4[1-4]|5[1-5]|6[1-4]|70|80|50[2-8])\)?[ .-]{0,2}[0-9]{3,4}[ .-]?[0-9]{4}" + RIGHT_EDGE
             ),
             _judge_landline,
         ),

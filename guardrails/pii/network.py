@@ -93,9 +93,7 @@ def _judge_url(candidate: Candidate) -> float:
 URL = Kind("url", gate_by(r"://|www\."), _live_url, _URL_MAX + 20)
 
 # --- network ----------------------------------------------------------------------------------------
-_VERSION = re.compile(
-    r"(?:version|release|firmware|build|ver\.?|버전|펌웨어)\s{0,2}[:=]?\s{0,2}\Z", re.IGNORECASE
-)
+_VERSION = re.compile(r"(?:version|release|firmware|build|ver\.?|버전|펌웨어)\s{0,2}[:=]?\s{0,2}\Z", re.IGNORECASE)
 
 
 def _judge_ipv4(candidate: Candidate) -> float:

@@ -42,9 +42,7 @@ def _live_number(text: str) -> int:
     return start
 
 
-NUMBER = Kind(
-    "number", gate_by(r"[0-9](?:[ ().+-]{0,3}[0-9]){5}"), _live_number, _NUMBER_MAX + _LABEL_MAX + 1
-)
+NUMBER = Kind("number", gate_by(r"[0-9](?:[ ().+-]{0,3}[0-9]){5}"), _live_number, _NUMBER_MAX + _LABEL_MAX + 1)
 
 
 def words(pattern: str) -> re.Pattern[str]:
@@ -65,18 +63,14 @@ _CARD_HEADS = re.compile(
 def judge_card(candidate: Candidate) -> float:
     """Luhn, an issuer's range, a usual length; unusual lengths need a word that says card."""
     digits = digits_of(candidate.value)
-    if not luhn(digits) or len(set(digits)) < 3:
+    if not luhn(digits) or len(set(digits)) < 2 or digits[0] == "9":  # a 9 is a domestic card: KR_CARD
         return 0.0
     if candidate.after(_CARD_WORDS):
         return 0.99
     if not _CARD_HEADS.match(digits) or candidate.after(_GOODS_WORDS, 24):
         return 0.0
     usual = len(digits) == 16 or (len(digits), digits[:1]) in {(15, "3"), (14, "3"), (19, "4"), (19, "6")}
-    return (
-        0.9
-        if (usual and not _MAESTRO.fullmatch(digits[:2])) or digits[:2] in {"62", "65", "64", "60"}
-        else 0.0
-    )
+    return 0.9 if (usual and not _MAESTRO.fullmatch(digits[:2])) or digits[:2] in {"62", "65", "64", "60"} else 0.0
 
 
 _CARD = by_pattern(
@@ -183,9 +177,7 @@ RULES: tuple[tuple[Kind, Rule], ...] = (
         Rule(
             "PHONE",
             by_pattern(
-                r"(?<![0-9A-Za-z_+])\+[1-9][0-9]{0,2}(?: ?\(0\))?(?:[ .()-]{0,2}[0-9]){6,13}"
-                + _EXTENSION
-                + RIGHT_EDGE
+                r"(?<![0-9A-Za-z_+])\+[1-9][0-9]{0,2}(?: ?\(0\))?(?:[ .()-]{0,2}[0-9]){6,13}" + _EXTENSION + RIGHT_EDGE
             ),
             _judge_international,
         ),
@@ -221,9 +213,7 @@ RULES: tuple[tuple[Kind, Rule], ...] = (
         ),
     ),
     number_rule("US_SOCIAL_SECURITY_NUMBER", r"[0-9]{3}([- ]?)[0-9]{2}\1[0-9]{4}", _judge_ssn),
-    number_rule(
-        "US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER", r"9[0-9]{2}([- ]?)[0-9]{2}\1[0-9]{4}", _judge_itin
-    ),
+    number_rule("US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER", r"9[0-9]{2}([- ]?)[0-9]{2}\1[0-9]{4}", _judge_itin),
     number_rule("US_BANK_ROUTING_NUMBER", r"[0-9]{9}", _judge_routing),
     number_rule("UK_NATIONAL_HEALTH_SERVICE_NUMBER", r"[0-9]{3}([- ]?)[0-9]{3}\1[0-9]{4}", _judge_nhs),
     number_rule(

@@ -123,7 +123,6 @@ FORMATS: tuple[Format, ...] = (
     _token("PINECONE_API_KEY", "pcsk_", r"[A-Za-z0-9]{4,8}_[A-Za-z0-9]{50,70}"),
     _token("TAVILY_API_KEY", "tvly-", r"(?:dev-|prod-)?[A-Za-z0-9-]{28,48}"),
     _token("DEEPSEEK_API_KEY", "sk-", r"[0-9a-f]{32}"),
-    _token("STABILITY_OR_OTHER_SK_KEY", "sk-lf- sk-cp- sk-kimi-", r"[A-Za-z0-9-]{32,80}"),
     _named(
         "NAMED_API_KEY",
         "COHERE_API_KEY cohere_api_key MISTRAL_API_KEY mistral_api_key TOGETHER_API_KEY together_api_key"
@@ -167,7 +166,7 @@ FORMATS: tuple[Format, ...] = (
     _token("PLANETSCALE_TOKEN", "pscale_tkn_ pscale_pw_ pscale_oauth_", r"[A-Za-z0-9_.-]{32,64}"),
     _token("DATABRICKS_TOKEN", "dapi", r"[0-9a-f]{32}(?:-[0-9])?"),
     _token("HASHICORP_VAULT_TOKEN", "hvs. hvb. hvr.", r"[A-Za-z0-9_-]{24,220}"),
-    _token("TERRAFORM_CLOUD_TOKEN", "ATLASv1.", r"[A-Za-z0-9_-]{60,70}", edge=""),
+    _token("TERRAFORM_CLOUD_TOKEN", ".atlasv1.", r"[A-Za-z0-9_-]{60,70}", edge=""),
     _token("DOPPLER_TOKEN", "dp.pt. dp.st. dp.ct. dp.sa.", r"(?:[a-z0-9_-]{2,35}\.)?[A-Za-z0-9]{40,44}"),
     _token("PULUMI_TOKEN", "pul-", r"[0-9a-f]{40}"),
     # --- code and packages ----------------------------------------------------------------------------
@@ -194,9 +193,7 @@ FORMATS: tuple[Format, ...] = (
     _token("POSTMAN_API_KEY", "PMAK-", r"[0-9a-f]{24}-[0-9a-f]{34}"),
     _token("AIRTABLE_TOKEN", "pat", r"[A-Za-z0-9]{14}\.[0-9a-f]{64}"),
     # --- messages, money, monitoring --------------------------------------------------------------------
-    _token(
-        "SLACK_TOKEN", "xoxb- xoxp- xoxa- xoxr- xoxs- xoxo- xoxe- xoxc- xoxd-", r"[A-Za-z0-9%-]{20,250}", 280
-    ),
+    _token("SLACK_TOKEN", "xoxb- xoxp- xoxa- xoxr- xoxs- xoxo- xoxe- xoxc- xoxd-", r"[A-Za-z0-9%-]{20,250}", 280),
     _token("SLACK_TOKEN", "xapp-", r"[0-9]-[A-Z0-9]{8,14}-[0-9]{8,14}-[0-9a-f]{60,70}"),
     _token(
         "SLACK_WEBHOOK",
@@ -219,10 +216,8 @@ FORMATS: tuple[Format, ...] = (
     _token("STRIPE_WEBHOOK_SECRET", "whsec_", r"[A-Za-z0-9+/=]{32,64}"),
     _token("SQUARE_TOKEN", "sq0atp- sq0csp- sq0idp-", r"[A-Za-z0-9_-]{22,48}"),
     _token("SQUARE_TOKEN", "EAAA", r"[A-Za-z0-9_-]{60}"),
-    _token(
-        "BRAINTREE_TOKEN", "access_token$production$ access_token$sandbox$", r"[0-9a-z]{16}\$[0-9a-f]{32}"
-    ),
-    _token("PAYSTACK_OR_TOSS_KEY", "live_sk_ test_sk_ live_gsk_ test_gsk_", r"[A-Za-z0-9]{24,48}"),
+    _token("BRAINTREE_TOKEN", "access_token$production$ access_token$sandbox$", r"[0-9a-z]{16}\$[0-9a-f]{32}"),
+    _token("TOSS_PAYMENTS_KEY", "live_sk_ test_sk_ live_gsk_ test_gsk_", r"[A-Za-z0-9]{24,48}"),
     _token("SHOPIFY_TOKEN", "shpat_ shpca_ shppa_ shpss_", r"[0-9a-fA-F]{32}"),
     _token("TWILIO_API_KEY", "SK", r"[0-9a-f]{32}"),
     _token("TWILIO_ACCOUNT_SID", "AC", r"[0-9a-f]{32}"),

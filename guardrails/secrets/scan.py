@@ -73,11 +73,7 @@ class SecretFamily:
                 found.append((form, start + begin))
                 if not last and form.live(text, start + begin):
                     live = min(live, start + begin)
-        hits = [
-            hit
-            for form, begin in found
-            if begin < live and (hit := self._read(form, text, begin)) is not None
-        ]
+        hits = [hit for form, begin in found if begin < live and (hit := self._read(form, text, begin)) is not None]
         positions[0] = max(start, live)
         return hits, live
 

@@ -1,4 +1,4 @@
-"""``stillhouse guard``: a policy's guards over many texts, offline. Every input row yields one row, in order."""
+"""``stillhouse guard``: a policy's guards over many texts, offline. A row in, a row out, in order."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 DIRECTIONS = ("input", "output")
 
 
-@click.command(
-    help="Guard many texts: JSON lines in, JSON lines out, in order. '-' is standard input or output."
-)
+@click.command(help="Guard many texts: JSON lines in, JSON lines out, in order. '-' is standard input or output.")
 @click.option("--policy", default="balanced", show_default=True, help="Policy file or preset.")
 @click.option("--in", "source", default="-", help='Rows {"id","text","direction":"input|output"}.')
 @click.option("--out", "target", default="-", help="Where the verdicts go.")
