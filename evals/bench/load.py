@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import re
 import sys
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 import uvloop
+
+from evals.bench import payload
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _END = b"\r\n0\r\n\r\n"
@@ -40,8 +44,8 @@ class Tally:
 class Client(asyncio.Protocol):
     """One connection, one question at a time."""
 
-    def __init__(self, request: bytes, tally: Tally, free: Any) -> None:
-        self._request = request
+    def __init__(self, questions: Iterator[bytes], tally: Tally, free: Any) -> None:
+        self._questions = questions
         self._tally = tally
         self._free = free  # called with this client when it may ask again
         self._buffer = b""
@@ -56,7 +60,7 @@ class Client(asyncio.Protocol):
         """Send the question that was due at `due`."""
         self._due = due
         self._seen_first = False
-        self._transport.write(self._request)
+        self._transport.write(next(self._questions))
 
     def close(self) -> None:
         """Hang up."""
@@ -98,16 +102,16 @@ class Client(asyncio.Protocol):
             self._tally.lost += 1
 
 
-async def _connect(url: str, request: bytes, tally: Tally, free: Any) -> Client:
+async def _connect(url: str, questions: Iterator[bytes], tally: Tally, free: Any) -> Client:
     where = urlsplit(url)
     assert where.hostname is not None
     assert where.port is not None
     loop = asyncio.get_running_loop()
-    _, client = await loop.create_connection(lambda: Client(request, tally, free), where.hostname, where.port)
+    _, client = await loop.create_connection(lambda: Client(questions, tally, free), where.hostname, where.port)
     return client
 
 
-async def closed_loop(url: str, request: bytes, seconds: float, connections: int) -> Tally:
+async def closed_loop(url: str, questions: Iterator[bytes], seconds: float, connections: int) -> Tally:
     """Ask on every connection again and again."""
     tally = Tally()
     finished = asyncio.Event()
@@ -124,7 +128,7 @@ async def closed_loop(url: str, request: bytes, seconds: float, connections: int
         if not open_:
             finished.set()
 
-    clients = [await _connect(url, request, tally, again) for _ in range(connections)]
+    clients = [await _connect(url, questions, tally, again) for _ in range(connections)]
     for client in clients:
         client.ask(time.perf_counter_ns())
     await _quietly(finished, seconds + _GRACE)
@@ -133,7 +137,7 @@ async def closed_loop(url: str, request: bytes, seconds: float, connections: int
     return tally
 
 
-async def open_loop(url: str, request: bytes, seconds: float, connections: int, rate: float) -> Tally:
+async def open_loop(url: str, questions: Iterator[bytes], seconds: float, connections: int, rate: float) -> Tally:
     """Ask `rate` times a second on whichever connection is free."""
     tally = Tally()
     loop = asyncio.get_running_loop()
@@ -158,7 +162,7 @@ async def open_loop(url: str, request: bytes, seconds: float, connections: int, 
         else:
             waiting.append(now)
 
-    clients = [await _connect(url, request, tally, done) for _ in range(connections)]
+    clients = [await _connect(url, questions, tally, done) for _ in range(connections)]
     free.extend(clients)
     start = loop.time() + 0.05
     for i in range(total):
@@ -189,6 +193,19 @@ def request_of(url: str, headers: dict[str, str], body: bytes) -> bytes:
     return f"POST {where.path} HTTP/1.1\r\n{lines}\r\n\r\n".encode() + body
 
 
+def questions_of(request: bytes) -> Iterator[bytes]:
+    """The request again and again, each time with another word in the place of its mark.
+
+    The first word comes from the clock, ten microseconds a word: faster than any phase asks, so that no later
+    phase repeats an earlier one's questions.
+    """
+    first = time.time_ns() // 10_000
+    before, mark, after = request.partition(payload.MARK.encode())
+    if not mark:
+        return itertools.repeat(request)
+    return (before + payload.word(number) + after for number in itertools.count(first))
+
+
 def percentile(values: list[int], share: float) -> float | None:
     """The value below which `share` of the values lie, in milliseconds; None where there are none."""
     if not values:
@@ -217,11 +234,12 @@ async def run(args: argparse.Namespace) -> dict[str, Any]:
     """Drive the server as the arguments say."""
     headers = dict(pair.split(": ", 1) for pair in args.header)
     request = request_of(args.url, headers, sys.stdin.buffer.read())
+    questions = questions_of(request)
     start = time.perf_counter()
     if args.rate:
-        tally = await open_loop(args.url, request, args.seconds, args.connections, args.rate)
+        tally = await open_loop(args.url, questions, args.seconds, args.connections, args.rate)
     else:
-        tally = await closed_loop(args.url, request, args.seconds, args.connections)
+        tally = await closed_loop(args.url, questions, args.seconds, args.connections)
     return summary(tally, time.perf_counter() - start)
 
 

@@ -12,11 +12,12 @@ from typing import Any
 
 MODEL = "bench-small"
 CHUNKS = 32
+MARK = "qqqqqq"  # in the question; the load generator writes another word over it each time
 PAUSE = "PAUSE50"  # a prompt holding this word makes the fake upstream wait 50 ms before it answers
 PAUSE_SECONDS = 0.05
 CHUNK_SECONDS = 0.001
 
-_QUESTION = "Tell a class of young gardeners, in two sentences, why leaves change their colour in autumn."
+_QUESTION = f"Tell class {MARK} of young gardeners in two sentences why leaves change their colour in autumn."
 _ANSWER = (
     "In summer a leaf is full of green chlorophyll, which catches the light that feeds the tree. "
     "When the days grow short the tree takes it back, and the yellow and red were there all along."
@@ -43,6 +44,19 @@ def question(model: str, *, stream: bool = False, pause: bool = False) -> bytes:
         "max_tokens": 64,
     }
     return dump({**body, "stream": True} if stream else body)
+
+
+def word(number: int) -> bytes:
+    """A word of the mark's length that is another one for each number modulo 26⁶.
+
+    No two questions of a run are equal, so whoever remembers answers, verdicts or scores gains nothing. Letters,
+    because digits would be read as somebody's numbers.
+    """
+    letters = bytearray()
+    for _ in MARK:
+        number, letter = divmod(number, 26)
+        letters.append(ord("a") + letter)
+    return bytes(reversed(letters))
 
 
 def answer() -> bytes:

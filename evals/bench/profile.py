@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Self
 import uvloop
 
 from evals.bench import payload
+from evals.bench.load import questions_of
 from evals.bench.peers import Launch, stillhouse
 from evals.bench.process import free_port, spawn, stop
 
@@ -161,14 +162,14 @@ class Used:
 
 async def drive(app: Any, launch: Launch, count: int, *, stream: bool, in_flight: int) -> Used:
     """Ask `count` times, so many at once."""
-    scope, body = scope_of(launch), payload.question(launch.model, stream=stream)
+    scope, questions = scope_of(launch), questions_of(payload.question(launch.model, stream=stream))
     left = count
 
     async def worker() -> None:
         nonlocal left
         while left > 0:
             left -= 1
-            await ask(app, scope, body)
+            await ask(app, scope, next(questions))
 
     process, thread = time.process_time(), time.thread_time()
     await asyncio.gather(*(worker() for _ in range(in_flight)))

@@ -1,3 +1,4 @@
+import itertools
 import json
 import sys
 
@@ -5,7 +6,7 @@ import pytest
 
 from evals.bench import meter, payload, report
 from evals.bench.__main__ import main
-from evals.bench.load import Tally, percentile, request_of, summary
+from evals.bench.load import Tally, percentile, questions_of, request_of, summary
 from evals.bench.measure import Plan, bench
 from evals.bench.peers import HERE, PEERS, Launch, NotHere, configure
 from evals.bench.process import Unfit, ask, free_port, spawn, start, stop
@@ -83,6 +84,17 @@ def test_the_request_is_plain_http():
     assert head.startswith(b"POST /v1/x HTTP/1.1\r\nhost: 127.0.0.1:80\r\n")
     assert b"\r\nauthorization: Bearer k" in head
     assert (body, head.endswith(b"content-length: 2")) == (b"{}", True)
+
+
+def test_no_two_questions_are_equal_and_all_are_as_long():
+    questions = list(itertools.islice(questions_of(payload.question(payload.MODEL)), 100))
+    assert len(set(questions)) == 100
+    assert {len(question) for question in questions} == {len(payload.question(payload.MODEL))}
+    assert all(json.loads(question)["messages"][1]["content"].startswith("Tell class ") for question in questions)
+
+
+def test_words_count_in_letters():
+    assert [payload.word(n) for n in (0, 27, 26**6)] == [b"aaaaaa", b"aaaabb", b"aaaaaa"]
 
 
 def test_percentiles_are_milliseconds_of_what_came_back():
