@@ -86,7 +86,7 @@ def _weights() -> tuple[str, str]:
     if not weights:
         return "warn", "none; 'stillhouse models add small PATH' or a provider is needed"
     states = {w.name: state_of(w) for w in weights}
-    state = "ok" if set(states.values()) == {"ok"} else "bad"
+    state = "ok" if set(states.values()) == {"ready"} else "bad"
     return state, ", ".join(f"{name}: {words}" for name, words in states.items())
 
 

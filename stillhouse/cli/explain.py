@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from router.core.decide import Caller
-from router.types import TIER_NAMES
+from router.types import TIER_NAMES, Reason
 from stillhouse.cli import show
 
 if TYPE_CHECKING:
@@ -82,13 +82,19 @@ def _as_words(ready: Bench, judged: Judged, prompt: str) -> None:
         show.line()
     show.table(
         ("step", "reason", "layer"),
-        [(str(i), r.text, r.layer or "-") for i, r in enumerate(decision.reasons, 1)],
+        [(str(i), r.text, r.layer or "-") for i, r in enumerate(_reasons(ready, judged), 1)],
         title="how the policy decided",
     )
     for finding in judged.findings:
         show.line(f"guard {finding.guard}: {finding.category} at {finding.start}-{finding.end} ({finding.action.word})")
     if judged.blocked:
         show.line("The input guards would stop this request before any model is asked.")
+
+
+def _reasons(ready: Bench, judged: Judged) -> list[Reason]:
+    """The reasons; without settings there are no models whose absence could be one."""
+    known = bool(ready.fleet.deployments)
+    return [r for r in judged.decision.reasons if known or r.id != "no-tier"]
 
 
 def _moved(parts: list[tuple[str, float]]) -> list[tuple[str, str, str]]:
