@@ -8,7 +8,7 @@ prompts of one tier are served in random order, which is generous.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -27,9 +27,7 @@ def mixes(tiers: int, step: float = STEP) -> list[Floats]:
     parts = round(1 / step)
     if tiers == 2:
         return [np.array([k, parts - k]) / parts for k in range(parts + 1)]
-    return [
-        np.array([a, b, parts - a - b]) / parts for a in range(parts + 1) for b in range(parts + 1 - a)
-    ]
+    return [np.array([a, b, parts - a - b]) / parts for a in range(parts + 1) for b in range(parts + 1 - a)]
 
 
 def constant(rows: int, tiers: int) -> list[Setting]:
@@ -67,10 +65,7 @@ def by_dial(chance: Floats, cost: Floats, steps: int = 200) -> list[Setting]:
 def by_keep(chance: Floats, steps: int = 200) -> list[Setting]:
     """The policy's ``quality.keep``: the first tier with that share of the best tier's chance."""
     best = chance.max(axis=1, keepdims=True)
-    return [
-        _picks(f"keep {keep:.3f}", (chance >= keep * best).astype(float))
-        for keep in np.linspace(0.5, 1.0, steps)
-    ]
+    return [_picks(f"keep {keep:.3f}", (chance >= keep * best).astype(float)) for keep in np.linspace(0.5, 1.0, steps)]
 
 
 def by_worth(quality: Floats, cost: Floats, steps: int = 200) -> list[Setting]:
@@ -86,7 +81,7 @@ def _picks(name: str, worth: Floats) -> Setting:
 
 def litellm_version() -> str:
     """The installed version."""
-    from importlib.metadata import version  # noqa: PLC0415 - beside the adapter it belongs to
+    from importlib.metadata import version
 
     return version("litellm")
 
@@ -95,14 +90,15 @@ def litellm_scores(prompts: Sequence[str]) -> dict[str, Floats]:
     """LiteLLM's auto-router on each prompt: ``v1 tiers``, ``v1 raw score``, ``v2 tiers``."""
     # Its price table is fetched at import unless told otherwise.
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    from litellm.router_strategy.adaptive_router.classifier import classify_prompt  # noqa: PLC0415
-    from litellm.router_strategy.complexity_router.complexity_router import ComplexityRouter  # noqa: PLC0415
-    from litellm.router_strategy.complexity_router.tier_predictor import (  # noqa: PLC0415
+    from litellm.router_strategy.adaptive_router.classifier import classify_prompt
+    from litellm.router_strategy.complexity_router.complexity_router import ComplexityRouter
+    from litellm.router_strategy.complexity_router.tier_predictor import (
         TierSuccessPredictor,
         resolve_tier_artifact,
     )
 
-    heuristic = ComplexityRouter("auto", object(), {}, derive_savings_baseline=False)
+    unused: Any = object()  # the router it would dispatch through; classifying never asks it
+    heuristic = ComplexityRouter("auto", unused, {}, derive_savings_baseline=False)
     learned = TierSuccessPredictor(resolve_tier_artifact("ultrafeedback"))
     first, raw, second = [], [], []
     for prompt in prompts:

@@ -53,7 +53,7 @@ def fit(rows: Sequence[Outcome], fold: NDArray[np.int64]) -> Familiarity:
 
 def _words(rows: Sequence[Outcome]) -> Any:
     """Rows by buckets: the share of the row's words that fall into the bucket."""
-    from scipy import sparse  # noqa: PLC0415 - training only
+    from scipy import sparse
 
     found = []
     for row in rows:

@@ -110,7 +110,7 @@ def ece(chance: Floats, outcome: Floats, bins: int = 10) -> float:
 
 def perfect_ece(chance: Floats, rng: np.random.Generator, draws: int = 200, bins: int = 10) -> float:
     """The mean ``ece`` a perfect forecaster of these chances would show at this n."""
-    return float(np.mean([ece(chance, rng.random(len(chance)) < chance, bins) for _ in range(draws)]))
+    return float(np.mean([ece(chance, (rng.random(len(chance)) < chance).astype(float), bins) for _ in range(draws)]))
 
 
 def auc(positive: NDArray[np.bool_], score: Floats) -> float:

@@ -149,12 +149,12 @@ def fit(rows: Sequence[Outcome], families: Mapping[str, learn.Family], seed: int
 
     model = OutcomeModel(seed=seed).fit(inputs, goal.scores, weights)
     lengths = _LengthModel.fit(model, inputs, effort)
-    offset, slope = _calibrations(honest, goal.scores)
+    offset, slope = calibrations(honest, goal.scores)
     level, stretch = _token_heads(honest_length, goal.tokens)
     table = np.column_stack([model.table_, lengths.table])
     bend = np.column_stack([model.structure_weights_, lengths.bend])
     known_words = familiarity.fit(rows, fold)
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "table": table.astype(np.float16),
         "structure_mean": model.mean_,
         "structure_scale": model.scale_,
@@ -162,9 +162,7 @@ def fit(rows: Sequence[Outcome], families: Mapping[str, learn.Family], seed: int
         "structure_weights": bend.astype(np.float32),
         "typical": _typical(inputs, model, table, bend),
         "ability": (offset + slope * model.ability_).astype(np.float32),
-        "loading": np.column_stack([slope[:, None] * model.loading_, np.zeros(len(slope))]).astype(
-            np.float32
-        ),
+        "loading": np.column_stack([slope[:, None] * model.loading_, np.zeros(len(slope))]).astype(np.float32),
         "token_level": level.astype(np.float32),
         "token_slope": stretch.astype(np.float32),
         "surprise": known_words.surprise.astype(np.float16),
@@ -177,7 +175,7 @@ def _manifest(
     rows: Sequence[Outcome], models: Sequence[str], families: Mapping[str, learn.Family], seed: int
 ) -> dict[str, Any]:
     row_of = {model: index for index, model in enumerate(models)}
-    profiles = {"generic": {tier: f"generic/{tier}" for tier in TIER_NAMES}}
+    profiles: dict[str, dict[str, str]] = {"generic": {tier: f"generic/{tier}" for tier in TIER_NAMES}}
     profiles |= {
         name: dict(family.tiers)
         for name, family in families.items()
@@ -197,7 +195,7 @@ def _manifest(
     }
 
 
-def _calibrations(logits: Matrix, scores: Matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def calibrations(logits: Matrix, scores: Matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Offset and slope per column that make honest logits fit the outcomes (Platt, 1999).
 
     Newton's method with a normal prior around offset 0 and slope 1, so that few rows change little.
@@ -224,8 +222,8 @@ class _LengthModel(NamedTuple):
 
     @classmethod
     def fit(cls, model: OutcomeModel, inputs: Design, effort: NDArray[np.float64]) -> _LengthModel:
-        from scipy import sparse  # noqa: PLC0415 - training only
-        from scipy.sparse.linalg import lsqr  # noqa: PLC0415
+        from scipy import sparse
+        from scipy.sparse.linalg import lsqr
 
         known = ~np.isnan(effort)
         seen = inputs.rows(known)
@@ -251,9 +249,7 @@ def _row_effort(tokens: Matrix) -> NDArray[np.float64]:
     return np.where(known.any(axis=1), row, np.nan)
 
 
-def _token_heads(
-    length: NDArray[np.float32], tokens: Matrix
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _token_heads(length: NDArray[np.float32], tokens: Matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Level and slope of ``log tokens`` per column, scaled so that mean tokens come out right."""
     columns = tokens.shape[1]
     level, slope = np.full(columns, np.nan), np.ones(columns)
@@ -278,8 +274,7 @@ def _typical(inputs: Design, model: OutcomeModel, table: NDArray[Any], bend: NDA
 def card(built: Built, rows: Sequence[Outcome]) -> str:
     """The model card; ``{digest}`` is filled in when the artefact is written."""
     sources = "\n".join(
-        f"| {name} | {count} | {SOURCES.get(name, 'own rows')} |"
-        for name, count in built.manifest["sources"].items()
+        f"| {name} | {count} | {SOURCES.get(name, 'own rows')} |" for name, count in built.manifest["sources"].items()
     )
     languages = ", ".join(f"{k} {n}" for k, n in sorted(Counter(r.language for r in rows).items()))
     return CARD.format(

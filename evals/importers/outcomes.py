@@ -11,7 +11,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import math
-from collections.abc import Mapping  # noqa: TC003 - msgspec reads the annotations
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -50,9 +50,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def stem(self) -> str:
         """The question's identity; the prompt's hash where no stem was given."""
-        return (
-            self.stem_hash or hashlib.sha256(self.prompt.strip().encode("utf-8", "replace")).hexdigest()[:16]
-        )
+        return self.stem_hash or hashlib.sha256(self.prompt.strip().encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def read_outcomes(path: Path) -> list[Outcome]:
