@@ -78,7 +78,8 @@ def save(folder: Path, manifest: Mapping[str, Any], arrays: Mapping[str, NDArray
     """Write an artefact and return its digest. Equal input gives equal bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
-    np.savez(buffer, **{name: arrays[name] for name in ARRAYS})
+    ordered: dict[str, Any] = {name: arrays[name] for name in ARRAYS}
+    np.savez(buffer, **ordered)
     weights = buffer.getvalue()
     body = {"format": FORMAT, "features": feature_spec(), **manifest}
     digest = _digest(body, weights)
@@ -99,9 +100,7 @@ def load(folder: Path) -> Artefact:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         weights = (folder / WEIGHTS).read_bytes()
     except (OSError, ValueError) as error:
-        raise ArtefactError(
-            f"{folder}: not a scorer artefact ({error}); it needs {MANIFEST} and {WEIGHTS}"
-        ) from error
+        raise ArtefactError(f"{folder}: not a scorer artefact ({error}); it needs {MANIFEST} and {WEIGHTS}") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         found = manifest.get("format") if isinstance(manifest, dict) else None
         raise ArtefactError(

@@ -98,9 +98,7 @@ class OutcomeModel:
         """Change constructor arguments; unknown names are refused."""
         for name, value in params.items():
             if name not in self.get_params():
-                raise ValueError(
-                    f"OutcomeModel has no parameter {name!r}; it has {sorted(self.get_params())}"
-                )
+                raise ValueError(f"OutcomeModel has no parameter {name!r}; it has {sorted(self.get_params())}")
             setattr(self, name, value)
         return self
 
@@ -123,9 +121,11 @@ class OutcomeModel:
         self.mean_: Matrix = inputs.structure.mean(axis=0)
         self.scale_: Matrix = np.maximum(inputs.structure.std(axis=0), 1e-3).astype(np.float32)
         weights = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
+        used = np.unique(inputs.grams.indices)
+        grams = inputs.grams[:, used]
         problem = _Problem(
-            grams=inputs.grams,
-            transposed=inputs.grams.T.tocsr(),
+            grams=grams,
+            transposed=grams.T.tocsr(),
             structure=self.bend(inputs.structure),
             target=np.where(known, y, 0).astype(np.float32),
             weight=(known * weights[:, None]).astype(np.float32),
@@ -141,11 +141,11 @@ class OutcomeModel:
             value, gradient = problem.loss(_unpack(steps * unit, shapes))
             return value, gradient * unit
 
-        found = minimize(
-            loss, _pack(start) / unit, jac=True, method="L-BFGS-B", options={"maxiter": self.max_iter}
-        )
+        found = minimize(loss, _pack(start) / unit, jac=True, method="L-BFGS-B", options={"maxiter": self.max_iter})
         parts = _unpack(found.x * unit, shapes)
-        self.table_, self.structure_weights_, self.ability_, self.loading_ = parts
+        self.structure_weights_, self.ability_, self.loading_ = parts[1:]
+        self.table_ = np.zeros((inputs.grams.shape[1], self.rank), dtype=np.float32)
+        self.table_[used] = parts[0]
         self.n_iter_ = int(found.nit)
         return self
 

@@ -242,9 +242,7 @@ def _lines(classes: NDArray[np.uint8], folded: NDArray[np.uint64]) -> tuple[int,
     second = folded.take(starts + 1, mode="clip")
     marked = (second == ord(".")) | (second == ord(")"))
     letter = (first >= ord("a")) & (first <= ord("j"))
-    bullet = ((first == ord("-")) | (first == ord("*")) | (first == ord("0"))) & (
-        (second == ord(" ")) | marked
-    )
+    bullet = ((first == ord("-")) | (first == ord("*")) | (first == ord("0"))) & ((second == ord(" ")) | marked)
     widths = np.diff(newlines)
     short = (widths > 1) & (widths <= _SHORT_LINE)
     return (

@@ -70,9 +70,7 @@ class Scorer:
         self._typical = arrays["typical"].astype(np.float32)
         self._surprise = arrays["surprise"].astype(np.float32)
         self._novelty_offset, self._novelty_slope = (float(value) for value in arrays["novelty"])
-        self._profiles = {
-            name: _profile(rows, arrays) for name, rows in artefact.manifest["families"].items()
-        }
+        self._profiles = {name: _profile(rows, arrays) for name, rows in artefact.manifest["families"].items()}
 
     @property
     def digest(self) -> str:
