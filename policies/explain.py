@@ -29,8 +29,8 @@ def explain(error: ErrorDetails, model: type[BaseModel], root: Node) -> Iterator
     loc = tuple(part for part in error["loc"] if part != "[key]")
     node, seen = root.find(loc)
     problems = problems_of(error)
-    if error["type"] == "default_factory_not_called":
-        return  # an echo of another mistake
+    if _is_echo(error, node):
+        return
     if problems:
         for problem in problems:
             yield replace(problem, path=(*seen, *problem.path))
@@ -42,6 +42,13 @@ def explain(error: ErrorDetails, model: type[BaseModel], root: Node) -> Iterator
         yield Problem(seen, *_wrong_secret(error, node))
     else:
         yield Problem(seen, *_wrong_value(error, node))
+
+
+def _is_echo(error: ErrorDetails, node: Node) -> bool:
+    """Whether pydantic only says again that something else is wrong."""
+    if error["type"] == "too_short" and isinstance(node.value, tuple):
+        return len(node.value) >= error["ctx"]["min_length"]  # it does not count wrong items
+    return error["type"] == "default_factory_not_called"
 
 
 def closest(word: str, known: list[str]) -> str:
@@ -173,7 +180,7 @@ _WANTED: Mapping[str, tuple[str, Callable[[Node], str]]] = {
 
 
 def _not_one_of(ctx: Mapping[str, Any], node: Node) -> tuple[str, str]:
-    expected = str(ctx["expected"])
+    expected = str(ctx["expected"]).replace("True", "true").replace("False", "false")
     known = re.findall(r"'([^']*)'", expected)
     meant = closest(node.raw, known) if known else ""
     found = repr(echo(node.raw)) if isinstance(node.value, str) else _found(node)

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from policies.mistakes import Problem
+from policies.mistakes import Path, Problem
 from policies.schema import AIMS, DEFAULT_KEEP, TIERS, Budget, PolicyBody, Quality, TierName
 
 STREAM_ORDER = ("immediate", "guarded", "checked")
@@ -117,6 +117,10 @@ def _rank(tier: TierName) -> int:
 def _fallback_tier(floor: Layered, body: PolicyBody, tiers: tuple[TierName, ...]) -> TierName:
     """The layer's own, else the floor's; where that tier is gone, the next one up, else the best."""
     wanted = body.fallback_tier if "fallback_tier" in body.model_fields_set else floor.body.fallback_tier
+    return _next_up(wanted, tiers)
+
+
+def _next_up(wanted: TierName, tiers: tuple[TierName, ...]) -> TierName:
     return next((tier for tier in tiers if _rank(tier) >= _rank(wanted)), tiers[-1])
 
 
@@ -154,8 +158,11 @@ def _tier_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
         return
     for index, tier in enumerate(body.tiers):
         if tier not in floor.body.tiers:
-            words = f"{tier} is not allowed by {_layer(floor)}"
-            yield Problem(("tiers", index), words, f"its tiers are {_listed(floor.body.tiers)}")
+            yield _not_allowed(floor, ("tiers", index), tier)
+
+
+def _not_allowed(floor: Layered, path: Path, tier: TierName) -> Problem:
+    return Problem(path, f"{tier} is not allowed by {_layer(floor)}", f"its tiers are {_listed(floor.body.tiers)}")
 
 
 def _aim_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
@@ -193,21 +200,25 @@ def _aim_words(promise: Quality | Budget | None) -> str:
 
 
 def _fallback_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
-    if "fallback_tier" in floor.origin and "fallback_tier" in body.model_fields_set:
-        least = _fallback_tier(floor, body.model_copy(update={"fallback_tier": floor.body.fallback_tier}), body.tiers)
-        if _rank(body.fallback_tier) < _rank(least):
-            words = f"{body.fallback_tier} is below {floor.body.fallback_tier}, as {_layer(floor)} has it"
+    tiers = body.tiers if "tiers" in body.model_fields_set else floor.body.tiers
+    if "fallback_tier" in body.model_fields_set:
+        mine, theirs = body.fallback_tier, floor.body.fallback_tier
+        least = _next_up(theirs, tiers)
+        if mine not in tiers:
+            yield _not_allowed(floor, ("fallback_tier",), mine)
+        elif "fallback_tier" in floor.origin and _rank(mine) < _rank(least):
+            words = f"{mine} is below {theirs}, as {_layer(floor)} has it"
             yield Problem(("fallback_tier",), words, f"{least} or above")
     for tier, others in (body.fallbacks or {}).items():
-        theirs = (floor.body.fallbacks or {}).get(tier)
+        listed = (floor.body.fallbacks or {}).get(tier)
         for index, other in enumerate(others):
             path = ("fallbacks", tier, index)
-            if theirs is not None and other not in theirs:
-                words = f"{_layer(floor)} lets {tier} fall back to {_listed(theirs)} only"
-                yield Problem(path, words)
-            elif theirs is None and _rank(other) < _rank(tier) and not floor.body.allow_degrade:
-                words = f"{_layer(floor)} lets no request fall from {tier} down to {other}"
-                yield Problem(path, words)
+            if other not in tiers:
+                yield _not_allowed(floor, path, other)
+            elif listed is not None and other not in listed:
+                yield Problem(path, f"{_layer(floor)} lets {tier} fall back to {_listed(listed)} only")
+            elif listed is None and _rank(other) < _rank(tier) and not floor.body.allow_degrade:
+                yield Problem(path, f"{_layer(floor)} lets no request fall from {tier} down to {other}")
 
 
 def _promise_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:

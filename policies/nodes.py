@@ -305,7 +305,8 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Mistake:
     at = error.problem_mark or error.context_mark
     line, column = (at.line, at.column) if at else (0, 0)
     problem, context = str(error.problem), str(error.context)
-    opened = error.context_mark if "quoted" in context or "flow" in context else None
+    opens = ("quoted", "flow sequence", "flow mapping")
+    opened = error.context_mark if any(word in context for word in opens) else None
     lines = text.split("\n")
     here = lines[line] if line < len(lines) else ""
     indent = here[: len(here) - len(here.lstrip())]
@@ -330,6 +331,10 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Mistake:
         line, column = opened.line, opened.column
         bracket, closing = ("[", "]") if "sequence" in context else ("{", "}")
         words, hint = f"'{bracket}' opens here and is not closed properly", f"close it with '{closing}'"
+    elif "flow node" in context:
+        found = max(text.rfind("["), text.rfind("{"))
+        line, column = text.count("\n", 0, found), found - text.rfind("\n", 0, found) - 1
+        words, hint = f"'{text[found]}' opens here and is never closed", "close it on the same line"
     elif any(sign in problem for sign in ("expected key", "block end", "document start", "'-' indicator")):
         words = "this line does not fit the lines above it"
         hint = "check its indentation, and quote text with special characters"

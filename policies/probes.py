@@ -155,5 +155,4 @@ def load_probes(path: Path) -> Probes:
     Raises:
         Mistakes: all that is wrong with it.
     """
-    stand_ins = {"stillhouse": 1, "probes": []}
-    return load_strict(read_text(path), Probes, file=str(path), stand_ins=stand_ins)
+    return load_strict(read_text(path), Probes, file=str(path), stand_ins={"stillhouse": 1})

@@ -72,6 +72,8 @@ def test_any_bytes_are_text_or_a_mistake(raw):
         ("a: 1\n\tb: 2\n", (2, 1), "a tab indents"),
         ("a: b: c\n", (1, 5), "second ': '"),
         ("a: [1, 2\nb: 3", (1, 4), "'[' opens here"),
+        ("a: [", (1, 4), "never closed"),
+        ("a: {\n", (1, 4), "never closed"),
         ("x:\n  y: {a: 1\n", (2, 6), "'{' opens here"),
         ("a: 'x\nb: 2\n", (1, 4), "never closed"),
         ("a: @here\n", (1, 4), "cannot begin with '@'"),

@@ -5,7 +5,9 @@ import pytest
 from policies.patterns import PatternError, compile_pattern
 
 
-@pytest.mark.parametrize(("pattern", "text"), [("계약", "이 계약서를"), ("(?i)nda", "the NDA"), (r"^\d+$", "12"), (".", "😀")])
+@pytest.mark.parametrize(
+    ("pattern", "text"), [("계약", "이 계약서를"), ("(?i)nda", "the NDA"), (r"^\d+$", "12"), (".", "😀")]
+)
 def test_a_pattern_is_found_anywhere_in_the_text(pattern, text):
     assert compile_pattern(pattern).search(text) is not None
 

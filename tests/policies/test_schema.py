@@ -26,7 +26,9 @@ def test_the_smallest_policy_has_every_default():
     assert (body.fallback_tier, body.stream, body.allow_degrade, body.aim) == ("large", "guarded", False, None)
 
 
-@pytest.mark.parametrize(("tiers", "best"), [("[small]", "small"), ("[small, medium]", "medium"), ("[medium, large]", "large")])
+@pytest.mark.parametrize(
+    ("tiers", "best"), [("[small]", "small"), ("[small, medium]", "medium"), ("[medium, large]", "large")]
+)
 def test_the_fallback_tier_is_the_best_one_unless_it_is_said(tiers, best):
     assert load(f"tiers: {tiers}").fallback_tier == best
 
@@ -83,7 +85,7 @@ timeouts: {connect: 1, first_byte: 2.5, gap: 3, total: 4}
         ("budget: {usd_per_request: 0}", "budget.usd_per_request", "more than 0"),
         ("rules: [{name: a, when: {}}]", "rules[0]", "no effect"),
         ("rules: [{name: a, when: {}, pin: small, private: true}]", "rules[0].private", "stands beside 'pin'"),
-        ("rules: [{name: a, when: {}, private: false}]", "rules[0].private", "expected True"),
+        ("rules: [{name: a, when: {}, private: false}]", "rules[0].private", "expected true"),
         ("rules: [{name: a, when: {}, forbid: [small, medium, large]}]", "rules[0].forbid", "forbids every tier"),
         ("rules: [{name: a, when: {}, forbid: []}]", "rules[0].forbid", "at least 1"),
         ("rules: [{name: a, when: {tag: []}, pin: small}]", "rules[0].when.tag", "at least 1"),

@@ -146,9 +146,7 @@ def test_stand_ins_let_the_rest_be_checked():
 
 
 def test_a_mistake_reads_as_file_line_column_path_message_hint():
-    assert str(only("flag: no")) == (
-        "f.yaml:2:7: flag: expected true or false, found text (no) (hint: write false)"
-    )
+    assert str(only("flag: no")) == ("f.yaml:2:7: flag: expected true or false, found text (no) (hint: write false)")
     assert str(only("colour: x")) == "f.yaml:2:9: colour: expected 'red' or 'green', found 'x'"
 
 
