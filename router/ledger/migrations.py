@@ -240,9 +240,7 @@ def check(db: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) 
     if not tables:
         return False
     if "migrations" not in tables or db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-        raise LedgerError(
-            "this SQLite database belongs to another program. Name another file for the ledger."
-        )
+        raise LedgerError("this SQLite database belongs to another program. Name another file for the ledger.")
     known = {migration.__name__ for migration in migrations}
     applied = {name for (name,) in db.execute("SELECT name FROM migrations")}
     if newer := sorted(applied - known):

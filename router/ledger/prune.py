@@ -32,9 +32,7 @@ _VACUUM_PAGES = 1000
 _DOOMED = "rowid IN (SELECT request FROM temp.doomed)"
 _ADD = ", ".join(f"{name} = {name} + excluded.{name}" for name in MEASURES)
 _SUMMED = grouped_sql(DIMENSIONS, rows_sql(DIMENSIONS, _DOOMED))
-_SUM_UP = (
-    f"INSERT INTO daily ({', '.join([*DIMENSIONS, *MEASURES])}) {_SUMMED} ON CONFLICT DO UPDATE SET {_ADD}"
-)
+_SUM_UP = f"INSERT INTO daily ({', '.join([*DIMENSIONS, *MEASURES])}) {_SUMMED} ON CONFLICT DO UPDATE SET {_ADD}"
 _LATENCY_COLUMNS = ", ".join([*LATENCY_KEYS, "part", "bucket_us"])
 _SUM_UP_LATENCY = tuple(
     f"INSERT INTO daily_latency ({_LATENCY_COLUMNS}, requests) "  # noqa: S608
@@ -56,9 +54,7 @@ def count(path: Path, before_ms: int) -> int:
         LedgerError: the ledger cannot be opened.
     """
     with closing(open_reader(path)) as db:
-        found: int = db.execute(
-            "SELECT count(*) FROM requests WHERE at_ms < ?", (whole_days(before_ms),)
-        ).fetchone()[0]
+        found: int = db.execute("SELECT count(*) FROM requests WHERE at_ms < ?", (whole_days(before_ms),)).fetchone()[0]
         return found
 
 

@@ -139,9 +139,7 @@ class Reader:
 
     def groups(self, by: Sequence[Dimension], span: Span = EVERYTHING) -> list[Group]:
         """Sums by the given dimensions, in their order. With none: one group, or none at all."""
-        source = (
-            f"{rows_sql(by, span.where(rolled=False))} UNION ALL {rolled_sql(by, span.where(rolled=True))}"
-        )
+        source = f"{rows_sql(by, span.where(rolled=False))} UNION ALL {rolled_sql(by, span.where(rolled=True))}"
         rows = self._db.execute(grouped_sql(by, source), span.parameters())
         n = len(by)
         return [

@@ -55,9 +55,7 @@ class Spill:
 
     def _open(self) -> int:
         self._number += 1
-        self._path = self._ledger.with_name(
-            f"{self._ledger.name}.spill-{os.getpid()}-{id(self):x}-{self._number}"
-        )
+        self._path = self._ledger.with_name(f"{self._ledger.name}.spill-{os.getpid()}-{id(self):x}-{self._number}")
         fd = os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
         fcntl.flock(fd, fcntl.LOCK_EX)
         self._fd = fd

@@ -127,9 +127,7 @@ _PART_MS: dict[Part, str] = {
 def bucket_sql(ms: str) -> str:
     """Milliseconds to microseconds, rounded down to three significant digits: an error below 1 %."""
     us = f"CAST({ms} * 1000 AS INTEGER)"
-    steps = " ".join(
-        f"WHEN {us} < {10**n} THEN {us} / {10 ** (n - 3)} * {10 ** (n - 3)}" for n in range(3, 12)
-    )
+    steps = " ".join(f"WHEN {us} < {10**n} THEN {us} / {10 ** (n - 3)} * {10 ** (n - 3)}" for n in range(3, 12))
     return f"(CASE {steps} ELSE {10**11} END)"
 
 

@@ -176,9 +176,7 @@ class KeyStore:
                 self._take(_read(self.path))
                 yield
         except OSError as error:
-            raise KeyFileError(
-                f"{self.path}: {_reason(error)}. Name a key file that you may write to."
-            ) from error
+            raise KeyFileError(f"{self.path}: {_reason(error)}. Name a key file that you may write to.") from error
 
     def _write(self, keys: tuple[Key, ...]) -> None:
         text = msgspec.json.format(msgspec.json.encode(_File(stillhouse_keys=1, keys=keys)), indent=2)
@@ -217,9 +215,7 @@ def _read(path: Path) -> tuple[Key, ...]:
             f"{path}:{error.lineno}:{error.colno}: it is not JSON: {error.msg}. Restore it from a copy."
         ) from error
     except ValueError as error:
-        raise KeyFileError(
-            f"{path}: {error}. Mend the entry, or make a new key with 'stillhouse keys add'."
-        ) from error
+        raise KeyFileError(f"{path}: {error}. Mend the entry, or make a new key with 'stillhouse keys add'.") from error
     for what, seen in (
         ("id", Counter(key.id for key in content.keys)),
         ("sha256", Counter(key.sha256 for key in content.keys)),
