@@ -8,7 +8,7 @@ from datetime import timedelta
 import click
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_FORM = re.compile(r"(\d{1,6})([mhdw])")
+_FORM = re.compile(r"([0-9]{1,6})([mhdw])")
 
 
 class Duration(click.ParamType[timedelta]):

@@ -29,6 +29,7 @@ GROUPINGS: dict[str, Dimension] = {
     "outcome": "outcome",
 }
 _NANO = 1_000_000_000
+_NANO_DIGITS = 9
 _PARTS = {"total": "whole answer", "first_byte": "first byte of the model", "overhead": "the gateway's own share"}
 _OUTCOMES = {
     "ok": "answered",
@@ -244,12 +245,13 @@ def _ms(value: float) -> str:
 
 
 def usd(nano: int) -> str:
-    """Nano-dollars as dollars: two digits after the point from one dollar up, else as many as matter."""
+    """Nano-dollars as dollars: two digits after the point from one dollar up, three that matter below."""
     if nano < 0:
         return f"-{usd(-nano)}"
     if nano == 0 or nano >= _NANO:
         return f"${nano / _NANO:,.2f}"
     digits = 4
-    while digits < 9 and nano * 10**digits < 100 * _NANO:
+    while digits < _NANO_DIGITS and nano * 10**digits < 100 * _NANO:
         digits += 1
-    return f"${nano / _NANO:.{digits}f}"
+    whole, _, part = f"{nano / _NANO:.{digits}f}".partition(".")
+    return f"${whole}.{part.rstrip('0').ljust(2, '0')}"
