@@ -89,7 +89,7 @@ class GuardConfigError(ValueError):
         self.hint = hint
 
 
-class GuardConfigErrors(GuardConfigError):  # noqa: N818 -- the plural is the point
+class GuardConfigErrors(GuardConfigError):
     """Every mistake of a list of guards at once; its own path and message are those of the first.
 
     Attributes:

@@ -1,6 +1,6 @@
 """Check digits and dates of numbers that carry them. Pure; digits in, truth out."""
 
-# ruff: noqa: PLR2004, SIM905 -- the numbers are those of the formats; a table reads better as one
+# ruff: noqa: SIM905 -- the numbers are those of the formats; a table reads better as one
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Korean numbers. A particle may follow at once: ``010-1234-5678로``, ``950710-1170869인데요``."""
 
-# ruff: noqa: PLR2004 -- the numbers are those of the formats
+
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """E-mail, web and network addresses."""
 
-# ruff: noqa: PLR2004 -- the numbers are those of the formats
+
 
 from __future__ import annotations
 

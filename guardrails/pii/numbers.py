@@ -1,6 +1,6 @@
 """Numbers of people and money outside Korea, and the tail that all numbers share."""
 
-# ruff: noqa: PLR2004 -- the numbers are those of the formats
+
 
 from __future__ import annotations
 

@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import pytest
+
+from guardrails import compile_rails
+from guardrails.catalog import CATALOG, sentence
+
+DOCS = Path(__file__).parents[2] / "docs" / "guards"
+
+
+@pytest.mark.parametrize("name", sorted(CATALOG))
+def test_every_guard_has_a_page_that_names_its_settings(name):
+    page = (DOCS / f"{name}.md").read_text(encoding="utf-8")
+    for setting in CATALOG[name].config.model_fields:
+        assert f"`{setting}`" in page
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("pii.kr_rrn", "This text holds a Korean resident registration number."),
+        ("secrets.github_token", "This text holds a secret (GITHUB_TOKEN)."),
+        ("words.word", "This text holds a listed word (WORD)."),
+        ("regex.ticket", "This text matches a pattern of the policy (TICKET)."),
+        ("regex.ticket.overlong", "longer than such a value may be"),
+    ],
+)
+def test_a_reason_has_a_sentence_for_people(reason, said):
+    assert said in sentence(reason)
+
+
+def test_the_reasons_of_real_findings_have_sentences():
+    (finding,) = compile_rails([{"pii": {"entities": ["EMAIL"]}}]).check("a@example.com").findings
+    assert sentence(finding.reason) == "This text holds an e-mail address."

@@ -1,0 +1,102 @@
+import pytest
+
+from guardrails import Action, GuardConfigErrors, compile_rails
+from guardrails.wordlists import LISTS
+
+
+def found(text, **settings):
+    rails = compile_rails([{"words": settings}])
+    return [text[f.start : f.end] for f in rails.check(text).findings]
+
+
+@pytest.mark.parametrize(
+    ("word", "text", "spans"),
+    [
+        ("bad", "a BAD thing, not badly", ["BAD"]),
+        ("bad", "bad_name, notbad, bad-ish", ["bad"]),
+        ("bad", "나쁜bad말", ["bad"]),
+        ("two words", "in Two Words here", ["Two Words"]),
+        ("straße", "STRASSE und Straße", ["STRASSE", "Straße"]),
+        ("fine", "a ﬁne day", ["ﬁne"]),
+        ("c++", "use C++ now", ["C++"]),
+        ("bad", "b\u200bad", ["b\u200bad"]),
+        ("bad", "ｂａｄ", ["ｂａｄ"]),
+        ("café", "cafe\u0301", ["cafe\u0301"]),
+        ("cafe", "cafe\u0301", []),
+        ("바보", "바보야, 바보는 바보입니다", ["바보", "바보", "바보"]),
+        ("바보", "바보상자", []),
+        ("바보", "너바보", []),
+        ("바보", "ㅂㅏㅂㅗ", ["ㅂㅏㅂㅗ"]),
+        ("각", "ㄱㅏㄱ", ["ㄱㅏㄱ"]),
+        ("바", "\u1107\u1161\u11a8", []),
+        ("ㅅㅂ", "아 ㅅㅂ 진짜", ["ㅅㅂ"]),
+        ("İstanbul", "i̇stanbul", ["i̇stanbul"]),
+    ],
+)
+def test_a_word_stands_alone(word, text, spans):
+    assert found(text, words=[word]) == spans
+
+
+@pytest.mark.parametrize(
+    ("text", "spans"), [("badly", ["bad"]), ("notbad", ["bad"]), ("b a d", []), ("나bad쁜", ["bad"])]
+)
+def test_a_substring_is_found_anywhere(text, spans):
+    assert found(text, words=["bad"], match="substring") == spans
+
+
+def test_an_allowed_phrase_shields_what_lies_inside_it():
+    text = "a bad day is a bad thing"
+    assert found(text, words=["bad"], allow=["bad day"]) == ["bad"]
+    assert found("Scunthorpe", words=["cunt"], match="substring", allow=["scunthorpe"]) == []
+
+
+def test_a_word_inside_a_phrase_is_not_told_twice():
+    assert found("bad word", words=["bad", "bad word"]) == ["bad word"]
+
+
+@pytest.mark.parametrize("name", sorted(LISTS))
+def test_a_managed_list_finds_its_own_words(name):
+    rails = compile_rails([{"words": {"lists": [name]}}])
+    for word in LISTS[name]:
+        assert rails.check(f"x {word} y").action is Action.BLOCK
+
+
+@pytest.mark.parametrize(
+    "text", ["a class on assessment", "Sussex, Essex and Scunthorpe", "cockpit, peacock", "시발점에서 출발", "개새기풀"]
+)
+def test_the_managed_lists_leave_look_alikes_alone(text):
+    assert found(text, lists=sorted(LISTS)) == []
+
+
+def test_ten_thousand_words_are_one_pass():
+    rails = compile_rails([{"words": {"words": [f"word{n:05}" for n in range(10_000)]}}])
+    assert rails.check("so word09999 it is").action is Action.BLOCK
+    assert rails.check("so word10000 it is").action is Action.NONE
+
+
+def test_the_finding_carries_the_configured_name():
+    rails = compile_rails([{"words": {"words": ["apex"], "name": "CODENAME", "action": "mask"}}])
+    assert rails.check("project Apex").text == "project [CODENAME_1]"
+
+
+@pytest.mark.parametrize(
+    ("settings", "path", "said"),
+    [
+        ({"words": ["ok", " "]}, ("words", 1), "empty"),
+        ({"words": ["ok"], "allow": ["\u200b"]}, ("allow", 0), "empty"),
+        ({"words": ["x" * 101]}, ("words", 0), "100"),
+        ({"words": [f"w{n}" for n in range(10_001)]}, ("words",), "10,000"),
+        ({"lists": ["profanity-fr"]}, ("lists", 0), "profanity-fr"),
+        ({}, (), "nothing"),
+        ({"words": "bad"}, ("words",), "tuple"),
+        ({"words": [5]}, ("words", 0), "string"),
+        ({"words": ["bad"], "match": "stem"}, ("match",), "substring"),
+        ({"words": ["bad"], "name": "lower"}, ("name",), "pattern"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(settings, path, said):
+    with pytest.raises(GuardConfigErrors) as caught:
+        compile_rails([{"words": settings}])
+    (error,) = caught.value.errors
+    assert error.path == (0, "words", *path)
+    assert said in error.message
