@@ -217,7 +217,7 @@ def _by_quality(policy: Policy, body: PolicyBody, p: Mapping[TierName, float]) -
 def _by_dial(
     policy: Policy, dial: float, p: Mapping[TierName, float], costs: Mapping[str, int]
 ) -> tuple[TierName, Reason]:
-    """Best of ``d·P − (1 − d)·cost / dearest cost``; ties go to the cheaper tier."""
+    """Best of ``d·P - (1 - d)·cost / dearest cost``; ties go to the cheaper tier."""
     layer = policy.origin["aim"]
     shares = _cost_shares(tuple(p), costs)
     tier = max(p, key=lambda t: (dial * p[t] - (1 - dial) * shares[t], -RANK[t]))

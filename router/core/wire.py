@@ -356,7 +356,7 @@ def _explain(body: bytes) -> BadRequest:
                     return BadRequest(f"'{path}' must be an object with a 'type'.", param=path)
     for name, (kinds, words) in _WANTED.items():
         got = value.get(name)
-        if not isinstance(got, kinds) or (isinstance(got, bool) and name not in {"stream"}):
+        if not isinstance(got, kinds) or (isinstance(got, bool) and name != "stream"):
             return BadRequest(f"'{name}' must be {words}.", param=name)
     return BadRequest("A tool call or a stream option in the body has the wrong shape.")
 

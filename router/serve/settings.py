@@ -291,6 +291,7 @@ def embedded_settings(weights: Sequence[Weights], server: ServerSettings) -> Set
             context_window=w.context,
             tools=w.tools,
             images=False,
+            share=w.share,
             lineage=LineageSettings(**{f: getattr(w.lineage, f) for f in w.lineage.__struct_fields__}),
         )
         for w in weights

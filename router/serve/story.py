@@ -112,7 +112,8 @@ class Story:
         self.attempts.append(
             AttemptRecord(
                 n=step.index, tier=step.tier, deployment=d.name, model=d.model, upstream=d.upstream, outcome=outcome,
-                kind=kind, lineage=d.lineage, started_ms=self._call_begun, first_byte_ms=self._call_first, ended_ms=ended,
+                kind=kind, lineage=d.lineage,
+                started_ms=self._call_begun, first_byte_ms=self._call_first, ended_ms=ended,
                 http_status=error.status if error else 200, error_code=error.code if error else None,
                 tokens_in=usage.input_tokens if usage else None,
                 tokens_out=usage.output_tokens if usage else None,

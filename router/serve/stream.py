@@ -242,9 +242,7 @@ class EventGuard:
             if where in whole:
                 edits[:] = [e for e in edits if (e.start, e.end) != where]
             edits.append(Edit(*where, b'""'))
-        for raw in (choice.logprobs, choice.finish_reason):
-            if given(raw):
-                edits.append(_null(data, raw))
+        edits += [_null(data, raw) for raw in (choice.logprobs, choice.finish_reason) if given(raw)]
 
 
 def _null(data: bytes, raw: Raw) -> Edit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -145,12 +146,17 @@ def run(settings: Settings, ledger: Path | None) -> None:
         access_log=False,
         server_header=False,
         date_header=False,
+        proxy_headers=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=int(settings.server.drain_seconds),
     )
     server = _server(uvicorn, config, cell)
     sockets = [config.bind_socket()]
     announce(cell, sockets[0].getsockname()[1])
+    # What lives as long as the process need not be looked through again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
     server.run(sockets=sockets)
 
 
@@ -199,7 +205,8 @@ def announce(cell: Cell, port: int) -> None:
         show.line(f"note     {notice}")
     if len({d.model for d in cell.deployments}) == 1:
         embedded = cell.settings.upstreams[cell.deployments[0].upstream].kind == "local"
-        add = f"stillhouse {'models add medium PATH --sha256 HEX' if embedded else 'serve --small A --medium B --large C'}"
+        words = "models add medium PATH --sha256 HEX" if embedded else "serve --small A --medium B --large C"
+        add = f"stillhouse {words}"
         show.line(f"note     one model: routing has no effect yet. Add a tier: {add}")
     url = f"http://{'[' + host + ']' if ':' in host else host}:{port}/v1"
     show.line(f"ready    {url}  (model: auto)")

@@ -105,7 +105,7 @@ async def test_a_script_may_be_a_function_of_the_request() -> None:
 
 
 async def test_a_script_that_raises_fails_the_test() -> None:
-    with pytest.raises(ExceptionGroup, match="script"):  # noqa: PT012 - leaving the block is what raises
+    with pytest.raises(ExceptionGroup, match="script"):
         async with pair() as (up, client):
             up.script(lambda seen: Answer.completion(seen.json["absent"]))
             with pytest.raises(httpx.RemoteProtocolError):
