@@ -1,4 +1,3 @@
-# ruff: noqa: SIM905 -- a table reads better as one
 import re
 from pathlib import Path
 

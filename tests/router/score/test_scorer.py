@@ -135,8 +135,7 @@ def test_another_process_says_the_same_without_scientific_libraries(scorer):
     assert modules == "[]"
 
 
-def test_case_and_spaces_move_it_little(scorer):
-    # 0.10 with the shipped artefact: capitals and spacing are structure it has learned from.
+def test_case_and_spaces_hardly_move_it(scorer):
     plain = scorer.score("What is the capital of France, and how old is it?").complexity
     loud = scorer.score("what is the capital  of france, and how old is it?").complexity
-    assert loud == pytest.approx(plain, abs=0.15)
+    assert loud == pytest.approx(plain, abs=0.05)
