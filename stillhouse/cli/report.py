@@ -145,11 +145,12 @@ def _saving(saving: Saving) -> str:
 
 
 def _tiers(summary: Summary) -> None:
-    columns = ["tier", "served", "share", "wanted", "tokens in", "tokens out", "cached", "cost"]
+    columns = ["tier", "served", "share", "wanted", "tokens in", "tokens out", "cost"]
     _numbers("What served", columns, [_tier(line, summary.requests) for line in summary.tiers])
     for source, tokens in summary.tokens.items():
         word = "counted by the upstream" if source == "upstream" else "estimated by the gateway"
-        show.line(f"tokens {word}: {tokens.input:,} in, {tokens.output:,} out")
+        cached = f" ({tokens.cached:,} of them cached)" if tokens.cached else ""
+        show.line(f"tokens {word}: {tokens.input:,} in{cached}, {tokens.output:,} out")
     moved = [f"{_count(summary.retries, 'retry', 'retries')}", _count(summary.fallbacks, "fallback")]
     moved += [_count(summary.escalations, "escalation"), f"{summary.elsewhere:,} served by another tier than wanted"]
     show.line(", ".join(moved))
@@ -164,7 +165,6 @@ def _tier(line: TierLine, requests: int) -> list[str]:
         f"{line.wanted:,}" if line.tier else "",
         f"{line.tokens.input:,}",
         f"{line.tokens.output:,}",
-        f"{line.tokens.cached:,}",
         _known(line.cost_nano, line.cost_unknown),
     ]
 
@@ -172,7 +172,7 @@ def _tier(line: TierLine, requests: int) -> list[str]:
 def _known(nano: int, unknown: int) -> str:
     if not unknown:
         return usd(nano)
-    return f"{usd(nano)} + {unknown:,} unknown" if nano else "unknown"
+    return f"≥ {usd(nano)}" if nano else "unknown"
 
 
 def _outcomes(summary: Summary) -> None:
