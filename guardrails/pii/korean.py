@@ -1,7 +1,5 @@
 """Korean numbers. A particle may follow at once: ``010-1234-5678로``, ``950710-1170869인데요``."""
 
-
-
 from __future__ import annotations
 
 import re

@@ -1,7 +1,5 @@
 """E-mail, web and network addresses."""
 
-
-
 from __future__ import annotations
 
 import ipaddress

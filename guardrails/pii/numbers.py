@@ -1,7 +1,5 @@
 """Numbers of people and money outside Korea, and the tail that all numbers share."""
 
-
-
 from __future__ import annotations
 
 import re

@@ -19,7 +19,7 @@ _EDGE = rf"(?<![{_WORD}-])"
 _KEY_ALPHABET = "$0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-.:=/+~@%"
 _PEM_CHARS = _KEY_ALPHABET + " \r\n\t\\,\"'"
 # Beyond its limit a candidate is looked at once more with this much to spare: its last line may be cut.
-_SPARE = 128
+SPARE = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Format:
     def live(self, text: str, begin: int) -> bool:
         """Whether a candidate at ``begin`` could still grow or change."""
         size = len(text) - begin
-        if size > self.limit + _SPARE:
+        if size > self.limit + SPARE:
             return False
         if self.begun is not None:
             return self.begun.fullmatch(text, begin) is not None
@@ -260,6 +260,11 @@ FORMATS: tuple[Format, ...] = (
         lambda _: True,
         0,
         0.97,
+        re.compile(
+            r"eyJ[A-Za-z0-9_-]{0,1024}"
+            r"(?:\.(?:e(?:y(?:J[A-Za-z0-9_-]{0,6144}(?:\.[A-Za-z0-9_-]{0,1024})?)?)?)?)?",
+            re.ASCII,
+        ),
     ),
     Format(
         "PRIVATE_KEY",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from ahocorasick_rs import AhoCorasick
 
 from guardrails.matching import Hit, make_hit
-from guardrails.secrets.formats import FORMATS, Format
+from guardrails.secrets.formats import FORMATS, SPARE, Format
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,23 +60,30 @@ class SecretFamily:
     @property
     def hold(self) -> int:
         """The longest format."""
-        return max(form.limit for forms in self.formats for form in forms)
+        return max(form.limit + SPARE for forms in self.formats for form in forms)
 
     def scan(self, text: str, positions: list[int], last: bool) -> tuple[list[Hit], int]:
         """See ``matching.Family``."""
-        live = len(text) if last else self._live_marker(text)
         start = positions[0]
-        found: list[tuple[Format, int]] = []
         # Markers are short and distinct: overlapping search costs no more than the text is long.
         part = text[start:] if start else text
-        for index, begin, _ in self.markers.find_matches_as_indexes(part, overlapping=True):
-            for form in self.formats[index]:
-                found.append((form, start + begin))
-                if not last and form.live(text, start + begin):
-                    live = min(live, start + begin)
-        hits = [hit for form, begin in found if begin < live and (hit := self._read(form, text, begin)) is not None]
+        places = self.markers.find_matches_as_indexes(part, overlapping=True)
+        live = len(text) if last else self._live(text, start, places)
+        hits: list[Hit] = []
+        for index, offset, _ in places:
+            begin = start + offset
+            if begin < live:
+                hits.extend(hit for form in self.formats[index] if (hit := self._read(form, text, begin)))
         positions[0] = max(start, live)
         return hits, live
+
+    def _live(self, text: str, start: int, places: list[tuple[int, int, int]]) -> int:
+        """Where the first format or marker begins that could still be completed."""
+        marker = self._live_marker(text)
+        for index, offset, _ in sorted(places, key=itemgetter(1)):
+            if any(form.live(text, start + offset) for form in self.formats[index]):
+                return min(marker, start + offset)
+        return marker
 
     def _live_marker(self, text: str) -> int:
         tail = text[-self.longest + 1 :]
