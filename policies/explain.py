@@ -47,7 +47,8 @@ def explain(error: ErrorDetails, model: type[BaseModel], root: Node) -> Iterator
 def _is_echo(error: ErrorDetails, node: Node) -> bool:
     """Whether pydantic only says again that something else is wrong."""
     if error["type"] == "too_short" and isinstance(node.value, tuple):
-        return bool(len(node.value) >= int(error["ctx"]["min_length"])  # it does not count wrong items)
+        least: int = error["ctx"]["min_length"]
+        return len(node.value) >= least  # it does not count wrong items
     return error["type"] == "default_factory_not_called"
 
 
