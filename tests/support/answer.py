@@ -171,9 +171,7 @@ class Answer:
             headers: further headers.
         """
         ending: tuple[Event, ...] = (sse("[DONE]", space=space, newline=newline),) if done else ()
-        encoded = tuple(
-            sse(e, space=space, newline=newline) if isinstance(e, dict) else e for e in (*events, *ending)
-        )
+        encoded = tuple(sse(e, space=space, newline=newline) if isinstance(e, dict) else e for e in (*events, *ending))
         chunked = framing == "chunked"
         how = {"transfer-encoding": "chunked"} if chunked else {"connection": "close"}
         steps: list[Step] = [head(status, {"content-type": content_type, **how, **(headers or {})})]

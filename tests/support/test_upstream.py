@@ -55,9 +55,7 @@ async def test_without_a_script_it_is_a_healthy_upstream() -> None:
         whole = await ask(client)
         streamed = await ask(client, stream=True, stream_options={"include_usage": True})
         vectors = await client.post("/embeddings", json={"model": "small", "input": ["a", "b"]})
-        packed = await client.post(
-            "/embeddings", json={"model": "small", "input": "a", "encoding_format": "base64"}
-        )
+        packed = await client.post("/embeddings", json={"model": "small", "input": "a", "encoding_format": "base64"})
         listing = await client.get("/models")
         lost = await client.get("/nowhere")
     assert whole.json()["choices"][0]["message"]["content"] == "Hello from upstream."
@@ -175,9 +173,7 @@ def test_an_event_may_span_lines() -> None:
 
 async def test_a_stream_without_done_ends_in_order() -> None:
     async with pair() as (up, client):
-        up.script(
-            Answer.stream(chunk("a"), done=False), Answer.stream(chunk("a"), done=False, framing="close")
-        )
+        up.script(Answer.stream(chunk("a"), done=False), Answer.stream(chunk("a"), done=False, framing="close"))
         chunked, closed = await ask(client, stream=True), await ask(client, stream=True)
     assert chunked.content == closed.content == sse(chunk("a"))
 

@@ -59,9 +59,7 @@ def tool(arguments: str = "", *, name: str | None = None, id: str | None = None,
 def logprobs(*words: str) -> Json:
     """A logprobs object naming each word in the clear, as upstreams do."""
     return {
-        "content": [
-            {"token": w, "logprob": -0.25, "bytes": list(w.encode()), "top_logprobs": []} for w in words
-        ],
+        "content": [{"token": w, "logprob": -0.25, "bytes": list(w.encode()), "top_logprobs": []} for w in words],
         "refusal": None,
     }
 
@@ -131,8 +129,7 @@ def completion(
         "created": _CREATED,
         "model": model,
         "choices": [
-            {"index": i, "message": message, "logprobs": logs, "finish_reason": reason}
-            for i in range(choices)
+            {"index": i, "message": message, "logprobs": logs, "finish_reason": reason} for i in range(choices)
         ],
     }
     used = tokens() if used is None else used
