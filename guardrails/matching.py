@@ -154,8 +154,8 @@ class RuleFamily:
 
     @property
     def width(self) -> int:
-        """One position a rule."""
-        return len(self.bound)
+        """The family's own position, then one for each rule that is ahead of it."""
+        return 1 + len(self.bound)
 
     @property
     def actions(self) -> frozenset[Action]:
@@ -170,12 +170,12 @@ class RuleFamily:
     def scan(self, text: str, positions: list[int], last: bool) -> tuple[list[Hit], int]:
         """See ``Family``."""
         live = len(text) if last else self.kind.live(text)
+        start = positions[0]
         hits: list[Hit] = []
-        if self.kind.gate(text, min(positions)):
-            for index, bound in enumerate(self.bound):
-                positions[index] = self._scan_one(bound, text, positions[index], live, hits)
-        for index, position in enumerate(positions):
-            positions[index] = max(position, live)
+        if self.kind.gate(text, start):
+            for index, bound in enumerate(self.bound, 1):
+                positions[index] = self._scan_one(bound, text, max(start, positions[index]), live, hits)
+        positions[0] = max(start, live)
         return hits, live
 
     def _scan_one(self, bound: Bound, text: str, start: int, live: int, hits: list[Hit]) -> int:

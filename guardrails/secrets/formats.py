@@ -268,7 +268,7 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         "PRIVATE_KEY",
-        ("-----BEGIN ",),
+        ("-----BEGIN",),
         re.compile(
             rf"-----BEGIN (?:[A-Z0-9]{{1,12}} ){{0,3}}PRIVATE KEY(?: BLOCK)?-----{_BREAK}{{1,8}}"
             rf"(?:[A-Za-z-]{{4,20}}: [^\r\n\\]{{1,80}}{_BREAK}{{1,8}}){{0,4}}"

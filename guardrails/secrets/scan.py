@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ahocorasick_rs import AhoCorasick
 
-from guardrails.matching import Hit, make_hit
+from guardrails.matching import Hit, make_hit, run_start
 from guardrails.secrets.formats import FORMATS, SPARE, Format
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ class SecretFamily:
     formats: tuple[tuple[Format, ...], ...]  # by index of the marker
     markers: AhoCorasick
     begun: frozenset[str]  # every proper beginning of a marker
+    letters: str  # all that markers are made of
     longest: int
     by_category: Mapping[str, Action]
     allow: frozenset[str]
@@ -46,6 +47,7 @@ class SecretFamily:
             formats=tuple(tuple(forms) for forms in by_marker.values()),
             markers=AhoCorasick(list(by_marker)),
             begun=frozenset(marker[:size] for marker in by_marker for size in range(1, len(marker))),
+            letters="".join(sorted(set("".join(by_marker)))),
             longest=max(map(len, by_marker)),
             by_category=dict(actions),
             allow=allow,
@@ -86,11 +88,11 @@ class SecretFamily:
         return marker
 
     def _live_marker(self, text: str) -> int:
-        tail = text[-self.longest + 1 :]
-        for offset in range(len(tail)):
-            if tail[offset:] in self.begun:
-                return len(text) - len(tail) + offset
-        return len(text)
+        size = len(text)
+        for offset in range(run_start(text, self.letters, self.longest - 1), size):
+            if text[offset:] in self.begun:
+                return offset
+        return size
 
     def _read(self, form: Format, text: str, begin: int) -> Hit | None:
         match = form.pattern.match(text, begin)

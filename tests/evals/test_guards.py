@@ -1,0 +1,74 @@
+import gzip
+import json
+
+import pytest
+
+from evals import guards
+from guardrails import compile_rails
+
+RAILS = compile_rails([{"pii": {"entities": ["all"], "action": "detect"}}])
+
+
+def row(text, value="", kind="", source="made"):
+    start = text.index(value)
+    spans = [{"start": start, "end": start + len(value), "type": kind}] if value else []
+    return {"text": text, "spans": spans, "lang": "en", "source": source}
+
+
+ROWS = [
+    row("mail a@example.com", "a@example.com", "EMAIL_ADDRESS"),
+    row("mail a@example", "a@example", "EMAIL_ADDRESS"),
+    row("from b@example.com"),
+    row("I am Kim", "Kim", "PERSON"),
+    row("ssn 123-45-6789", "ssn 123-45-6789", "US_SSN"),
+    row("version 1.2.3.4", source="made-neg"),
+    row("10.1.2.3", source="made-neg"),
+]
+
+
+def test_found_missed_and_invented_are_counted_by_type():
+    tally = guards.judge(RAILS, ROWS)
+    email = ("en", "EMAIL_ADDRESS")
+    assert (tally.hit[email], tally.missed[email], tally.false[email]) == (1, 1, 1)
+    assert tally.hit[("en", "US_SSN")] == 1  # 11 of 15 characters: more than half
+    assert (tally.look_alikes, tally.alarms, tally.rows) == (2, 1, 7)
+
+
+def test_types_without_a_form_are_not_scored():
+    tally = guards.judge(RAILS, ROWS)
+    assert not any(kind == "PERSON" for _, kind in (*tally.hit, *tally.missed, *tally.false))
+
+
+def test_the_last_line_is_the_sum():
+    *_, total = guards.table(guards.judge(RAILS, ROWS))
+    assert (total["type"], total["n"]) == ("all", 3)
+    assert total["precision"] == pytest.approx(2 / 3)
+    assert total["recall"] == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(
+    ("right", "of", "low", "high"),
+    [(0, 0, 0.0, 1.0), (0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (5, 10, 0.2366, 0.7634)],
+)
+def test_wilsons_interval(right, of, low, high):
+    assert guards.wilson(right, of) == pytest.approx((low, high), abs=1e-4)
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz"])
+def test_a_report_says_what_it_rests_on(tmp_path, monkeypatch, capsys, ending):
+    path = tmp_path / f"rows.{ending}"
+    data = "".join(json.dumps(line) + "\n" for line in ROWS).encode()
+    path.write_bytes(gzip.compress(data) if ending.endswith("gz") else data)
+    monkeypatch.setattr("sys.argv", ["guards", str(path), "--out", str(tmp_path)])
+    guards.main()
+    written = json.loads((tmp_path / "guards-pii.json").read_text(encoding="utf-8"))
+    assert {"commit", "date", "machine", "caution", "rows"} <= set(written)
+    assert str(tmp_path) not in json.dumps(written)
+    assert "| en | EMAIL_ADDRESS | 2 | 0.500" in capsys.readouterr().out
+
+
+def test_a_missing_file_is_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["guards", str(tmp_path / "none")])
+    with pytest.raises(SystemExit):
+        guards.main()
+    assert "is no file" in capsys.readouterr().err
