@@ -8,7 +8,7 @@ each recogniser stopped last time, and answers with
 
 Three laws make "in pieces" equal to "as a whole", whatever the cuts:
 
-1. A recogniser's opinion at offset ``a`` depends on at most ``LEFT`` characters before ``a``, and on text
+1. A recogniser's opinion at offset ``a`` depends on at most ``left`` characters before ``a``, and on text
    to the right only through characters of its family's alphabet.
 2. A candidate that begins before ``live`` is final. One that reaches the end of the text consists of the
    alphabet only, so ``live`` is at or before its start.
@@ -62,6 +62,10 @@ class Family(Protocol):
     @property
     def hold(self) -> int:
         """The longest tail, in code points, that can be live."""
+
+    @property
+    def left(self) -> int:
+        """How far to the left of a position an opinion may look."""
 
     def scan(self, text: str, positions: list[int], last: bool) -> tuple[list[Hit], int]:
         """Final hits at or after ``positions`` (which move on), and ``live``."""
@@ -151,6 +155,8 @@ class RuleFamily:
     bound: tuple[Bound, ...]
     guard: str
     item: int
+
+    left = LEFT
 
     @property
     def width(self) -> int:

@@ -13,7 +13,7 @@ import re2
 from pydantic import Field
 
 from guardrails.config import ActionWord, Strict, Words, action_of, refuse
-from guardrails.matching import Family, Hit, make_hit
+from guardrails.matching import LEFT, Family, Hit, make_hit
 from guardrails.normalize import normalize
 from guardrails.types import Action, GuardConfigError
 
@@ -58,6 +58,7 @@ class RegexFamily:
     item: int
 
     width = 1
+    left = LEFT
 
     @property
     def actions(self) -> frozenset[Action]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from guardrails.findings import Sieve, located, order
-from guardrails.matching import LEFT, Family, Hit
+from guardrails.matching import Family, Hit
 from guardrails.normalize import normalize
 from guardrails.types import Action, Finding
 
@@ -33,6 +33,7 @@ class StreamRail:
         "_ended",
         "_enforcing",
         "_findings",
+        "_left",
         "_names",
         "_origins",
         "_pending",
@@ -50,6 +51,7 @@ class StreamRail:
         self._watching = watching
         self._names = names
         self._positions = [[0] * family.width for family in (*enforcing, *watching)]
+        self._left = max((family.left for family in (*enforcing, *watching)), default=0)
         self._sieve = Sieve()
         self._text = ""  # the window, folded
         self._raw = ""  # the window, as it came
@@ -180,7 +182,7 @@ class StreamRail:
     def _trim(self, open_from: int) -> None:
         """Drop what no opinion can depend on any more."""
         first = min((hit.start for hit in self._pending), default=open_from)
-        cut = min(first, open_from) - LEFT
+        cut = min(first, open_from) - self._left
         raw_cut = cut if self._origins is None or cut <= 0 else self._origins[cut]
         if cut < _TRIM or raw_cut > self._done:
             return

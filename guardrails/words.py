@@ -82,6 +82,7 @@ class WordFamily:
     ordered: tuple[str, ...]  # every pattern, sorted: what may still be completed
     heads: frozenset[str]
     longest: int
+    left: int
     whole: bool
     category: str
     action: Action
@@ -103,7 +104,8 @@ class WordFamily:
         """See ``matching.Family``."""
         start = positions[0]
         # Folding a character may lengthen it (ß); then offsets are led back through ``origins``.
-        begin_at = max(0, start - 1)
+        # A phrase that shields what comes may have begun before.
+        begin_at = max(0, start - self.left)
         part = text[begin_at:]
         folded = part.casefold()
         origins = None if len(folded) == len(part) else _origins(part)
@@ -113,9 +115,11 @@ class WordFamily:
         spans: list[tuple[int, int]] = []
         allowed: list[tuple[int, int]] = []
         for index, begin, end in found:
+            if not self._stands(folded, begin, end):
+                continue
             if index >= self.allowed_from:
                 allowed.append((begin, end))
-            elif lowest <= _to(origins, begin) and begin < live and self._stands(folded, begin, end):
+            elif lowest <= _to(origins, begin) and begin < live:
                 spans.append((begin, end))
         hits = [
             make_hit(
@@ -234,6 +238,7 @@ def compile_words(config: WordsConfig, item: int) -> tuple[Family, ...]:
         ordered=tuple(sorted(patterns)),
         heads=frozenset(word[0] for word in patterns),
         longest=max(map(len, patterns)),
+        left=1 + max(map(len, allowed), default=0),
         whole=config.match == "word",
         category=config.name,
         action=action_of(config.action),

@@ -308,7 +308,10 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Mistake:
     opens = ("quoted", "flow sequence", "flow mapping")
     opened = error.context_mark if any(word in context for word in opens) else None
     lines = text.split("\n")
-    here = lines[line] if line < len(lines) else ""
+    if line >= len(text.rstrip().split("\n")):  # the file ends too early: point at where it ends
+        line = text.rstrip().count("\n")
+        column = len(lines[line].rstrip())
+    here = lines[line]
     indent = here[: len(here) - len(here.lstrip())]
     if "\t" in indent:
         column = indent.index("\t")
@@ -335,7 +338,7 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Mistake:
         found = max(text.rfind("["), text.rfind("{"))
         line, column = text.count("\n", 0, found), found - text.rfind("\n", 0, found) - 1
         words, hint = f"'{text[found]}' opens here and is never closed", "close it on the same line"
-    elif any(sign in problem for sign in ("expected key", "block end", "document start", "'-' indicator")):
+    elif any(sign in problem for sign in ("expected key", "expected ':'", "block end", "document start", "'-' indicator")):
         words = "this line does not fit the lines above it"
         hint = "check its indentation, and quote text with special characters"
     else:

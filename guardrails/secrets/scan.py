@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ahocorasick_rs import AhoCorasick
 
-from guardrails.matching import Hit, make_hit, run_start
+from guardrails.matching import LEFT, Hit, make_hit, run_start
 from guardrails.secrets.formats import FORMATS, SPARE, Format
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class SecretFamily:
     item: int
 
     width = 1
+    left = LEFT
 
     @classmethod
     def of(cls, actions: Mapping[str, Action], allow: frozenset[str], item: int) -> SecretFamily:

@@ -50,6 +50,17 @@ def test_an_allowed_phrase_shields_what_lies_inside_it():
     assert found("Scunthorpe", words=["cunt"], match="substring", allow=["scunthorpe"]) == []
 
 
+def test_an_allowed_phrase_must_stand_alone_too():
+    assert found("anot bad day, bad days", words=["bad"], allow=["not bad day"]) == ["bad", "bad"]
+
+
+def test_a_phrase_shields_a_word_that_may_begin_a_longer_one():
+    rails = compile_rails([{"words": {"words": ["day", "day of doom"], "allow": ["bad day"], "action": "mask"}}])
+    stream = rails.stream()
+    sent = "".join(stream.feed(piece) for piece in ("bad day of ", "rain and day of", " doom")) + stream.finish()
+    assert sent == "bad day of rain and [WORD_1]"
+
+
 def test_a_word_inside_a_phrase_is_not_told_twice():
     assert found("bad word", words=["bad", "bad word"]) == ["bad word"]
 

@@ -5,8 +5,10 @@ import hashlib
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from policies.load import MAX_LAYERS, load_policy, preset_names
+from policies.load import MAX_LAYERS, PRESETS, load_policy, preset_names
 from policies.mistakes import Mistakes
 from policies.schema import Quality
 
@@ -221,3 +223,24 @@ def test_loading_again_gives_the_same_policy(write):
     assert first.hash == second.hash
     assert first.body == second.body
     assert first.origin == second.origin
+
+
+PRESET_TEXTS = [path.read_text("utf-8") for path in sorted(PRESETS.glob("*/policy.yaml"))]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.data())
+def test_whatever_an_editor_leaves_behind_is_a_policy_or_mistakes(data, tmp_path):
+    text = data.draw(st.sampled_from(PRESET_TEXTS))
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(text)))
+        end = data.draw(st.integers(start, min(len(text), start + 12)))
+        put = data.draw(st.text(alphabet="{}[]:,&*!|>%@`\"'#-\n\t 0.aA가<~", max_size=4))
+        text = text[:start] + put + text[end:]
+    path = tmp_path / "edited.yaml"
+    path.write_text(text, "utf-8")
+    try:
+        assert len(load_policy(path).hash) == 64
+    except Mistakes as error:
+        lines = text.count("\n") + 1
+        assert all(1 <= m.line <= lines for m in error.mistakes if m.file == str(path))

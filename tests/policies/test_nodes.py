@@ -72,6 +72,8 @@ def test_any_bytes_are_text_or_a_mistake(raw):
         ("a: 1\n\tb: 2\n", (2, 1), "a tab indents"),
         ("a: b: c\n", (1, 5), "second ': '"),
         ("a: [1, 2\nb: 3", (1, 4), "'[' opens here"),
+        ("a: 1\nword\n\n\n", (2, 5), "does not fit"),
+        ("a: 1\nword", (2, 5), "does not fit"),
         ("a: [", (1, 4), "never closed"),
         ("a: {\n", (1, 4), "never closed"),
         ("x:\n  y: {a: 1\n", (2, 6), "'{' opens here"),
