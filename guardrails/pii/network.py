@@ -125,9 +125,7 @@ def _judge_mac(candidate: Candidate) -> float:
     return 0.0 if len(set(nibbles)) == 1 else 0.95
 
 
-IPV4 = Kind(
-    "ipv4", gate_by(r"\.[0-9]{1,3}\.[0-9]"), lambda text: run_start(text, "0123456789.", 18), 18, digits=True
-)
+IPV4 = Kind("ipv4", gate_by(r"\.[0-9]{1,3}\.[0-9]"), lambda text: run_start(text, "0123456789.", 18), 18, digits=True)
 HEX = Kind("hex", gate_by(r"[:.-][0-9A-Fa-f]{0,4}[:.-]"), lambda text: run_start(text, _HEX + ":.-", 48), 48)
 
 RULES: tuple[tuple[Kind, Rule], ...] = (

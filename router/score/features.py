@@ -178,7 +178,8 @@ def read(text: str) -> Reading:
 def _word_edges(classes: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Indices just before each start and just before each end of a word, alternating."""
     inside = classes < _SPACE
-    return (inside[1:] != inside[:-1]).nonzero()[0]
+    changes: NDArray[np.bool_] = inside[1:] != inside[:-1]
+    return changes.nonzero()[0]
 
 
 def _grams(folded: NDArray[np.uint64], edges: NDArray[np.int64]) -> tuple[NDArray[np.int64], tuple[int, int]]:
