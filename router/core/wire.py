@@ -220,7 +220,7 @@ class ChatRequest:
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> None:
-    if len(pairs) != len({key for key, _ in pairs}):
+    if len(pairs) != len(dict(pairs)):
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:

@@ -60,6 +60,9 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        # The framework's own telemetry would record the texts of exceptions, and asks three times a request
+        # whether somebody has set it up.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.include_router(pages)
     app.add_exception_handler(StillhouseError, _own_error)

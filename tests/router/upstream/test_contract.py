@@ -278,6 +278,13 @@ async def test_without_a_key_none_is_sent(wire):
     assert "authorization" not in up.requests[0].headers
 
 
+async def test_an_answer_is_asked_for_as_it_is(wire):
+    up, upstream = wire
+    await upstream.chat(body(), Deadline())
+    assert up.requests[0].headers["accept-encoding"] == "identity"
+    assert up.requests[0].headers["user-agent"] == "stillhouse"
+
+
 async def test_models_are_listed(wire):
     _, upstream = wire
     assert await upstream.models(Deadline()) == ["small", "medium", "large"]
