@@ -508,6 +508,24 @@ async def test_embeddings_travel_guarded(serve, up):
     assert (await gw.http.post("/v1/embeddings", json={"model": "other", "input": "x"})).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        (b'{"model":"embed","input":["a",{"text":"ann@example.com"}]}', "input[1]"),
+        (b'{"model":"embed","input":[["ann@example.com"]]}', "input[0]"),
+        (b'{"model":"embed","input":"\\ud800"}', None),
+        (b'{"model":"\\ud800","input":"x"}', None),
+    ],
+)
+async def test_embeddings_of_what_no_guard_could_read_are_refused(serve, up, body, param):
+    gw = await serve(GUARDED)
+    answer = await gw.http.post("/v1/embeddings", content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+    assert not up.requests
+    tokens = await gw.http.post("/v1/embeddings", json={"model": "embed", "input": [[1, 2], [3]]})
+    assert tokens.status_code == 200
+
+
 async def test_route_decides_without_asking(serve, up):
     gw = await serve()
     answer = await gw.http.post("/v1/route", json={"model": "auto", "messages": [{"role": "user", "content": "hi"}]})
