@@ -12,7 +12,6 @@ from typing import Any
 from router.errors import (
     UpstreamAuth,
     UpstreamError,
-    UpstreamInvalid,
     UpstreamMisplaced,
     UpstreamRateLimited,
     UpstreamRejected,

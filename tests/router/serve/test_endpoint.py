@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from policies.mistakes import Mistakes
 from tests.support.upstream import CLOSE, HOLD, RESET, Answer, Wait, chunk, error, finish, logprobs, tool, usage
 
 
@@ -620,6 +621,51 @@ async def test_an_edited_policy_is_taken_up_and_a_bad_edit_is_not(serve, home):
 
 
 # --- the cool routes
+
+
+async def test_a_renamed_default_policy_stays_the_default(serve, home):
+    gw = await serve()
+    path = home / "policy0.yaml"
+    path.write_text(path.read_text().replace("name: plain", "name: renamed"))
+    gw.cell.reload()
+    answer = await gw.chat()
+    assert answer.headers["x-stillhouse-policy"].startswith("renamed@")
+    assert (await gw.chat(model="plain")).status_code == 404
+
+
+async def test_an_edit_that_takes_the_named_default_away_is_not_taken_up(serve, home):
+    gw = await serve(change=lambda settings: settings.model_copy(update={"default_policy": "plain"}))
+    path = home / "policy0.yaml"
+    path.write_text(path.read_text().replace("name: plain", "name: renamed"))
+    gw.cell.reload()
+    assert (await gw.chat()).headers["x-stillhouse-policy"].startswith("plain@")
+
+
+async def test_two_policies_of_one_name_are_refused(serve):
+    with pytest.raises(Mistakes, match="has the name 'plain' already"):
+        await serve(*["stillhouse: 1\nname: plain\n"] * 2)
+
+
+async def test_a_failing_look_for_edits_is_not_the_last(serve, home, monkeypatch, caplog):
+    gw = await serve()
+    looks = iter([OSError("no"), None])
+
+    def reload(_cell):
+        if error := next(looks, None):
+            raise error
+        looked.set()
+
+    looked = asyncio.Event()
+    monkeypatch.setattr(type(gw.cell), "reload", reload)
+    await asyncio.wait_for(looked.wait(), 5)
+    assert "OSError" in caplog.text
+
+
+async def test_what_cannot_be_a_pin_is_none(serve, home):
+    gw = await serve()
+    (home / "pin.json").mkdir()
+    gw.cell.reload()
+    assert gw.cell.pin is None
 
 
 async def test_models_are_listed_with_lineage(serve):
