@@ -24,6 +24,7 @@ from router.core.wire import (
     ChunkChoice,
     Edit,
     delta_sites,
+    finish_word,
     finished,
     given,
     read_chunk,
@@ -162,9 +163,10 @@ class EventGuard:
             return True
         ends = finished(choice)
         if ends:
-            self.finish_reason = msgspec.json.decode(choice.finish_reason)
-        changed = False
+            self.finish_reason = finish_word(choice)
+        changed, spoke = False, False
         for site in delta_sites(choice):
+            spoke |= bool(site.text)
             self._text_tokens += estimate_tokens(site.text)
             if self._rails.empty:
                 continue
@@ -177,7 +179,9 @@ class EventGuard:
             if released != site.text and self._mode != "immediate":
                 edits.append(Edit(*span(data, site.raw), msgspec.json.encode(released)))
                 changed = True
-        if changed and given(choice.logprobs):
+        # Tokens without text are of a text that the upstream itself still holds: nobody has looked at it yet.
+        untold = not spoke and not self._rails.empty and self._mode != "immediate"
+        if (changed or untold) and given(choice.logprobs):
             edits.append(_null(data, choice.logprobs))
         if ends:
             for index, path in [key for key in self._open if key[0] == choice.index]:
