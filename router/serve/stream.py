@@ -119,8 +119,9 @@ class EventGuard:
         """What was kept of the choices that no guard stopped."""
         kept: list[bytes] = []
         for data in events:
-            choices = read_chunk(data).choices
-            stopped = [c for c in choices if c.index in self.blocked] if choices is not UNSET else []
+            found = read_chunk(data).choices
+            choices: list[ChunkChoice] = [] if found is UNSET else found
+            stopped = [choice for choice in choices if choice.index in self.blocked]
             if stopped and len(stopped) == len(choices):
                 continue
             edits: list[Edit] = []
