@@ -110,10 +110,25 @@ class EventGuard:
         for index, path in list(self._open):
             events += self._close(index, path)
         if self._mode == "checked" and self.blocked:
-            events = [e for index in sorted(self.blocked) for e in self._refuse(index)]
+            events = [*self._of_others(events), *(e for index in sorted(self.blocked) for e in self._refuse(index))]
         if self._include_usage:
             events.append(self._usage_event or self._maker.usage(self.usage(input_tokens)))
         return events
+
+    def _of_others(self, events: list[bytes]) -> list[bytes]:
+        """What was kept of the choices that no guard stopped."""
+        kept: list[bytes] = []
+        for data in events:
+            found = read_chunk(data).choices
+            choices: list[ChunkChoice] = [] if found is UNSET else found
+            stopped = [choice for choice in choices if choice.index in self.blocked]
+            if stopped and len(stopped) == len(choices):
+                continue
+            edits: list[Edit] = []
+            for choice in stopped:
+                self._silence(data, choice, edits)
+            kept.append(splice(data, edits))
+        return kept
 
     # --- one event
 

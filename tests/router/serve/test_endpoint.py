@@ -480,6 +480,27 @@ async def test_a_block_ends_the_stream_with_the_policys_words_and_stops_the_upst
     assert (await gw.record(answer))["outcome"] == "blocked_output"
 
 
+async def test_a_checked_stream_loses_only_the_choice_that_is_blocked(serve, up):
+    both = chunk("this is class") | {
+        "choices": [
+            {"index": i, "delta": {"content": t}, "finish_reason": None} for i, t in enumerate(("fine", "clas"))
+        ]
+    }
+    up.script(
+        Answer.stream(both, chunk("sified", index=1), chunk(" day", index=0), finish(index=1), finish(index=0), usage())
+    )
+    answer = await (await serve(GUARDED + "stream: checked\n")).chat(stream=True, n=2)
+    events, done = events_of(answer)
+    assert done
+    assert "clas" not in answer.text
+    texts, ends = {0: "", 1: ""}, {}
+    for choice in (c for e in events for c in e["choices"]):
+        texts[choice["index"]] += choice["delta"].get("content") or ""
+        if choice["finish_reason"]:
+            ends[choice["index"]] = choice["finish_reason"]
+    assert (texts, ends) == ({0: "fine day", 1: "Not that."}, {0: "stop", 1: "content_filter"})
+
+
 async def test_tool_arguments_are_guarded_in_streams(serve, up):
     up.script(
         Answer.stream(
