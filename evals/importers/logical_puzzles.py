@@ -1,7 +1,9 @@
 """HAE-RAE's logical-puzzles: 19 kinds of generated puzzles, Korean and English, three difficulties.
 
-A model's answers to one kind are one CSV; ids repeat between versions of a puzzle, so a row is the id
-with the prompt's hash.
+A model's answers to one kind are one CSV whose name ends in the share of right answers. Some files do
+not hold what their name says (llama-4-maverick's are copies of Llama-3.1-8B's answers): a file whose
+share is further than ``TOLERANCE`` from its name is passed over. Ids repeat between versions of a
+puzzle, so a row is the id with the prompt's hash.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from evals.importers.files import read_csv, truth_field
 from evals.importers.outcomes import OutcomeError
-from evals.importers.rows import Row, prompt_hash, row
+from evals.importers.rows import LONGEST_REFERENCE, Row, prompt_hash, row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,8 +39,12 @@ MODELS: Final = {
     "openrouter_deepseek_deepseek-v4-flash": "deepseek-v4-flash",
     "openrouter_qwen_qwen3.5-27b": "qwen3.5-27b",
 }
-COLUMNS: Final = ("id", "question", "answer", "thinking_content", "resps", "exact_match")
-METHOD: Final = "bytes/4 (ko: bytes/5) estimate over visible answer and stored thinking"
+COLUMNS: Final = ("id", "question", "answer", "thinking_content", "resps", "exact_match", "difficulty")
+METHOD: Final = "bytes/4 estimate over visible answer and stored thinking"
+#: Names give two decimals of a share of about a hundred answers.
+TOLERANCE: Final = 0.025
+LEAST_MODELS: Final = 3
+_STATED: Final = re.compile(r"__(\d\.\d+)$")
 #: ``array_formula_ko_hard`` -> kind, language, difficulty.
 _SUBSET: Final = re.compile(r"(?P<kind>[a-z_]+)_(?P<language>en|ko)_(?P<difficulty>easy|medium|hard)")
 
@@ -46,6 +52,7 @@ _SUBSET: Final = re.compile(r"(?P<kind>[a-z_]+)_(?P<language>en|ko)_(?P<difficul
 class _Puzzle(NamedTuple):
     id: str
     subset: str
+    difficulty: str
     prompt: str
     reference: str
     scores: dict[str, float]
@@ -53,7 +60,7 @@ class _Puzzle(NamedTuple):
 
 
 def read(clone: Path, count: Count) -> Iterator[Row]:  # noqa: ARG001 - estimated from bytes
-    """Every puzzle that at least two models answered."""
+    """Every puzzle that at least ``LEAST_MODELS`` models answered."""
     folder = clone / "results"
     puzzles: dict[tuple[str, str], _Puzzle] = {}
     found = [(folder / name, model) for name, model in MODELS.items() if (folder / name).is_dir()]
@@ -63,6 +70,8 @@ def read(clone: Path, count: Count) -> Iterator[Row]:  # noqa: ARG001 - estimate
         for path in sorted(place.glob("*/*.csv")):
             _gather(path, model, puzzles)
     for (_, digest), puzzle in sorted(puzzles.items()):
+        if len(puzzle.scores) < LEAST_MODELS:
+            continue
         named = _named(puzzle.subset)
         yield row(
             id=f"haerae-logic/{puzzle.id}/{digest[:6]}",
@@ -70,11 +79,11 @@ def read(clone: Path, count: Count) -> Iterator[Row]:  # noqa: ARG001 - estimate
             task=named["kind"],
             language=named["language"],
             prompt=puzzle.prompt,
-            reference=puzzle.reference,
+            reference=puzzle.reference[:LONGEST_REFERENCE],
             scores=puzzle.scores,
             output_tokens=puzzle.tokens,
             token_method=METHOD,
-            meta={"difficulty": named["difficulty"], "subset": puzzle.subset},
+            meta={"difficulty": puzzle.difficulty, "subset": puzzle.subset},
         )
 
 
@@ -82,14 +91,20 @@ def _gather(path: Path, model: str, into: dict[tuple[str, str], _Puzzle]) -> Non
     subset = path.parent.name
     if not _SUBSET.fullmatch(subset):
         raise OutcomeError(f"{path.parent}: not the name of a kind, language and difficulty")
-    per_token = 5 if _named(subset)["language"] == "ko" else 4
-    for where, item in read_csv(path, COLUMNS):
+    answers = list(read_csv(path, COLUMNS))
+    right = {where: truth_field(item, "exact_match", where) for where, item in answers}
+    stated = _STATED.search(path.stem)
+    if not stated:
+        raise OutcomeError(f"{path}: the name does not end in the share of right answers, as in __0.57.csv")
+    if not right or abs(sum(right.values()) / len(right) - float(stated[1])) > TOLERANCE:
+        return
+    for where, item in answers:
         key = item["id"], prompt_hash(item["question"])
         if key not in into:
-            into[key] = _Puzzle(item["id"], subset, item["question"], item["answer"], {}, {})
-        into[key].scores[model] = truth_field(item, "exact_match", where)
+            into[key] = _Puzzle(item["id"], subset, item["difficulty"], item["question"], item["answer"], {}, {})
+        into[key].scores[model] = right[where]
         said = len((item["resps"] + item["thinking_content"]).encode("utf-8", "replace"))
-        into[key].tokens[model] = max(1, round(said / per_token))
+        into[key].tokens[model] = round(said / 4)
 
 
 def _named(subset: str) -> dict[str, str]:

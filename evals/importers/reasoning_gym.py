@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from evals.importers.files import as_list, as_object, read_json, text_field
 from evals.importers.outcomes import OutcomeError
-from evals.importers.rows import Row, prompt_hash, row
+from evals.importers.rows import LONGEST_REFERENCE, Row, prompt_hash, row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,10 @@ class _Answered(NamedTuple):
 
 
 def read(clone: Path, count: Count) -> Iterator[Row]:  # noqa: ARG001 - estimated from bytes
-    """Every prompt with the models that saw it; the generators drew new prompts for some runs."""
+    """Every prompt that more than half of the models saw: some generators drew new ones for each run.
+
+    A prompt twice in one run counts once, the later outcome.
+    """
     gathered: dict[tuple[str, str], _Answered] = {}
     folder = clone / RUNS
     found = [(folder / run, name) for run, name in MODELS.items() if (folder / run).is_dir()]
@@ -56,12 +59,14 @@ def read(clone: Path, count: Count) -> Iterator[Row]:  # noqa: ARG001 - estimate
         for path in sorted(run.glob("*/*.json")):
             _gather(path, name, gathered)
     for (dataset, digest), item in sorted(gathered.items()):
+        if 2 * len(item.scores) <= len(found):
+            continue
         yield row(
             id=f"reasoning-gym/easy/{dataset}/{digest[:8]}",
             source="reasoning-gym-easy",
             task=f"reasoning-gym/{item.category}",
             prompt=item.prompt,
-            reference=item.reference,
+            reference=item.reference[:LONGEST_REFERENCE],
             scores=item.scores,
             output_tokens=item.tokens,
             token_method=METHOD,
@@ -79,8 +84,6 @@ def _gather(path: Path, model: str, into: dict[tuple[str, str], _Answered]) -> N
         key = dataset, prompt_hash(prompt)
         if key not in into:
             into[key] = _Answered(dataset, category, prompt, _plain(item.get("expected_answer")), {}, {})
-        if model in into[key].scores:
-            continue
         into[key].scores[model] = _score(item, where)
         sizes = [len(text.encode("utf-8", "replace")) / 4 for text in _answers(item, where)]
         if sizes:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STEM_LENGTH: Final = 400
+#: A worked solution is cut here; enough to tell two references apart.
+LONGEST_REFERENCE: Final = 300
 #: Upper ends of train and valid in hundredths; the rest is test.
 TRAIN_END, VALID_END = 60, 80
 _OPTIONS: Final = re.compile(r"\n\(?A[.)] ")
