@@ -51,7 +51,9 @@ def read(clone: Path, count: Count) -> Iterator[Row]:
         if (path := folder / f"model_outputs_{file}_5shots.zip").exists()
     }
     if not answered:
-        raise OutcomeError(f"{folder}: none of the {len(MODELS)} files is there; is this a clone of TIGER-AI-Lab/MMLU-Pro?")
+        raise OutcomeError(
+            f"{folder}: none of the {len(MODELS)} files is there; is this a clone of TIGER-AI-Lab/MMLU-Pro?"
+        )
     yield from without_repeats(_rows(answered, count))
 
 

@@ -33,13 +33,15 @@ def o200k() -> Count:
     try:
         import tiktoken
     except ImportError:
-        raise OutcomeError("counting tokens needs tiktoken: install the extra `providers`, or add --no-tokens") from None
+        raise OutcomeError(
+            "counting tokens needs tiktoken: install the extra `providers`, or add --no-tokens"
+        ) from None
     found = importlib.util.find_spec("litellm")
     for place in (found.submodule_search_locations or []) if found else []:
         os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(Path(place) / "litellm_core_utils" / "tokenizers"))
     try:
         encoding = tiktoken.get_encoding("o200k_base")
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - it raises what its downloader raises
         raise OutcomeError(
             f"o200k_base cannot be loaded ({type(error).__name__}): put its file into the folder TIKTOKEN_CACHE_DIR, "
             "or add --no-tokens"

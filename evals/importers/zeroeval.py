@@ -14,6 +14,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import warnings
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from evals.importers.files import as_list, as_object, read_json, text_field
@@ -148,7 +149,9 @@ def same_literal(answer: str, reference: str) -> bool:
     if answer.strip("'\"").replace("\n", "\\n") == reference.strip("'\""):
         return True
     try:
-        return bool(ast.literal_eval(answer) == ast.literal_eval(reference))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a model's odd escapes are its own affair
+            return bool(ast.literal_eval(answer) == ast.literal_eval(reference))
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return False
 
