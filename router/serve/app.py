@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from router.errors import BadRequest, MethodNotAllowed, NotFound, StillhouseError
 from router.serve.cell import Cell, open_cell
 from router.serve.exchange import Incoming
+from router.serve.feedback import feedback
 from router.serve.front import Front
 from router.serve.pages import pages
 from router.serve.pipeline import chat
@@ -30,6 +31,7 @@ HOT: dict[str, Handler] = {
     "/v1/chat/completions": chat,
     "/v1/embeddings": embeddings,
     "/v1/route": route,
+    "/v1/feedback": feedback,
 }
 RELOAD_SECONDS = 0.5  # an edit, a new key or a pin takes effect within a second
 

@@ -108,7 +108,9 @@ class Settings(Strict):
     policies: tuple[str, ...] = ("balanced",)
     default_policy: str | None = None
     ledger: str | None = None
+    places: bool = True
     keys_file: str | None = None
+    scorer: Annotated[str, Field(min_length=1)] | None = None
     notices: tuple[str, ...] = ()
 
     @model_validator(mode="after")
