@@ -74,10 +74,10 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
 
 
 async def _watch(cell: Cell) -> None:
-    """Look for edited policies, keys and pins."""
+    """Look for another scorer, edited policies, keys and pins."""
     while True:
         await asyncio.sleep(RELOAD_SECONDS)
-        cell.reload()
+        cell.reload(await asyncio.to_thread(cell.watch.look))
 
 
 def _answer(request: Request, error: StillhouseError, headers: dict[str, str] | None = None) -> Response:

@@ -276,7 +276,10 @@ def load_settings(path: Path) -> Settings:
     settings = load_strict(read_text(path), Settings, file=str(path))
     here = path.resolve().parent
     sources = tuple(str(here / p) if p.endswith((".yaml", ".yml")) else p for p in settings.policies)
-    return settings.model_copy(update={"policies": sources})
+    scorer = settings.scorer
+    if scorer is not None and scorer != "shipped":
+        scorer = str(here / Path(scorer).expanduser())
+    return settings.model_copy(update={"policies": sources, "scorer": scorer})
 
 
 def embedded_settings(weights: Sequence[Weights], server: ServerSettings) -> Settings:
