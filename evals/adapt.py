@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import shutil
+from base64 import b64decode
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -17,8 +18,8 @@ import numpy as np
 
 from evals import metrics
 from evals.importers.outcomes import OutcomeError, refuse_one_class
-from evals.targets import folds as folds_of
 from router.score import adapt, artefact, graft
+from router.score.adapt import Sample
 from router.score.estimator import design
 from router.types import TIER_NAMES
 
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from evals.importers.outcomes import Outcome
-    from router.score.adapt import Floats, Recipe, Sample
+    from router.ledger.feedback import Judged
+    from router.score.adapt import Floats, Recipe
     from router.score.artefact import Artefact
     from router.score.graft import Profile
 
 LEAST_ROWS: Final = 50
+LEAST_QUESTIONS: Final = 20
 FOLDS: Final = 5
 INNER_FOLDS: Final = 3
 SEED: Final = 20261124
@@ -144,21 +147,94 @@ def material_of_rows(
         OutcomeError: the rows cannot be learned from, or the start knows none of their tiers.
     """
     tiers, scores = scores_of(rows, models, partial=partial)
-    base, known = start_profile(start, family, tiers)
+    base, known = start_profile(start, family, tiers, afresh=True)
     inputs = design([row.prompt for row in rows])
     sample = graft.sample_of(start, known, inputs.grams, inputs.structure, scores)
     return Material(tiers, sample, tuple(row.stem for row in rows), known, base, adapt.RECIPES)
 
 
-def start_profile(start: Artefact, family: str, tiers: Sequence[str]) -> tuple[str, Profile]:
+def material_of_feedback(
+    start: Artefact, family: str, answers: Sequence[Judged], roots: Mapping[str, Artefact]
+) -> tuple[Material, int]:
+    """Judged answers from a ledger: the place that was kept, the tier that served, the mean score.
+
+    Only the served tier's outcome is known of each; the others stay unknown. Which tier served depends on the
+    place, which is among what is learned from, so the rows are no worse for having been chosen by it.
+
+    Args:
+        start: the artefact that is adapted.
+        family: the family's name.
+        answers: from the ledger.
+        roots: the artefacts at hand, by digest: a place can be read only with the artefact that made it.
+
+    Returns:
+        The material, and how many answers were left out because another artefact had placed them.
+
+    Raises:
+        OutcomeError: too few answers, or all of them scored alike.
+    """
+    tiers = tuple(tier for tier in TIER_NAMES if tier in start.manifest["families"][GENERIC])
+    base, known = start_profile(start, family, tiers, afresh=False)
+    shared = graft.shared_columns(start.manifest, known.loading.shape[1])
+    usable = [answer for answer in answers if _readable(start, known, roots.get(answer.artefact_hash))]
+    if len(usable) < LEAST_ROWS:
+        raise OutcomeError(
+            f"{len(usable)} judged answers can be learned from, of {len(answers)} in the ledger (the others were "
+            f"placed by another scorer); adapting needs at least {LEAST_ROWS}"
+        )
+    if len({answer.score for answer in usable}) == 1:
+        raise OutcomeError(f"all {len(usable)} judged answers score {usable[0].score:g}: one class only")
+    scores = np.full((len(usable), len(tiers)), np.nan)
+    whole = np.zeros((len(usable), known.loading.shape[1]))
+    for row, answer in enumerate(usable):
+        made = roots[answer.artefact_hash]
+        place = np.frombuffer(b64decode(answer.place), dtype="<f2").astype(np.float64)
+        if made.digest == start.digest:
+            whole[row] = place
+        else:
+            whole[row, shared] = place[graft.shared_columns(made.manifest, len(place))]
+        scores[row, tiers.index(answer.tier)] = answer.score
+    logits = known.ability + whole @ known.loading.T
+    sample = Sample(whole[:, shared], logits, scores, np.zeros((len(usable), 0)))
+    stems = tuple(answer.question for answer in usable)
+    return Material(tiers, sample, stems, known, base, adapt.PLACE_RECIPES), len(answers) - len(usable)
+
+
+def _readable(start: Artefact, known: Profile, made: Artefact | None) -> bool:
+    """Whether a place of ``made`` tells what the start says: the shared directions are the same, and the
+    profile either reads no others or the start made the place itself.
+    """  # noqa: D205
+    if made is None or graft.root_of(made) != graft.root_of(start):
+        return False
+    return made.digest == start.digest or not _reads_own(start, known)
+
+
+def _reads_own(used: Artefact, known: Profile) -> bool:
+    own = np.ones(known.loading.shape[1], dtype=bool)
+    own[graft.shared_columns(used.manifest, len(own))] = False
+    return bool(np.any(known.loading[:, own]))
+
+
+def start_profile(start: Artefact, family: str, tiers: Sequence[str], *, afresh: bool) -> tuple[str, Profile]:
     """The family's own profile where the start has it with these tiers, else the generic one.
+
+    Args:
+        start: the artefact that is adapted.
+        family: the family's name.
+        tiers: that are wanted.
+        afresh: take the profile as it was before it was adapted. Rows that taught it once may be among those
+            that teach it now, and would be counted, and judged, twice.
 
     Raises:
         OutcomeError: neither knows the tiers.
     """
+    adapted_before = start.manifest.get("own", {}).get(family)
+    if afresh and adapted_before and all(tier in adapted_before["models"] for tier in tiers):
+        rows = [start.manifest["models"].index(adapted_before["models"][tier]) for tier in tiers]
+        return adapted_before["base"], graft.profile_of_rows(start, rows)
     for name in (family, GENERIC):
         known = start.manifest["families"].get(name, {})
-        if all(tier in known for tier in tiers):
+        if all(tier in known for tier in tiers) and not (afresh and name in start.manifest.get("own", {})):
             return name, graft.profile(start, name, tiers)
     raise OutcomeError(f"the start has no profile of {', '.join(tiers)} under {family!r} or {GENERIC!r}")
 
@@ -179,6 +255,36 @@ def honest_logits(material: Material, folds: Any) -> Floats:
 def _inner(folds: Any) -> Any:
     """The remaining folds, gathered into few: learning tries every recipe on each."""
     return np.unique(folds, return_inverse=True)[1] % INNER_FOLDS
+
+
+def rival_of(
+    start: Artefact, used: Artefact, family: str, material: Material
+) -> tuple[Floats, frozenset[str], str]:
+    """What the scorer in use says of the rows: its logits, the questions it learned from, and its name.
+
+    Its profile of the family counts where it has one, else its generic one: that is what traffic meets now.
+    Where its shared directions are not the start's, the start stands in.
+
+    Raises:
+        OutcomeError: only places are known, and they do not tell what the scorer in use says.
+    """
+    base, known = start_profile(used, family, material.tiers, afresh=False)
+    words = f"the scorer in use ({used.digest[:12]}, {base!r})"
+    sample = material.sample
+    shared = graft.shared_columns(used.manifest, known.loading.shape[1])
+    if graft.root_of(used) != graft.root_of(start):
+        return sample.start, frozenset(), f"the start's {material.base!r} profile ({start.digest[:12]})"
+    if sample.grams is None:
+        if used.digest == start.digest:
+            return sample.start, frozenset(), words
+        if _reads_own(used, known):
+            raise OutcomeError("feedback cannot be judged against the scorer in use from another start; leave out --from")
+    logits = known.ability + sample.place @ known.loading[:, shared].T
+    own = np.setdiff1d(np.arange(known.loading.shape[1]), shared)
+    if sample.grams is not None:
+        table, bend = (used.arrays[name][:, own].astype(np.float64) for name in ("table", "structure_weights"))
+        logits = logits + (sample.grams @ table + sample.structure @ bend) @ known.loading[:, own].T
+    return np.asarray(logits), learned_marks(used, family), words
 
 
 def judge(candidate: Floats, rival: Floats, scores: Floats, stems: Sequence[str], words: str) -> Verdict:
@@ -223,6 +329,7 @@ def adapted(
     about = {
         "start": start.digest,
         "base": material.base,
+        "models": _base_models(start, family, material),
         "rows": len(material.stems),
         "data": dict(data),
         "seed": seed,
@@ -238,6 +345,15 @@ def adapted(
     return Adapted(manifest, arrays, _card(family, material, about, verdict), verdict)
 
 
+def _base_models(start: Artefact, family: str, material: Material) -> dict[str, str]:
+    """The models whose profile the family had before it was ever adapted: where to begin the next time."""
+    before = start.manifest.get("own", {}).get(family)
+    if before:
+        return dict(before["models"])
+    models = start.manifest["models"]
+    return {tier: models[row] for tier, row in zip(material.tiers, material.known.rows, strict=True)}
+
+
 def _verdict(material: Material, candidate: Floats, rival: tuple[Floats, frozenset[str], str]) -> Verdict:
     """On the rows that the rival did not learn from, where they are enough; else against the start."""
     logits, learned, words = rival
@@ -250,8 +366,15 @@ def _verdict(material: Material, candidate: Floats, rival: tuple[Floats, frozens
 
 
 def folds_by_stem(stems: Sequence[str], seed: int) -> Any:
-    """Fold of each row; equal questions share one. Cut as training does."""
-    return folds_of(stems, FOLDS, seed)
+    """Fold of each row; equal questions share one.
+
+    Raises:
+        OutcomeError: too few different questions to hold any out.
+    """
+    if len(set(stems)) < LEAST_QUESTIONS:
+        raise OutcomeError(f"{len(set(stems))} different questions; judging needs at least {LEAST_QUESTIONS}")
+    keys = (hashlib.sha256(f"{seed}:{stem}".encode()).digest() for stem in stems)
+    return np.array([int.from_bytes(key[:8], "big") % FOLDS for key in keys])
 
 
 def mark(stem: str) -> str:

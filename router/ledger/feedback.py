@@ -10,7 +10,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from router.ledger.store import open_writer
+from router.ledger.store import open_reader, open_writer
 from router.types import Frozen
 
 WHO = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -66,3 +66,38 @@ def feedback_of(db: sqlite3.Connection, request_id: str) -> list[dict[str, objec
         (request_id,),
     )
     return [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
+
+
+class Judged(Frozen, frozen=True, kw_only=True):
+    """One judged answer, as training reads it: no text, only what the ledger keeps.
+
+    ``score`` is the mean over all who judged. ``question`` is equal for repeats of one prompt, where that is known.
+    """
+
+    request_id: str
+    artefact_hash: str
+    place: str
+    tier: str
+    score: float
+    question: str
+
+
+_JUDGED = """
+SELECT requests.id, artefact_hash, place, tier_served, avg(feedback.score), coalesce(prompt_hash, requests.id)
+FROM feedback JOIN requests ON requests.id = feedback.request_id
+WHERE place IS NOT NULL AND artefact_hash IS NOT NULL AND tier_served IS NOT NULL
+  AND requests.at_ms >= :since_ms AND (:tenant IS NULL OR tenant = :tenant)
+GROUP BY requests.id ORDER BY requests.at_ms, requests.id
+"""
+
+
+def judged(path: Path, since_ms: int = 0, tenant: str | None = None) -> list[Judged]:
+    """Every judged answer whose prompt's place was kept, oldest first.
+
+    Raises:
+        LedgerError: there is no such ledger, or it has another shape.
+    """
+    with closing(open_reader(path)) as db:
+        rows = db.execute(_JUDGED, {"since_ms": since_ms, "tenant": tenant}).fetchall()
+    names = Judged.__struct_fields__
+    return [Judged(**dict(zip(names, row, strict=True))) for row in rows]

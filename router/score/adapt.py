@@ -134,8 +134,14 @@ class _Inputs(NamedTuple):
     centre: Floats
 
 
-def fit(sample: Sample, recipe: Recipe) -> Change:
-    """Learn the change from rows. A tier without outcomes keeps its start."""
+def fit(sample: Sample, recipe: Recipe, products: Floats | None = None) -> Change:
+    """Learn the change from rows.
+
+    Args:
+        sample: the rows.
+        recipe: how far to go.
+        products: the rows' words multiplied with each other, where they are known already (``word_products``).
+    """
     tiers = sample.scores.shape[1]
     kinds = (sample.place.shape[1], sample.structure.shape[1])
     if recipe.common == 0:
@@ -147,7 +153,7 @@ def fit(sample: Sample, recipe: Recipe) -> Change:
     kernel = inputs.dense @ inputs.dense.T
     words = sample.grams is not None and recipe.words > 0
     if words:
-        kernel = kernel + recipe.words * _centred(sample.grams)
+        kernel = kernel + recipe.words * _centred(word_products(sample) if products is None else products)
     offset = recipe.keep * sample.start + _levels(recipe.keep * sample.start, target, known)
     rest = _residuals(kernel, target, known, offset, recipe)
     pull = -(recipe.common * rest.sum(axis=1, keepdims=True) + recipe.apart * rest)
@@ -171,7 +177,9 @@ def learn(
     parts = np.where(parts < 0.01 * parts.sum(), 0.0, parts)
     parts /= parts.sum()
     used = [(recipe, float(part)) for recipe, part in zip(recipes, parts, strict=True) if part > 0]
-    return blend([(fit(sample, recipe), part) for recipe, part in used]), {r.name: round(p, 4) for r, p in used}
+    products = word_products(sample)
+    changes = [(fit(sample, recipe, products), part) for recipe, part in used]
+    return blend(changes), {recipe.name: round(part, 4) for recipe, part in used}
 
 
 def blend(changes: Sequence[tuple[Change, float]]) -> Change:
@@ -193,10 +201,12 @@ def deviances(sample: Sample, folds: NDArray[np.int64], recipes: Sequence[Recipe
     if len(folds) > _ENOUGH:
         sample, folds = sample.rows(np.arange(_ENOUGH)), folds[:_ENOUGH]
     found = np.zeros(len(recipes))
+    products = word_products(sample)
     for k in np.unique(folds):
         here, there = sample.rows(folds == k), sample.rows(folds != k)
+        among = products[np.ix_(folds != k, folds != k)]
         for number, recipe in enumerate(recipes):
-            found[number] += np.nansum(deviance(fit(there, recipe).logits(here), here.scores))
+            found[number] += np.nansum(deviance(fit(there, recipe, among).logits(here), here.scores))
     return found / np.count_nonzero(~np.isnan(sample.scores))
 
 
@@ -234,12 +244,18 @@ def _inputs(sample: Sample, recipe: Recipe) -> _Inputs:
     return _Inputs(raw * root, root, centre)
 
 
-def _centred(grams: Any) -> Floats:
-    """Inner products of the rows' words, after the mean row is taken from each."""
-    wide = grams.astype(np.float64)
-    kernel = (wide @ wide.T).toarray()
-    rows = kernel.mean(axis=0)
-    return np.asarray(kernel - rows - rows[:, None] + kernel.mean())
+def word_products(sample: Sample) -> Floats:
+    """Inner products of the rows' words, rows by rows; zeros where the words are not known."""
+    if sample.grams is None:
+        return np.zeros((len(sample.scores), len(sample.scores)))
+    wide = sample.grams.astype(np.float64)
+    return np.asarray((wide @ wide.T).toarray())
+
+
+def _centred(products: Floats) -> Floats:
+    """The inner products after the mean row is taken from each."""
+    rows = products.mean(axis=0)
+    return np.asarray(products - rows - rows[:, None] + products.mean())
 
 
 def _levels(offset: Floats, target: Floats, known: NDArray[np.bool_]) -> Floats:
@@ -274,7 +290,8 @@ def _residuals(kernel: Floats, target: Floats, known: NDArray[np.bool_], offset:
         cost = float((known * (np.logaddexp(0.0, found) - target * found)).sum() + 0.5 * flat @ flat)
         return cost, slope
 
-    best = minimize(loss, np.zeros(n * (tiers + 1)), jac=True, method="L-BFGS-B", options={"maxiter": _ITERATIONS})
+    begin, limits = np.zeros(n * (tiers + 1)), {"maxiter": _ITERATIONS, "ftol": 1e-9, "gtol": 1e-3}
+    best = minimize(loss, begin, jac=True, method="L-BFGS-B", options=limits)
     return np.asarray(known * (_sigmoid(logits(best.x)) - target))
 
 

@@ -50,11 +50,13 @@ def profile(artefact: Artefact, family: str, tiers: Sequence[str]) -> Profile:
         KeyError: the artefact has no such family, or the family no such tier.
     """
     known = artefact.manifest["families"][family]
-    rows = tuple(int(known[tier]["row"]) for tier in tiers)
-    arrays = artefact.arrays
-    return Profile(
-        rows, arrays["ability"][list(rows)].astype(np.float64), arrays["loading"][list(rows)].astype(np.float64)
-    )
+    return profile_of_rows(artefact, [int(known[tier]["row"]) for tier in tiers])
+
+
+def profile_of_rows(artefact: Artefact, rows: Sequence[int]) -> Profile:
+    """The tiers whose models stand in these rows."""
+    ability, loading = (artefact.arrays[name][list(rows)].astype(np.float64) for name in ("ability", "loading"))
+    return Profile(tuple(rows), ability, loading)
 
 
 def sample_of(
