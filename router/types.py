@@ -91,6 +91,7 @@ class Score(Frozen, frozen=True, kw_only=True):
         novelty: 0 (like the training data) .. 1 (unlike anything known).
         artefact: content hash of the artefact that said so.
         family: the profile that was used.
+        place: where the prompt lies along the artefact's shared directions, little-endian 16-bit floats.
     """
 
     p_right: Mapping[str, float]
@@ -99,6 +100,7 @@ class Score(Frozen, frozen=True, kw_only=True):
     novelty: float
     artefact: str
     family: str
+    place: bytes = b""
 
 
 class Decision(Frozen, frozen=True, kw_only=True):

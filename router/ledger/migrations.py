@@ -199,7 +199,31 @@ def m001_requests_and_attempts(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (m001_requests_and_attempts,)
+# ``at_ms`` is the request's, as with attempts; ``given_ms`` is when the feedback came.
+_FEEDBACK = """
+CREATE TABLE feedback (
+    request_id TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    who TEXT NOT NULL,
+    score REAL NOT NULL CHECK (score BETWEEN 0 AND 1),
+    given_ms INTEGER NOT NULL,
+    key_id TEXT
+) STRICT
+"""
+
+
+def m002_feedback_and_places(db: sqlite3.Connection) -> None:
+    """What people and judges said of an answer, and where the scorer placed its prompt: numbers only."""
+    for statement in (
+        "ALTER TABLE requests ADD COLUMN place TEXT",
+        _FEEDBACK,
+        "CREATE UNIQUE INDEX feedback_of ON feedback (request_id, who)",
+        *_append_only("feedback", "request_id = NEW.request_id AND who = NEW.who"),
+    ):
+        db.execute(statement)
+
+
+MIGRATIONS: tuple[Migration, ...] = (m001_requests_and_attempts, m002_feedback_and_places)
 
 
 def migrate(db: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> list[str]:

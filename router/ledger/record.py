@@ -118,6 +118,8 @@ class RequestRecord(Frozen, frozen=True, kw_only=True):
         variant: the arm of a roll-out that served it, e.g. ``canary``; empty outside one.
         prompt_hash: keyed hash of the last ask, to see repeats without keeping text.
         requested_model, tag, session: the caller's own words; cut at 256 code points when stored.
+        place: where the scorer placed the prompt, little-endian 16-bit floats in base64; no text can be read
+            from it. ``None`` without a scorer, or where the settings say not to keep it.
         features: what the rules saw. p_right, output_tokens: the scorer's opinion by tier.
         propensity: probability of this choice under the policy. draw: the random number used, if any.
         predicted_cost: tier -> nano-dollars, before the call.
@@ -184,3 +186,4 @@ class RequestRecord(Frozen, frozen=True, kw_only=True):
     price_source: str = "unknown"
     baseline_nano: int | None = None
     baseline_source: str = "unknown"
+    place: str | None = None

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 GROUPS = ("wording", *dict.fromkeys(group for _, group in STRUCTURE))
 
 _MAX_LOGIT = 30.0
+_PLACE = np.dtype("<f2")
 
 
 class UnknownFamily(KeyError):
@@ -115,6 +116,7 @@ class Scorer:
             novelty=self._novelty(reading),
             artefact=self._digest,
             family=family,
+            place=place.astype(_PLACE).tobytes(),
         )
 
     def score_many(self, texts: Iterable[str], family: str = "generic") -> list[Score]:

@@ -1,8 +1,8 @@
 """One cell: everything a running gateway holds, built in one call, shared with nobody.
 
 No module-level state: a test builds a cell in one line, and two cells in one process do not know each
-other. What changes while running (policies, keys, the operator's pin) is replaced whole, never edited,
-so a request sees one state from beginning to end.
+other. What changes while running (the scorer, policies, keys, the operator's pin) is replaced whole,
+never edited, so a request sees one state from beginning to end.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from router.registry.keys import KeyStore
 from router.registry.prices import PriceBook
 from router.registry.references import reference_prices
 from router.serve.metrics import Metrics
+from router.serve.scoring import Fresh, Watch, open_scorer
 from router.serve.settings import LOOPBACK, Settings, deployments_of, read_secret
 from router.types import TIER_NAMES, Deployment, Price, TierName
 from router.upstream.base import Upstream
@@ -68,6 +69,8 @@ class Cell:
     draining: bool = False
     active: int = 0
     salt: bytes = field(default_factory=lambda: secrets.token_bytes(16))
+    watch: Watch = field(default_factory=Watch)
+    _refused: Scorer | None = None
     _fleets: dict[str, Fleet] = field(default_factory=dict)
     _stamps: dict[str, tuple[tuple[str, int, int], ...]] = field(default_factory=dict)
 
@@ -105,9 +108,13 @@ class Cell:
 
     # --- what may change while running
 
-    def reload(self) -> None:
-        """Take up changed policies, keys and the pin. A bad edit keeps what is running and says so."""
-        self._reload_policies()
+    def reload(self, fresh: Fresh | None = None) -> None:
+        """Take up a changed scorer, policies, keys and the pin. What is bad keeps what is running and says so.
+
+        Args:
+            fresh: what ``watch.look`` brought, where it was asked elsewhere; None looks here.
+        """
+        self._reload_scorer_and_policies(self.watch.look() if fresh is None else fresh)
         self._reload_keys()
         self._reload_pin()
 
@@ -126,10 +133,41 @@ class Cell:
         self._stamps[name] = tuple(stamps)
         return not first
 
-    def _reload_policies(self) -> None:
-        paths = [path for policy in self.policies.values() for path in policy.files]
-        if not self._changed("policies", *paths):
+    def _reload_scorer_and_policies(self, fresh: Fresh) -> None:
+        """Together, because a policy may name a family that only one scorer knows."""
+        edited = self._changed("policies", *(path for policy in self.policies.values() for path in policy.files))
+        if fresh.fault:
+            self.metrics.reloads.add(1, "refused")
+            log.error("another scorer was chosen but not taken up; the running one stays: %s", fresh.fault)
+        scorer = fresh.scorer or (self._refused if edited else None)
+        if scorer is not None and self._swap(scorer):
             return
+        if edited:
+            self._reload_policies()
+
+    def _swap(self, scorer: Scorer) -> bool:
+        """Take up a scorer, and the policies as their files now are; neither, when it lacks a family they name."""
+        families = frozenset(scorer.families)
+        try:
+            policies: Mapping[str, Policy] = load_policies(self.settings, families)
+        except Mistakes as mistakes:
+            policies = self.policies
+            lost = [f"{p.name!r} names {p.body.family!r}" for p in policies.values() if p.body.family not in families]
+            if lost:
+                self._refused = scorer
+                self.metrics.reloads.add(1, "refused")
+                log.error(
+                    "scorer %s was chosen but not taken up; the running one stays: it has no profile of a family that "
+                    "a policy needs (%s)", scorer.digest[:12], ", ".join(lost),
+                )  # fmt: skip
+                return False
+            log.error("the policies as edited do not fit; the running ones stay:\n%s", mistakes)
+        self.scorer, self.policies, self._refused, self._fleets = scorer, policies, None, {}
+        self.metrics.reloads.add(1, "taken")
+        log.info("scorer %s is in use", scorer.digest[:12])
+        return True
+
+    def _reload_policies(self) -> None:
         try:
             policies = load_policies(self.settings, self.families())
         except Mistakes as mistakes:
@@ -193,7 +231,8 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
         raise ValueError(f"keys may be off only on a loopback address, and this server listens on {host}")
     book = PriceBook.load()
     wire = transport or AiohttpTransport()
-    scorer = _scorer()
+    watch = Watch(settings.scorer)
+    scorer = open_scorer(watch)
     policies = load_policies(settings, None if scorer is None else frozenset(scorer.families))
     cell = Cell(
         settings=settings,
@@ -208,6 +247,7 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
         ledger=Ledger(ledger or ledger_path(settings)),
         transport=wire,
         pin=read_pin(),
+        watch=watch,
     )
     cell.reload()
     return cell
@@ -235,17 +275,6 @@ def _default_policy(settings: Settings, policies: Mapping[str, Policy]) -> str:
     if name not in policies:
         raise ValueError(f"default_policy is {name!r}, which is not among the policies ({', '.join(policies)})")
     return name
-
-
-def _scorer() -> Scorer | None:
-    """The shipped scorer; None, visibly, where its artefact is missing or damaged."""
-    from router.score import ArtefactError, load
-
-    try:
-        return load()
-    except (ArtefactError, OSError) as error:
-        log.error("no scorer: %s. Every prompt goes to its policy's fallback tier.", error)
-        return None
 
 
 def _upstream(name: str, settings: Settings, transport: Transport) -> Upstream:

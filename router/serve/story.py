@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -172,6 +173,7 @@ class Story:
             model=d.model if d else "", cost_nano=cost, price_source=d.price.source if d else "unknown",
             baseline_nano=cost_of(usage, large) if usage and large else None,
             baseline_source=large.source if large else "unknown",
+            place=b64encode(score.place).decode() if score and self.cell.settings.places else None,
         )  # fmt: skip
         return record, tuple(self.attempts)
 
