@@ -150,7 +150,7 @@ class Reading(NamedTuple):
 def read(text: str) -> Reading:
     """Read a prompt. Any ``str`` is fine: empty, huge, emoji, lone surrogates."""
     window = text if len(text) <= HEAD + TAIL else text[:HEAD] + "\n" + text[-TAIL:]
-    kept = canonical(window)
+    kept = canonical(window)[: HEAD + TAIL]  # a compatibility form may have grown
     length = len(text) - len(window) + len(kept)
     # The frame of newlines makes every word have two edges and every array have members.
     points = np.frombuffer(f"\n{kept}\n".encode("utf-32-le", "surrogatepass"), dtype="<u4")
