@@ -119,7 +119,8 @@ class RequestRecord(Frozen, frozen=True, kw_only=True):
         prompt_hash: keyed hash of the last ask, to see repeats without keeping text.
         requested_model, tag, session: the caller's own words; cut at 256 code points when stored.
         features: what the rules saw. p_right, output_tokens: the scorer's opinion by tier.
-        propensity: probability of this choice under the policy. draw: the random number used, if any.
+        propensity: probability of this choice under the policy. draw, draw_key: the lot it was drawn
+            with and the name of the salt behind it, where the policy explores.
         predicted_cost: tier -> nano-dollars, before the call.
         guard_in, guard_out: the strictest action a side took.
         queue_ms: waiting before work began. upstream_first_byte_ms, upstream_total_ms: of the attempt
@@ -162,6 +163,7 @@ class RequestRecord(Frozen, frozen=True, kw_only=True):
     reasons: tuple[Reason, ...] = ()
     propensity: float = 1.0
     draw: float | None = None
+    draw_key: str | None = None
     predicted_cost: Mapping[str, int] | None = None
     findings: tuple[Found, ...] = ()
     guard_in: GuardAction = "none"

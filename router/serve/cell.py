@@ -22,11 +22,13 @@ from policies.load import load_policy
 from policies.mistakes import Mistakes
 from policies.policy import Policy
 from router.core.decide import Fleet
+from router.core.explore import Lot, lot_of
 from router.ledger.sqlite import Ledger
 from router.registry.home import home
 from router.registry.keys import KeyStore
 from router.registry.prices import PriceBook
 from router.registry.references import reference_prices
+from router.registry.salt import SaltError, explore_salt
 from router.serve.metrics import Metrics
 from router.serve.settings import LOOPBACK, Settings, deployments_of, read_secret
 from router.types import TIER_NAMES, Deployment, Price, TierName
@@ -68,6 +70,7 @@ class Cell:
     draining: bool = False
     active: int = 0
     salt: bytes = field(default_factory=lambda: secrets.token_bytes(16))
+    explore_salt: bytes = b""
     _fleets: dict[str, Fleet] = field(default_factory=dict)
     _stamps: dict[str, tuple[tuple[str, int, int], ...]] = field(default_factory=dict)
 
@@ -97,6 +100,10 @@ class Cell:
             if d.price.input is not None and d.price.output is not None:
                 prices[d.tier] = d.price
         return prices
+
+    def lot(self, policy: Policy, request_id: str) -> Lot | None:
+        """The lot by which a request may explore; None where the policy does not."""
+        return None if policy.body.explore is None else lot_of(self.explore_salt, policy.hash, request_id)
 
     def share_draw(self, story: Story) -> float:
         """In [0, 1), the same for one session: which generation of a tier serves it."""
@@ -132,13 +139,14 @@ class Cell:
             return
         try:
             policies = load_policies(self.settings, self.families())
-        except Mistakes as mistakes:
+            salt = salt_for(policies)
+        except (Mistakes, SaltError) as mistakes:
             self.metrics.reloads.add(1, "refused")
             log.error("a policy was edited but not taken up; the running ones stay:\n%s", mistakes)
             return
         before = {name: p.hash for name, p in self.policies.items()}
         if {name: p.hash for name, p in policies.items()} != before:
-            self.policies = policies
+            self.policies, self.explore_salt = policies, salt
             self._fleets = {}
             self.metrics.reloads.add(1, "taken")
             log.info("policies reloaded: %s", ", ".join(f"{p.name}@{p.hash[:12]}" for p in policies.values()))
@@ -202,6 +210,7 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
         ledger=Ledger(ledger or ledger_path(settings)),
         transport=wire,
         pin=read_pin(),
+        explore_salt=salt_for(policies),
     )
     cell.reload()
     return cell
@@ -215,6 +224,15 @@ def load_policies(settings: Settings, families: frozenset[str] | None) -> dict[s
     """
     loaded = [load_policy(source, families=families) for source in settings.policies]
     return {policy.name: policy for policy in loaded}
+
+
+def salt_for(policies: Mapping[str, Policy]) -> bytes:
+    """The kept salt where a policy explores; no file is made for those that do not.
+
+    Raises:
+        SaltError: its file cannot be used.
+    """
+    return explore_salt(home()) if any(policy.body.explore for policy in policies.values()) else b""
 
 
 def _default_policy(settings: Settings, policies: Mapping[str, Policy]) -> str:
