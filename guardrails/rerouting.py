@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 CATEGORY: Final = "ROUTER_TALK"
 #: The longest stretch that is looked at, in code points: an order to the router is one clause.
 LIMIT: Final = 160
-#: Outside of a character class a space of the table stands for any gap between two words.
-_GAP: Final = re.compile(r"\[[^\]]*\]|( )")
+#: Outside of a character class a space of the table stands for any gap, an optional one for none as well.
+_GAP: Final = re.compile(r"\[[^\]]*\]|( \?)|( )")
 
 
 class ReroutingConfig(Strict):
@@ -53,8 +53,12 @@ def compile_rerouting(config: ReroutingConfig, item: int) -> tuple[Family, ...]:
     return (family,)
 
 
+def _loose(match: re.Match[str]) -> str:
+    return r"\s*" if match[1] else r"\s+" if match[2] else match[0]
+
+
 @lru_cache(maxsize=1)
 def _pattern() -> Any:
     """The table for running text: any case, any gap between words. Compiled once, on first use."""
-    loose = (_GAP.sub(lambda gap: r"\s+" if gap[1] else gap[0], pattern) for pattern in ADDRESSED)
+    loose = (_GAP.sub(_loose, pattern) for pattern in ADDRESSED)
     return any_of(*(f"(?i){pattern}" for pattern in loose))

@@ -1,7 +1,7 @@
 """The text the scorer reads: what does not change how hard a prompt is has been taken out.
 
 Case, spacing, line ends, look-alike characters, Markdown dressing, the style of option labels, courtesies at
-either end, Korean politeness levels, and talk addressed to the router (``guardrails.routing_talk``).
+either end, strings without grammar (``salad``), Korean politeness levels, and talk addressed to the router (``guardrails.routing_talk``).
 
 Laws: total on any ``str``; ``canonical(canonical(t)) == canonical(t)``. One round of rewriting is linear, and
 rounds go on until nothing changes. A prompt with nothing to take out pays for one round: a few passes of
@@ -19,6 +19,7 @@ import re2
 from guardrails.normalize import normalize
 from guardrails.routing_talk import TALK, any_of, talk
 from router.score.courtesy import HEAD, TAIL, TAIL_REACH, plain_korean
+from router.score.salad import without_salad
 
 #: Letters of other scripts that are drawn like Latin ones (after Unicode's confusables, UTS 39).
 _LIKE_LATIN: Final = str.maketrans(
@@ -207,7 +208,7 @@ def _clause(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _ends(text: str) -> str:
-    """Without courtesies, and marks left hanging, at either end; a text of courtesies keeps the last."""
+    """Without courtesies, salad, and marks left hanging, at either end; a text of courtesies keeps the last."""
     text = text.strip(_ENDS)
     while (head := HEAD.match(text)) is not None and 0 < head.end() < len(text):
         text = text[head.end() :].lstrip(_ENDS)
@@ -216,4 +217,4 @@ def _ends(text: str) -> str:
         if not left:
             break
         text = left
-    return text
+    return without_salad(text)

@@ -10,7 +10,7 @@ PIECES = st.sampled_from(
     [
         *"aA1 \n\t.,?!:;()[]*_#>-`|\r\x0b\x1f\u2028\u00a0\u200bаοеЖα①⑴ﬁ²ㄱ가각\u1100\u1161\u0301\ud800İß",
         "please ", "hi ", "thanks", "could you ", "**", "```", "\n1. ", "?\n", "(a) ", "- b) ", "입니다", "합니까", "주세요",
-        "부탁드립니다", "안녕하세요", "use the best model", "route this to gpt-4", "think step by step", " 줘", "시오", "options:",
+        "zorb quell manifold lattice entropy tensor ", "부탁드립니다", "안녕하세요", "use the best model", "route this to gpt-4", "think step by step", " 줘", "시오", "options:",
     ]
 )  # fmt: skip
 
@@ -91,6 +91,19 @@ def test_line_ends_and_blank_lines_do_not_matter_but_indents_do():
 
 def test_words_of_other_languages_are_left_alone():
     for text in ("привет, как дела", "η γλώσσα", "日本語の文", "c'est un été à la plage"):
+        assert canonical(text) == text
+
+
+SALAD = "zorb quell manifold lattice entropy tensor brisk quorum"
+
+
+@pytest.mark.parametrize("dressed", [f"{SALAD} What is the capital of France?", f"What is the capital of France? {SALAD} ! $"])
+def test_a_string_without_grammar_at_either_end_is_taken_off(dressed):
+    assert canonical(dressed) == ASK
+
+
+def test_a_string_without_grammar_that_is_the_ask_stays():
+    for text in (SALAD, f"{SALAD}: 12", f"what is {SALAD} of it"):
         assert canonical(text) == text
 
 
