@@ -12,6 +12,7 @@ depends on the process, the platform's byte order or ``hash()``.
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -252,3 +253,12 @@ def _lines(classes: NDArray[np.uint8], folded: NDArray[np.uint64]) -> tuple[int,
         int(np.count_nonzero(first == ord(" "))),
         int(np.count_nonzero(short)),
     )
+
+
+def spelled(text: str) -> list[str]:
+    """The grams of ``read(text)`` as they are written, in the same order; for people only."""
+    kept = canonical(text if len(text) <= HEAD + TAIL else text[:HEAD] + "\n" + text[-TAIL:])[: HEAD + TAIL]
+    points = np.frombuffer(f"\n{kept}\n".encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    edges = _word_edges(_CLASS.take(np.minimum(points, _BMP - 1))).tolist()
+    words = [kept[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True)]
+    return [*words, *(f"{one} {two}" for one, two in itertools.pairwise(words))]
