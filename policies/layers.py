@@ -9,6 +9,7 @@
 - fallback_tier: not below the floor's, where the floor says one;
 - fallbacks: for a tier the floor speaks of, a part of the floor's; elsewhere only upwards;
 - allow_degrade: never switched on; stream: never less strict (immediate < guarded < checked);
+- explore: a floor's figures only shrink; over a floor that promises and does not explore, never switched on;
 - timeouts: never longer than the floor says; family: the floor's, where it names one;
 - rules and guards: the floor's come first and stay; others are added;
 - name, description and refusal words are free.
@@ -81,6 +82,7 @@ def tighten(floor: Layered, body: PolicyBody) -> tuple[Layered, tuple[Problem, .
         "rules": (*floor.body.rules, *body.rules),
         "fallbacks": _fallbacks(floor, body, tiers),
         "allow_degrade": body.allow_degrade if "allow_degrade" in mine else floor.body.allow_degrade,
+        "explore": body.explore if "explore" in mine else floor.body.explore,
         "stream": body.stream if "stream" in mine else floor.body.stream,
         "guards": floor.body.guards.model_copy(
             update={
@@ -138,6 +140,7 @@ def _loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
     yield from _aim_loosenings(floor, body)
     yield from _fallback_loosenings(floor, body)
     yield from _promise_loosenings(floor, body)
+    yield from _explore_loosenings(floor, body)
     theirs = {rule.name for rule in floor.body.rules}
     for index, rule in enumerate(body.rules):
         if rule.name in theirs:
@@ -237,3 +240,19 @@ def _promise_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
         if f"timeouts.{key}" in floor.origin and value > most:
             words = f"{value:g} s is longer than {_layer(floor)} allows ({most:g} s)"
             yield Problem(("timeouts", key), words, f"{most:g} or less")
+
+
+def _explore_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
+    """Exploring takes a tier that misses the promise by a little: a floor's promise must have agreed to that."""
+    mine, theirs = body.explore, floor.body.explore
+    if mine is None:
+        return
+    if theirs is None and floor.body.aim not in {None, "cost_quality"}:
+        words = f"{_layer(floor)} promises {_aim_words(floor.body.quality or floor.body.budget)} and does not explore"
+        yield Problem(("explore",), words, "remove it, or let the floor say how much may be explored")
+    elif theirs is not None:
+        for key in ("epsilon", "band"):
+            value, most = getattr(mine, key), getattr(theirs, key)
+            if value > most:
+                words = f"{value:g} is more than {_layer(floor)} allows ({most:g})"
+                yield Problem(("explore", key), words, f"{most:g} or less")

@@ -20,11 +20,19 @@ def lint(body: PolicyBody, own: int | None = None) -> tuple[Problem, ...]:
         Problems whose rule indices count the file's own rules.
     """
     first = 0 if own is None else len(body.rules) - own
-    return tuple(
-        replace(problem, path=("rules", index - first, *problem.path))
-        for index, rule in enumerate(body.rules[first:], first)
-        for problem in (*_absent_tiers(rule, body.tiers), *_earlier(rule, body.rules[:index], body.tiers))
+    return (
+        *_idle_exploring(body),
+        *(
+            replace(problem, path=("rules", index - first, *problem.path))
+            for index, rule in enumerate(body.rules[first:], first)
+            for problem in (*_absent_tiers(rule, body.tiers), *_earlier(rule, body.rules[:index], body.tiers))
+        ),
     )
+
+
+def _idle_exploring(body: PolicyBody) -> Iterator[Problem]:
+    if body.explore is not None and len(body.tiers) == 1:
+        yield Problem(("explore",), f"{body.tiers[0]} is the only tier, so there is nothing to explore")
 
 
 def _absent_tiers(rule: Rule, tiers: tuple[TierName, ...]) -> Iterator[Problem]:

@@ -184,6 +184,18 @@ class Timeouts(Strict):
     total: Seconds = 600.0
 
 
+class Explore(Strict):
+    """Now and then the other tier, where both nearly meet the aim; see ``router.core.explore``.
+
+    Attributes:
+        epsilon: the share of such requests that try it.
+        band: how near the threshold they are: in chance of a right answer, or in worth under ``cost_quality``.
+    """
+
+    epsilon: Annotated[float, Field(gt=0, le=0.5)] = 0.05
+    band: Annotated[float, Field(gt=0, le=0.5)] = 0.05
+
+
 def _best_tier(known: Mapping[str, Any]) -> TierName:
     tiers: tuple[TierName, ...] = known.get("tiers", TIERS)
     return tiers[-1]
@@ -213,6 +225,7 @@ class PolicyBody(Strict):
     guards: Guards = Guards()
     refusal: Refusal = Refusal()
     timeouts: Timeouts = Timeouts()
+    explore: Explore | None = None
 
     @property
     def aim(self) -> str | None:

@@ -112,7 +112,7 @@ class Decision(Frozen, frozen=True, kw_only=True):
             when no model may serve the request.
         fallbacks: tiers to try after it, in order.
         reasons: in the order they were found; the last one decided.
-        propensity: probability of this choice under the policy (1.0 without exploration).
+        propensity: probability of this choice under the policy (1.0 where nothing could be explored).
         private: only private deployments may serve it.
         cost: tier name -> predicted nano-dollars (absent where the price is unknown).
     """

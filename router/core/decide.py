@@ -7,10 +7,11 @@ The order, each step leaving a reason:
 3. the caller's own choice of a tier, inside what the rules left;
 4. the policy's aim over the remaining tiers (``quality``, ``cost_quality`` or ``budget``), or the
    fallback tier where there is no score or the prompt is unlike anything known;
-5. the tier that is there: a missing one is replaced by the next **up**; downwards only where the
+5. exploration near the threshold, where the policy asks for it (``router.core.explore``);
+6. the tier that is there: a missing one is replaced by the next **up**; downwards only where the
    policy says ``allow_degrade: true``.
 
-Same input, same decision: no clock, no randomness, no state.
+Same input, same decision: no clock, no randomness, no state; the lot of an exploration comes in as ``lot``.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from dataclasses import dataclass
 
 from policies.policy import LayeredRule, Policy
 from policies.schema import PolicyBody
-from router.core.cost import predicted_costs
+from router.core.cost import cost_shares, predicted_costs
+from router.core.explore import Lot, explore
 from router.types import TIER_NAMES, Decision, Deployment, Features, Price, Reason, Score, TierName
 
 NOVELTY_LIMIT = 0.98  # beyond this the scorer's opinion is not asked: see docs/scorer.md
@@ -72,7 +74,15 @@ def _fits(d: Deployment, features: Features, *, private: bool) -> bool:
     )
 
 
-def decide(policy: Policy, features: Features, score: Score | None, caller: Caller, fleet: Fleet) -> Decision:
+def decide(
+    policy: Policy,
+    features: Features,
+    score: Score | None,
+    caller: Caller,
+    fleet: Fleet,
+    *,
+    lot: Lot | None = None,
+) -> Decision:
     """Choose a tier. ``served`` is None only when no deployment may serve the request at all."""
     reasons: list[Reason] = []
     rules = _apply_rules(policy, features, caller, reasons)
@@ -80,6 +90,7 @@ def decide(policy: Policy, features: Features, score: Score | None, caller: Call
     costs = predicted_costs(features.input_tokens, score, fleet.prices)
 
     wanted: TierName
+    propensity = 1.0
     if fleet.pin is not None:
         wanted = _clamp(fleet.pin, allowed)
         reasons.append(Reason(id="operator-pin", text=f"The operator has pinned all traffic to {fleet.pin}."))
@@ -91,6 +102,10 @@ def decide(policy: Policy, features: Features, score: Score | None, caller: Call
     else:
         wanted, why = _aim(policy, allowed, score, costs)
         reasons.append(why)
+        if lot is not None and score is not None and not rules.private:
+            there = [t for t in allowed if fleet.serving(t, features=features, private=False)]
+            p = {t: score.p_right[t] for t in allowed if t in score.p_right}
+            wanted, propensity = explore(policy, wanted, p, costs, there, lot, reasons)
 
     served, fallbacks = _present(policy, wanted, allowed, fleet, features, rules.private, reasons)
     return Decision(
@@ -98,7 +113,7 @@ def decide(policy: Policy, features: Features, score: Score | None, caller: Call
         served=served,
         fallbacks=fallbacks,
         reasons=tuple(reasons),
-        propensity=1.0,
+        propensity=propensity,
         private=rules.private,
         cost=costs,
     )
@@ -218,24 +233,12 @@ def _by_dial(
 ) -> tuple[TierName, Reason]:
     """Best of ``d·P - (1 - d)·cost / dearest cost``; ties go to the cheaper tier."""
     layer = policy.origin["aim"]
-    shares = _cost_shares(tuple(p), costs)
+    shares = cost_shares(tuple(p), costs)
     tier = max(p, key=lambda t: (dial * p[t] - (1 - dial) * shares[t], -RANK[t]))
     text = (
         f"At cost_quality {dial:g}, {tier} weighs best: right with {p[tier]:.2f} at {shares[tier]:.0%} of the dearest."
     )
     return tier, Reason(id="dial", text=text, layer=layer)
-
-
-# Where a price is unknown, tiers are taken to cost a tenth and a third of large: the usual steps between
-# the tiers of the 13 three-tier families whose list prices we know.
-_USUAL_SHARE: Mapping[str, float] = {"small": 0.1, "medium": 0.3, "large": 1.0}
-
-
-def _cost_shares(tiers: tuple[TierName, ...], costs: Mapping[str, int]) -> dict[str, float]:
-    known = [costs[t] for t in tiers if t in costs]
-    if len(known) < len(tiers) or not max(known):
-        return {t: _USUAL_SHARE[t] for t in tiers}
-    return {t: costs[t] / max(known) for t in tiers}
 
 
 def _by_budget(

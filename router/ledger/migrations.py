@@ -223,7 +223,12 @@ def m002_feedback_and_places(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (m001_requests_and_attempts, m002_feedback_and_places)
+def m003_draw_key(db: sqlite3.Connection) -> None:
+    """Which salt a request's lot was drawn with."""
+    db.execute("ALTER TABLE requests ADD COLUMN draw_key TEXT")
+
+
+MIGRATIONS: tuple[Migration, ...] = (m001_requests_and_attempts, m002_feedback_and_places, m003_draw_key)
 
 
 def migrate(db: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> list[str]:

@@ -15,11 +15,14 @@ depends on the process, the platform's byte order or ``hash()``.
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
+
+from router.score.canonical import canonical
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -161,8 +164,9 @@ class Reading(NamedTuple):
 
 def read(text: str) -> Reading:
     """Read a prompt. Any ``str`` is fine: empty, huge, emoji, lone surrogates."""
-    length = len(text)
-    kept = text if length <= HEAD + TAIL else text[:HEAD] + "\n" + text[-TAIL:]
+    window = text if len(text) <= HEAD + TAIL else text[:HEAD] + "\n" + text[-TAIL:]
+    kept = canonical(window)[: HEAD + TAIL]  # a compatibility form may have grown
+    length = len(text) - len(window) + len(kept)
     # The frame of newlines makes every word have two edges and every array have members.
     framed = f"\n{kept}\n"
     points = np.frombuffer(framed.encode("utf-32-le", "surrogatepass"), dtype=_UTF32)
@@ -246,3 +250,12 @@ def _short_lines(framed: str) -> int:
     """Lines that are not empty and of at most 40 characters."""
     # The frame leaves an empty piece at either end, which does not count.
     return sum(0 < len(line) < _SHORT_LINE for line in _LINE_BREAK.split(framed))
+
+
+def spelled(text: str) -> list[str]:
+    """The grams of ``read(text)`` as they are written, in the same order; for people only."""
+    kept = canonical(text if len(text) <= HEAD + TAIL else text[:HEAD] + "\n" + text[-TAIL:])[: HEAD + TAIL]
+    points = np.frombuffer(f"\n{kept}\n".encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    edges = _word_edges(_CLASS.take(np.minimum(points, _BMP - 1))).tolist()
+    words = [kept[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True)]
+    return [*words, *(f"{one} {two}" for one, two in itertools.pairwise(words))]

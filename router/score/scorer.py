@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from router.score.features import STRUCTURE, Reading, read
+from router.score.features import STRUCTURE, Reading, read, spelled
 from router.score.project import gram_weights, hinges
 from router.types import Score
 
@@ -140,6 +140,25 @@ class Scorer:
         typical = -(profile.tiers[0].ability + float(self._typical.sum(axis=0) @ direction))
         named = zip(GROUPS, pushes.tolist(), strict=True)
         return [("typical prompt", typical), *sorted(named, key=lambda item: -abs(item[1]))]
+
+    def wording(self, text: str, family: str = "generic") -> list[tuple[str, float]]:
+        """What the prompt's words and pairs of words add to the part ``wording`` of ``explain``, in logits.
+
+        The values add up to that part. The first item, ``average wording``, is what an average prompt's words
+        would add, taken off; the others are words and pairs as the scorer read them, the strongest first. They
+        are the prompt's own text: show them to its author, never log them.
+
+        Raises:
+            UnknownFamily: the artefact has no such profile.
+        """
+        direction = self._profile(family).loading[:, 0]
+        reading = read(text)
+        pushes = -gram_weights(reading) * (self._table.take(reading.grams, axis=0) @ direction)
+        total: dict[str, float] = {}
+        for gram, push in zip(spelled(text), pushes.tolist(), strict=True):
+            total[gram] = total.get(gram, 0.0) + push
+        average = float(self._typical[0] @ direction)
+        return [("average wording", average), *sorted(total.items(), key=lambda item: (-abs(item[1]), item[0]))]
 
     def _parts(self, reading: Reading) -> NDArray[np.float32]:
         """The prompt's place, split by ``GROUPS``: their sum is the place."""

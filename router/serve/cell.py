@@ -16,17 +16,19 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from policies.load import load_policy
 from policies.mistakes import Mistake, Mistakes
 from policies.policy import Policy
 from router.core.decide import Fleet
+from router.core.explore import Lot, lot_of
 from router.ledger.sqlite import Ledger
 from router.registry.home import home
 from router.registry.keys import KeyStore
 from router.registry.prices import PriceBook
 from router.registry.references import reference_prices
+from router.registry.salt import SaltError, explore_salt
 from router.serve.metrics import Metrics
 from router.serve.scoring import Fresh, Watch, open_scorer
 from router.serve.settings import LOOPBACK, Settings, deployments_of, read_secret
@@ -71,6 +73,7 @@ class Cell:
     salt: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     watch: Watch = field(default_factory=Watch)
     _refused: Scorer | None = None
+    explore_salt: bytes = b""
     _fleets: dict[str, Fleet] = field(default_factory=dict)
     _stamps: dict[str, tuple[tuple[str, int, int], ...]] = field(default_factory=dict)
 
@@ -100,6 +103,10 @@ class Cell:
             if d.price.input is not None and d.price.output is not None:
                 prices[d.tier] = d.price
         return prices
+
+    def lot(self, policy: Policy, request_id: str) -> Lot | None:
+        """The lot by which a request may explore; None where the policy does not."""
+        return None if policy.body.explore is None else lot_of(self.explore_salt, policy.hash, request_id)
 
     def share_draw(self, story: Story) -> float:
         """In [0, 1), the same for one session: which generation of a tier serves it."""
@@ -149,10 +156,11 @@ class Cell:
         """Take up a scorer, and the policies as their files now are; neither, when it lacks a family they name."""
         families = frozenset(scorer.families)
         try:
-            policies: Mapping[str, Policy] = load_policies(self.settings, families)
-        except Mistakes as mistakes:
-            policies = self.policies
-            lost = [f"{p.name!r} names {p.body.family!r}" for p in policies.values() if p.body.family not in families]
+            found = read_policies(self.settings, families)
+        except (Mistakes, SaltError, ValueError) as fault:
+            lost = [
+                f"{p.name!r} names {p.body.family!r}" for p in self.policies.values() if p.body.family not in families
+            ]
             if lost:
                 self._refused = scorer
                 self.metrics.reloads.add(1, "refused")
@@ -161,31 +169,27 @@ class Cell:
                     "a policy needs (%s)", scorer.digest[:12], ", ".join(lost),
                 )  # fmt: skip
                 return False
-            log.error("the policies as edited do not fit; the running ones stay:\n%s", mistakes)
-        self.scorer, self.policies, self._refused, self._fleets = scorer, policies, None, {}
+            log.error("the policies as edited do not fit; the running ones stay:\n%s", fault)
+            found = PolicySet(self.policies, self.default_policy, self.explore_salt)
+        self.policies, self.default_policy, self.explore_salt = found
+        self.scorer, self._refused, self._fleets = scorer, None, {}
         self.metrics.reloads.add(1, "taken")
         log.info("scorer %s is in use", scorer.digest[:12])
         return True
 
     def _reload_policies(self) -> None:
         try:
-            policies = load_policies(self.settings, self.families())
-        except Mistakes as mistakes:
+            found = read_policies(self.settings, self.families())
+        except (Mistakes, SaltError, ValueError) as fault:
             self.metrics.reloads.add(1, "refused")
-            log.error("a policy was edited but not taken up; the running ones stay:\n%s", mistakes)
-            return
-        try:
-            default = _default_policy(self.settings, policies)
-        except ValueError as error:
-            self.metrics.reloads.add(1, "refused")
-            log.error("a policy was edited but not taken up; the running ones stay: %s", error)
+            log.error("a policy was edited but not taken up; the running ones stay:\n%s", fault)
             return
         before = {name: p.hash for name, p in self.policies.items()}
-        if {name: p.hash for name, p in policies.items()} != before:
-            self.policies, self.default_policy = policies, default
+        if {name: p.hash for name, p in found.policies.items()} != before:
+            self.policies, self.default_policy, self.explore_salt = found
             self._fleets = {}
             self.metrics.reloads.add(1, "taken")
-            log.info("policies reloaded: %s", ", ".join(f"{p.name}@{p.hash[:12]}" for p in policies.values()))
+            log.info("policies reloaded: %s", ", ".join(f"{p.name}@{p.hash[:12]}" for p in self.policies.values()))
 
     def _reload_keys(self) -> None:
         path = keys_path(self.settings)
@@ -233,14 +237,14 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
     wire = transport or AiohttpTransport()
     watch = Watch(settings.scorer)
     scorer = open_scorer(watch)
-    policies = load_policies(settings, None if scorer is None else frozenset(scorer.families))
+    found = read_policies(settings, None if scorer is None else frozenset(scorer.families))
     cell = Cell(
         settings=settings,
         book=book,
         deployments=deployments_of(settings, book),
         upstreams={name: _upstream(name, settings, wire) for name in settings.upstreams},
-        policies=policies,
-        default_policy=_default_policy(settings, policies),
+        policies=found.policies,
+        default_policy=found.default,
         scorer=scorer,
         keys=KeyStore.load(keys_path(settings)),
         keys_on=keys == "required" or (keys == "auto" and host not in LOOPBACK),
@@ -248,6 +252,7 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
         transport=wire,
         pin=read_pin(),
         watch=watch,
+        explore_salt=found.salt,
     )
     cell.reload()
     return cell
@@ -268,6 +273,33 @@ def load_policies(settings: Settings, families: frozenset[str] | None) -> dict[s
             raise Mistakes([where])
         loaded[policy.name] = policy
     return loaded
+
+
+class PolicySet(NamedTuple):
+    """The policies in force, the default's name, and the salt their exploration draws with."""
+
+    policies: Mapping[str, Policy]
+    default: str
+    salt: bytes
+
+
+def read_policies(settings: Settings, families: frozenset[str] | None) -> PolicySet:
+    """All that the policy files decide together.
+
+    Raises:
+        Mistakes: a file is wrong. SaltError: the salt cannot be used. ValueError: there is no such default.
+    """
+    policies = load_policies(settings, families)
+    return PolicySet(policies, _default_policy(settings, policies), salt_for(policies))
+
+
+def salt_for(policies: Mapping[str, Policy]) -> bytes:
+    """The kept salt where a policy explores; no file is made for those that do not.
+
+    Raises:
+        SaltError: its file cannot be used.
+    """
+    return explore_salt(home()) if any(policy.body.explore for policy in policies.values()) else b""
 
 
 def _default_policy(settings: Settings, policies: Mapping[str, Policy]) -> str:

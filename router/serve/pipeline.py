@@ -84,7 +84,8 @@ def score_and_decide(cell: Cell, request: ChatRequest, wish: Order, story: Story
     story.score = score_of(cell, wish, ask)
     caller = Caller(tenant=wish.caller.tenant, tags=wish.caller.tags, tier=wish.caller.tier, text=ask)
     fleet = cell.fleet(wish.policy)
-    story.decision = decision = decide(wish.policy, story.features, story.score, caller, fleet)
+    story.lot = cell.lot(wish.policy, story.id)
+    story.decision = decision = decide(wish.policy, story.features, story.score, caller, fleet, lot=story.lot)
     story.spend("score", since)
     if fleet.pin is not None:
         story.mode = "pinned"

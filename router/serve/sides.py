@@ -142,7 +142,8 @@ async def route(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         story.features = features_of(request, ask, finding_names(story))
         story.score = score_of(cell, wish, ask)
         caller = Caller(tenant=wish.caller.tenant, tags=wish.caller.tags, tier=wish.caller.tier, text=ask)
-        story.decision = decide(wish.policy, story.features, story.score, caller, cell.fleet(wish.policy))
+        story.lot, fleet = cell.lot(wish.policy, story.id), cell.fleet(wish.policy)
+        story.decision = decide(wish.policy, story.features, story.score, caller, fleet, lot=story.lot)
         body = {
             "id": story.id, "object": "stillhouse.route", "policy": wish.policy.name, "policy_hash": wish.policy.hash,
             "blocked": blocked, **decision_words(story.decision, story.score),

@@ -14,6 +14,7 @@ from router.types import Decision, Deployment, Features, Score, TierName, Usage
 
 if TYPE_CHECKING:
     from policies.policy import Policy
+    from router.core.explore import Lot
     from router.core.plan import Try
     from router.serve.cell import Cell
 
@@ -40,6 +41,7 @@ class Story:
         self.features: Features | None = None
         self.score: Score | None = None
         self.decision: Decision | None = None
+        self.lot: Lot | None = None
         self.findings: list[Found] = []
         self.actions: dict[Direction, Action] = {"input": Action.NONE, "output": Action.NONE}
         self.attempts: list[AttemptRecord] = []
@@ -162,6 +164,7 @@ class Story:
             complexity=score.complexity if score else None, novelty=score.novelty if score else None,
             tier_wanted=decision.wanted if decision else None, tier_served=d.tier if d else None,
             reasons=decision.reasons if decision else (), propensity=decision.propensity if decision else 1.0,
+            draw=self.lot.value if self.lot else None, draw_key=self.lot.key if self.lot else None,
             predicted_cost=decision.cost if decision else None, findings=tuple(self.findings),
             guard_in=self.actions["input"].word,  # type: ignore[arg-type]
             guard_out=self.actions["output"].word,  # type: ignore[arg-type]

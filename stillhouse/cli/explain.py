@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,11 +12,10 @@ from router.core.decide import Caller
 from router.errors import BadRequest
 from router.types import TIER_NAMES, Reason
 from stillhouse.cli import show
+from stillhouse.cli.moved import Moved, moved
 
 if TYPE_CHECKING:
     from stillhouse.cli.offline import Bench, Judged
-
-SHOWN = 5  # parts of the score that are named
 
 
 @click.command(help="Say where a prompt would go, and why. Asks no model. '-' reads the prompt from standard input.")
@@ -47,22 +45,23 @@ def command(  # noqa: D103
         _as_words(ready, judged, prompt)
 
 
-def _parts(ready: Bench, judged: Judged, prompt: str) -> list[tuple[str, float]]:
+def _causes(ready: Bench, judged: Judged, prompt: str) -> Moved | None:
     if ready.scorer is None or judged.score is None:
-        return []
-    return ready.scorer.explain(prompt, judged.score.family)
+        return None
+    return moved(ready.scorer, prompt, judged.score.family)
 
 
 def _as_json(ready: Bench, judged: Judged, prompt: str) -> dict[str, object]:
     from router.serve.sides import decision_words
 
+    causes = _causes(ready, judged, prompt)
     return {
         "policy": ready.policy.name,
         "policy_hash": ready.policy.hash,
         "layers": list(ready.policy.layers),
         "blocked": judged.blocked,
         **decision_words(judged.decision, judged.score),
-        "moved": [{"part": name, "logit": round(value, 4)} for name, value in _parts(ready, judged, prompt)],
+        **(causes.as_dict() if causes else {"moved": [], "wording": []}),
         "findings": [f.as_dict() for f in judged.findings],
     }
 
@@ -86,7 +85,8 @@ def _as_words(ready: Bench, judged: Judged, prompt: str) -> None:
             f"language {features.language}   about {features.input_tokens} tokens in"
         )
         show.line()
-        show.table(("what moved the complexity", "logit", "direction"), _moved(_parts(ready, judged, prompt)))
+        if causes := _causes(ready, judged, prompt):
+            show.table(("what moved the complexity", "logit", "points", "direction"), causes.rows())
         show.line()
     show.table(
         ("step", "reason", "layer"),
@@ -103,25 +103,6 @@ def _reasons(ready: Bench, judged: Judged) -> list[Reason]:
     """The reasons; without settings there are no models whose absence could be one."""
     known = bool(ready.fleet.deployments)
     return [r for r in judged.decision.reasons if known or r.id != "no-tier"]
-
-
-def _moved(parts: list[tuple[str, float]]) -> list[tuple[str, str, str]]:
-    """The strongest parts, the rest in one line, and the sum they add up to."""
-    if not parts:
-        return []
-    shown, rest = parts[: SHOWN + 1], parts[SHOWN + 1 :]
-    rows = [(name, f"{value:+.2f}", _direction(value)) for name, value in shown]
-    if rest:
-        rows.append(("all else", f"{sum(v for _, v in rest):+.2f}", ""))
-    total = sum(value for _, value in parts)
-    rows.append(("sum", f"{total:+.2f}", f"complexity {1 / (1 + math.exp(-total)):.2f}"))
-    return rows
-
-
-def _direction(value: float) -> str:
-    if abs(value) < 0.005:
-        return "no matter"
-    return "harder" if value > 0 else "easier"
 
 
 def _share(value: float | None) -> str:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.layers import STREAM_ORDER, bottom, complete, tighten
-from policies.schema import AIMS, TIERS, Budget, PolicyBody, Quality, Rule, Timeouts, When
+from policies.schema import AIMS, TIERS, Budget, Explore, PolicyBody, Quality, Rule, Timeouts, When
 
 
 def body(name="child", **settings):
@@ -52,6 +52,9 @@ def rule(name, **effect):
         ({"family": "gemma-2"}, {"family": "qwen2.5"}, ("family",), "gemma-2"),
         ({"timeouts": Timeouts(total=10)}, {"timeouts": Timeouts(total=11)}, ("timeouts", "total"), "longer"),
         ({"rules": (rule("a", pin="large"),)}, {"rules": (rule("a", pin="small"),)}, ("rules", 0, "name"), "stays"),
+        ({"quality": Quality(keep=0.9)}, {"explore": Explore()}, ("explore",), "does not explore"),
+        ({"explore": Explore(epsilon=0.1)}, {"explore": Explore(epsilon=0.2)}, ("explore", "epsilon"), "0.2 is more"),
+        ({"explore": Explore(band=0.1)}, {"explore": Explore(band=0.2)}, ("explore", "band"), "0.2 is more"),
         ({"fallbacks": {"large": ("medium",)}}, {"fallbacks": {"large": ("small",)}}, ("fallbacks", "large", 0), "only"),
         ({}, {"fallbacks": {"large": ("small",)}}, ("fallbacks", "large", 0), "down to small"),
     ],
@@ -84,6 +87,8 @@ def test_every_loosening_is_named_with_the_floor(below, above, path, words):
         ({}, {"fallbacks": {"small": ("medium", "large")}}),
         ({"allow_degrade": True}, {"fallbacks": {"large": ("small",)}}),
         ({"fallbacks": {"large": ("small", "medium")}}, {"fallbacks": {"large": ("small",)}}),
+        ({"cost_quality": 0.5}, {"explore": Explore()}),
+        ({"quality": Quality(keep=0.9), "explore": Explore(epsilon=0.1)}, {"explore": Explore(epsilon=0.05)}),
     ],
 )
 def test_tightening_and_repeating_are_allowed(below, above):
