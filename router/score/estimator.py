@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Matrix = NDArray[np.float32]
 
+#: Grams of fewer prompts than this are not learned.
+LEAST_PROMPTS = 2
 #: A typical p (1 - p).
 _CURVATURE = 0.2
 
@@ -116,21 +118,14 @@ class OutcomeModel:
         from scipy.optimize import minimize
 
         inputs = X if isinstance(X, Design) else design(X)
-        known = ~np.isnan(y)
-        _refuse_unlearnable(y, known)
+        _refuse_unlearnable(y, ~np.isnan(y))
         self.mean_: Matrix = inputs.structure.mean(axis=0)
         self.scale_: Matrix = np.maximum(inputs.structure.std(axis=0), 1e-3).astype(np.float32)
         weights = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
-        used = np.unique(inputs.grams.indices)
-        grams = inputs.grams[:, used]
-        problem = _Problem(
-            grams=grams,
-            transposed=grams.T.tocsr(),
-            structure=self.bend(inputs.structure),
-            target=np.where(known, y, 0).astype(np.float32),
-            weight=(known * weights[:, None]).astype(np.float32),
-            penalties=(self.gram_penalty, self.structure_penalty, self.loading_penalty),
-        )
+        # A word of one prompt alone teaches nothing about others.
+        used = np.flatnonzero(np.bincount(inputs.grams.indices, minlength=inputs.grams.shape[1]) >= LEAST_PROMPTS)
+        penalties = (self.gram_penalty, self.structure_penalty, self.loading_penalty)
+        problem = _Problem.of(inputs.grams[:, used], self.bend(inputs.structure), y, weights, penalties)
         start = problem.start(self.rank, np.random.default_rng(self.seed))
         shapes = [part.shape for part in start]
         # Steps are taken in units of each parameter's own curvature: a word in every second prompt
@@ -176,20 +171,46 @@ class OutcomeModel:
 
 
 class _Problem(NamedTuple):
-    """The penalised negative log-likelihood and its gradient."""
+    """The penalised negative log-likelihood and its gradient, over the outcomes that are known.
+
+    Most models answered few of the prompts, so outcomes are a list: ``row``, ``column``, ``target`` and
+    ``weight`` of each, sorted by row, with ``starts`` where each row's begin.
+    """
 
     grams: Any
     transposed: Any
     structure: Matrix
+    row: NDArray[np.intp]
+    column: NDArray[np.intp]
+    starts: NDArray[np.intp]
+    models: int
     target: Matrix
     weight: Matrix
     penalties: tuple[float, float, float]
 
+    @classmethod
+    def of(
+        cls, grams: Any, structure: Matrix, y: Matrix, weights: NDArray[Any], penalties: tuple[float, float, float]
+    ) -> _Problem:
+        """The problem of prompts by models, NaN where a model did not answer; one weight a prompt."""
+        row, column = np.nonzero(~np.isnan(y))
+        return cls(
+            grams=grams,
+            transposed=grams.T.tocsr(),
+            structure=structure,
+            row=row,
+            column=column,
+            starts=np.searchsorted(row, np.arange(len(y) + 1)),
+            models=y.shape[1],
+            target=y[row, column].astype(np.float32),
+            weight=np.asarray(weights)[row].astype(np.float32),
+            penalties=penalties,
+        )
+
     def start(self, rank: int, rng: np.random.Generator) -> list[Matrix]:
-        models = self.target.shape[1]
-        rate = (self.target * self.weight).sum(axis=0) / self.weight.sum(axis=0)
-        rate = np.clip(rate, 1e-3, 1 - 1e-3)
-        loading = rng.normal(scale=0.3, size=(models, rank))
+        total = self._by_model(self.weight)
+        rate = np.clip(self._by_model(self.target * self.weight) / np.maximum(total, 1e-9), 1e-3, 1 - 1e-3)
+        loading = rng.normal(scale=0.3, size=(self.models, rank))
         loading[:, 0] = 1.0
         parts = (
             np.zeros((self.grams.shape[1], rank)),
@@ -201,27 +222,34 @@ class _Problem(NamedTuple):
 
     def units(self) -> list[NDArray[np.float64]]:
         """One over the root of roughly the curvature along each parameter, per part."""
-        rows = _CURVATURE * self.weight.sum(axis=1)
-        models = _CURVATURE * self.weight.sum(axis=0)
+        rows = _CURVATURE * np.bincount(self.row, self.weight, len(self.starts) - 1)
+        models = _CURVATURE * self._by_model(self.weight)
         grams = self.transposed.power(2) @ rows + self.penalties[0]
         structure = np.square(self.structure).T @ rows + self.penalties[1]
         curvatures = (grams[:, None], structure[:, None], models + 1e-3, models[:, None] + self.penalties[2])
         return [1.0 / np.sqrt(curvature) for curvature in curvatures]
 
     def loss(self, parts: list[Matrix]) -> tuple[float, NDArray[np.float64]]:
+        from scipy import sparse
+
         table, bend, ability, loading = parts
         place = self.grams @ table + self.structure @ bend
-        logits = place @ loading.T + ability
+        logits = np.einsum("ij,ij->i", place.take(self.row, axis=0), loading.take(self.column, axis=0))
+        logits += ability.take(self.column)
         # log(1 + e^l) - t l, written so that it never overflows
         cost = np.logaddexp(0, logits) - self.target * logits
         total = float((self.weight * cost).sum(dtype=np.float64))
         error = self.weight * (sigmoid(logits) - self.target)
-        pull = error @ loading
-        gradients = [self.transposed @ pull, self.structure.T @ pull, error.sum(axis=0), error.T @ place]
+        errors = sparse.csr_array((error, self.column, self.starts), shape=(len(place), self.models))
+        pull = errors @ loading
+        gradients = [self.transposed @ pull, self.structure.T @ pull, self._by_model(error), errors.T @ place]
         for index, penalty in zip((0, 1, 3), self.penalties, strict=True):
             total += 0.5 * penalty * float(np.square(parts[index]).sum(dtype=np.float64))
             gradients[index] = gradients[index] + penalty * parts[index]
         return total, _pack(gradients)
+
+    def _by_model(self, values: Matrix) -> NDArray[np.float64]:
+        return np.asarray(np.bincount(self.column, values, self.models), dtype=np.float64)
 
 
 def sigmoid(logits: Matrix) -> Matrix:

@@ -20,7 +20,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FEATURES_VERSION: Final = 1
+FEATURES_VERSION: Final = 2
 BITS: Final = 16
 HEAD: Final = 2048
 TAIL: Final = 2048
@@ -33,6 +33,7 @@ _WORD_MASK: Final = (1 << 64) - 1
 _BMP: Final = 0x10000
 
 _SHORT_LINE: Final = 41
+_LONG_WORD: Final = 8
 
 # Character classes. The first five make words.
 _LOWER, _UPPER, _DIGIT, _HANGUL, _LETTER = range(5)
@@ -107,21 +108,32 @@ STRUCTURE: Final[tuple[tuple[str, str], ...]] = (
     ("words", "length"),
     ("lines", "length"),
     ("word_length", "words"),
+    ("longest_word", "words"),
+    ("long_words", "words"),
+    ("short_words", "words"),
+    ("repetition", "words"),
     ("digit_share", "numbers"),
     ("numbers", "numbers"),
     ("longest_number", "numbers"),
     ("operator_share", "math"),
     ("math_share", "math"),
     ("math_symbols", "math"),
+    ("equals", "math"),
+    ("variables", "math"),
     ("bracket_share", "code"),
     ("code_share", "code"),
     ("indented_lines", "code"),
     ("fences", "code"),
     ("bars", "code"),
     ("option_lines", "options"),
+    ("option_length", "options"),
+    ("number_options", "options"),
+    ("question_length", "length"),
+    ("longest_line", "length"),
     ("bullet_lines", "options"),
     ("short_lines", "options"),
     ("question_marks", "questions"),
+    ("blanks", "questions"),
     ("stops", "questions"),
     ("commas", "questions"),
     ("quotes", "questions"),
@@ -156,7 +168,8 @@ def read(text: str) -> Reading:
     folded = _FOLD.take(points)
     edges = _word_edges(classes)
     grams, sizes = _grams(folded, edges)
-    return Reading(grams, sizes, _structure(kept, length, classes, folded, edges))
+    different = len(np.unique(grams[: sizes[0]]))
+    return Reading(grams, sizes, _structure(kept, length, classes, folded, edges, different))
 
 
 def _word_edges(classes: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -178,15 +191,20 @@ def _grams(folded: NDArray[np.uint64], edges: NDArray[np.int64]) -> tuple[NDArra
 
 
 def _structure(
-    kept: str, length: int, classes: NDArray[np.uint8], folded: NDArray[np.uint64], edges: NDArray[np.int64]
+    kept: str,
+    length: int,
+    classes: NDArray[np.uint8],
+    folded: NDArray[np.uint64],
+    edges: NDArray[np.int64],
+    different: int,
 ) -> NDArray[np.float32]:
     count = np.bincount(classes, minlength=_CLASSES).tolist()
     size = len(classes)
     word_count = len(edges) // 2
     letters = sum(count[:_SPACE])
-    digits = np.flatnonzero(classes == _DIGIT)
-    numbers, longest = _runs(digits)
-    options, bullets, indented, short = _lines(classes, folded)
+    numbers, longest = _runs(np.flatnonzero(classes == _DIGIT))
+    words = _words(classes, edges)
+    lines = _lines(classes, folded)
     log = math.log1p
     return np.array(
         (
@@ -194,21 +212,32 @@ def _structure(
             log(word_count),
             log(count[_NEWLINE] - 2),
             letters / (word_count + 1),
+            log(words.longest),
+            words.long / (word_count + 1),
+            words.short / (word_count + 1),
+            1.0 - (different + 1) / (word_count + 1),
             count[_DIGIT] / size,
             log(numbers),
             log(longest),
             count[_OPERATOR] / size,
             count[_MATH] / size,
             log(count[_MATH]),
+            log(kept.count("=")),
+            log(words.single),
             (count[_OPEN] + count[_CLOSE]) / size,
             count[_CODE] / size,
-            log(indented),
+            log(lines.indented),
             log(kept.count("```")),
             log(count[_BAR]),
-            log(options),
-            log(bullets),
-            log(short),
+            log(lines.options),
+            log(lines.option_width),
+            log(lines.number_options),
+            log(lines.before_options),
+            log(lines.longest),
+            log(lines.bullets),
+            log(lines.short),
             log(count[_QUESTION]),
+            log(kept.count("__")),
             log(count[_STOP]),
             count[_COMMA] / size,
             count[_QUOTE] / size,
@@ -218,6 +247,25 @@ def _structure(
         ),
         dtype=np.float32,
     )
+
+
+class _Words(NamedTuple):
+    """The longest word, and how many are long, short (articles, pronouns ...) or one letter alone."""
+
+    longest: int
+    long: int
+    short: int
+    single: int
+
+
+def _words(classes: NDArray[np.uint8], edges: NDArray[np.int64]) -> _Words:
+    sizes = edges[1::2] - edges[::2]
+    sizes = sizes[classes.take(edges[::2] + 1) != _DIGIT]
+    if not len(sizes):
+        return _Words(0, 0, 0, 0)
+    tally = np.bincount(np.minimum(sizes, _LONG_WORD)).tolist()
+    tally += [0] * (_LONG_WORD + 1 - len(tally))
+    return _Words(int(sizes.max()), tally[_LONG_WORD], sum(tally[2:4]), tally[1])
 
 
 def _runs(positions: NDArray[np.int64]) -> tuple[int, int]:
@@ -232,20 +280,46 @@ def _runs(positions: NDArray[np.int64]) -> tuple[int, int]:
     return len(breaks) + 1, max(inner, int(breaks[0]) + 1, len(positions) - 1 - int(breaks[-1]))
 
 
-def _lines(classes: NDArray[np.uint8], folded: NDArray[np.uint64]) -> tuple[int, int, int, int]:
-    """Lines that look like answer options, list items, indented text, and short lines."""
+class _Lines(NamedTuple):
+    """What lines look like.
+
+    Attributes:
+        options, bullets, indented, short: how many lines of that look.
+        option_width: mean characters of an option line.
+        number_options: options that begin with a number.
+        before_options: characters before the first option; all of them without options.
+        longest: characters of the longest line.
+    """
+
+    options: int
+    bullets: int
+    indented: int
+    short: int
+    option_width: float
+    number_options: int
+    before_options: int
+    longest: int
+
+
+def _lines(classes: NDArray[np.uint8], folded: NDArray[np.uint64]) -> _Lines:
     newlines = np.flatnonzero(classes == _NEWLINE)
     starts = newlines[:-1] + 1
     first = folded.take(starts)
     second = folded.take(starts + 1, mode="clip")
     marked = (second == ord(".")) | (second == ord(")"))
-    letter = (first >= ord("a")) & (first <= ord("j"))
+    option = (first >= ord("a")) & (first <= ord("j")) & marked
     bullet = ((first == ord("-")) | (first == ord("*")) | (first == ord("0"))) & ((second == ord(" ")) | marked)
     widths = np.diff(newlines)
     short = (widths > 1) & (widths <= _SHORT_LINE)
-    return (
-        int(np.count_nonzero(letter & marked)),
-        int(np.count_nonzero(bullet)),
-        int(np.count_nonzero(first == ord(" "))),
-        int(np.count_nonzero(short)),
+    where = np.flatnonzero(option)
+    found = len(where)
+    return _Lines(
+        options=found,
+        bullets=int(np.count_nonzero(bullet)),
+        indented=int(np.count_nonzero(first == ord(" "))),
+        short=int(np.count_nonzero(short)),
+        option_width=float(widths.take(where).mean()) if found else 0.0,
+        number_options=int(np.count_nonzero(classes.take(starts.take(where) + 3, mode="clip") == _DIGIT)),
+        before_options=int(starts[where[0]]) - 1 if found else len(classes) - 2,
+        longest=int(widths.max()) - 1,
     )

@@ -70,14 +70,8 @@ def test_the_gradient_is_the_slope_of_the_loss(outcomes):
     from router.score import estimator
 
     inputs = design(PROMPTS)
-    known = ~np.isnan(outcomes)
-    problem = estimator._Problem(
-        inputs.grams,
-        inputs.grams.T.tocsr(),
-        inputs.structure / 10,
-        np.where(known, outcomes, 0),
-        known.astype(np.float32),
-        (1.0, 0.5, 0.2),
+    problem = estimator._Problem.of(
+        inputs.grams, inputs.structure / 10, outcomes, np.ones(len(PROMPTS)), (1.0, 0.5, 0.2)
     )
     start = problem.start(2, np.random.default_rng(1))
     _, slope = problem.loss(start)
