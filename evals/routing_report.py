@@ -36,9 +36,9 @@ def write(lines: Sequence[Line], digest: str, seed: int, out: Path) -> None:
     """Write ``routing.json`` and ``routing.md`` into ``out``."""
     about = {
         "command": "python -m evals.routing --data DIR",
-        "date": datetime.now(UTC).date().isoformat(),
-        "commit": _commit(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}",
+        "date": today(),
+        "commit": commit(),
+        "machine": machine(),
         "artefact": digest,
         "litellm": baselines.litellm_version(),
         "split": "valid (never trained on, questions disjoint from train by stem)",
@@ -86,7 +86,18 @@ def _row(line: Line) -> str:
     return f"| {line.metric} | {line.router} | {line.value:.{digits}f} | {interval} | {line.n} | {line.note} |"
 
 
-def _commit() -> str:
+def today() -> str:
+    """The date of a measurement."""
+    return datetime.now(UTC).date().isoformat()
+
+
+def machine() -> str:
+    """What it was measured on."""
+    return f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}"
+
+
+def commit() -> str:
+    """The code that was measured."""
     here = Path(__file__).parent
     try:
         found = subprocess.run(

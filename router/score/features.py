@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from router.score.canonical import canonical
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -159,8 +161,9 @@ class Reading(NamedTuple):
 
 def read(text: str) -> Reading:
     """Read a prompt. Any ``str`` is fine: empty, huge, emoji, lone surrogates."""
-    length = len(text)
-    kept = text if length <= HEAD + TAIL else text[:HEAD] + "\n" + text[-TAIL:]
+    window = text if len(text) <= HEAD + TAIL else text[:HEAD] + "\n" + text[-TAIL:]
+    kept = canonical(window)[: HEAD + TAIL]  # a compatibility form may have grown
+    length = len(text) - len(window) + len(kept)
     # The frame of newlines makes every word have two edges and every array have members.
     points = np.frombuffer(f"\n{kept}\n".encode("utf-32-le", "surrogatepass"), dtype="<u4")
     points = np.minimum(points, _BMP - 1)
