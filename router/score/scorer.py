@@ -18,6 +18,7 @@ import numpy as np
 from router.score.features import STRUCTURE, Reading, read
 from router.score.profile import Prior, spread
 from router.score.project import gram_weights, hinges
+from router.score.unknown import Novelty
 from router.types import TIER_NAMES, Score
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 #: What ``explain`` tells apart: the wording of the prompt, then the groups of structural numbers.
 GROUPS = ("wording", *dict.fromkeys(group for _, group in STRUCTURE))
+
+#: The arrays that tell unknown ground, in the order of ``Novelty``.
+NOVELTY = ("surprise", "centres", "novelty_weights", "novelty_quantiles")
 
 _MAX_LOGIT = 30.0
 
@@ -72,8 +76,8 @@ class Scorer:
         self._knots = arrays["structure_knots"].astype(np.float32)
         self._weights = arrays["structure_weights"].astype(np.float32)
         self._typical = arrays["typical"].astype(np.float32)
-        self._surprise = arrays["surprise"].astype(np.float32)
-        self._novelty_offset, self._novelty_slope = (float(value) for value in arrays["novelty"])
+        surprise, centres, weights, quantiles = (arrays[name].astype(np.float32) for name in NOVELTY)
+        self._novelty = Novelty(surprise, centres, weights, quantiles, self._mean, self._scale)
         self._profiles = {name: _profile(rows, arrays) for name, rows in artefact.manifest["families"].items()}
         self._heads = np.column_stack([arrays["ability"], arrays["loading"]]).astype(np.float64)
 
@@ -117,7 +121,7 @@ class Scorer:
             p_right=p_right,
             output_tokens=output_tokens,
             complexity=1.0 - p_right[profile.tiers[0].name],
-            novelty=self._novelty(reading),
+            novelty=self._novelty.of(reading.grams[: reading.sizes[0]], reading.structure),
             artefact=self._digest,
             family=family,
         )
@@ -199,13 +203,6 @@ class Scorer:
 
     def _hinges(self, reading: Reading) -> NDArray[np.float32]:
         return hinges(reading.structure, self._mean, self._scale, self._knots)
-
-    def _novelty(self, reading: Reading) -> float:
-        words = reading.sizes[0]
-        if not words:
-            return 1.0
-        surprise = float(self._surprise.take(reading.grams[:words]).mean())
-        return _sigmoid(self._novelty_offset + self._novelty_slope * surprise)
 
 
 def weighed(weights: NDArray[np.float32], rows: NDArray[np.float32]) -> NDArray[np.float32]:
