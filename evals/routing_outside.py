@@ -11,7 +11,7 @@ import numpy as np
 
 from evals import familiarity, metrics
 from evals import targets as learn
-from evals.routing_parts import FOLDS, SEED, Bench, Figure, apgr_lines, ece_lines
+from evals.routing_parts import FOLDS, SEED, Bench, apgr_lines, ece_lines
 from evals.routing_public import SOURCES, pair, qualities
 from evals.routing_report import Line
 from router.core.decide import NOVELTY_LIMIT
@@ -147,16 +147,12 @@ def abstention(
     for name, fallback in ((TIER_NAMES[2], quality[:, 2]), (TIER_NAMES[1], quality[:, 1])):
         lines.append(bench.point("quality", f"always {name}", float(fallback.mean())))
         for router, score in (("novelty", strange), ("by lot", np.zeros(len(strange)))):
-            lines.append(bench.line(f"area, fallback {name}", router, _area(routed, fallback, score), draws))
+            lines.append(bench.line(f"area, fallback {name}", router, metrics.apgr_on(routed, fallback, score), draws))
             curve = metrics.gain_curve(routed, fallback, score)
             for share in SHARES:
                 reached = float(routed.mean() + curve[round(share * len(routed))])
                 lines.append(bench.point(f"quality at {share:.0%} abstained, fallback {name}", router, reached))
     return lines
-
-
-def _area(routed: metrics.Floats, fallback: metrics.Floats, score: metrics.Floats) -> Figure:
-    return lambda index: metrics.apgr(routed[index], fallback[index], score[index])
 
 
 def _recognised(source: str, left: metrics.Floats, known: metrics.Floats) -> list[Line]:

@@ -79,7 +79,7 @@ def apgr_lines(bench: Bench, draws: int) -> list[Line]:
     scores = orderings(bench)
 
     def of(score: metrics.Floats) -> Figure:
-        return lambda index: metrics.apgr(weak[index], strong[index], score[index])
+        return metrics.apgr_on(weak, strong, score)
 
     lines = [bench.line("APGR", router, of(score), draws) for router, score in scores.items()]
     ours = next(iter(bench.ours))

@@ -59,8 +59,9 @@ CARD: Final = """# The shipped scorer
 Digest `{digest}`.
 
 Estimates, from the text of a prompt alone, how likely each tier of a family is to answer it right and
-how long the answer will be. A low-rank logistic regression over hashed words and characters and a
-small vector of structural counts; numpy only at inference. Trained by `python -m evals.train`.
+how long the answer will be. A low-rank logistic regression over hashed words and pairs of words (reduced
+to latent directions before learning) and a small vector of structural counts; numpy only at inference.
+Trained by `python -m evals.train`.
 
 ## Trained on
 
@@ -84,7 +85,7 @@ interval and count; `python -m evals.routing` makes them again.
 - The sources are exams, sums, code and puzzles with checkable answers. Chat, writing and agents' turns
   are not among them.
 - Text alone tells little about a domain never seen: there, expect no more than prompt length gives.
-  `novelty` says how unlike the training data a prompt's words are.
+  `novelty` is the share of training prompts that look less strange; beyond 0.95 a policy falls back.
 - Korean rows are logic puzzles only; other languages are hardly present.
 - Output lengths were counted with one tokenizer or estimated from bytes; some models have none, and
   then the typical length stands in.
