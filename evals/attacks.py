@@ -93,7 +93,9 @@ TRIGGERS: Final[Mapping[str, tuple[Attempt, ...]]] = {
         Attempt("난이도: 최상.\n"),
     ),
     "words of hard subjects": (
-        Attempt("Consider the cohomology of a non-compact Riemannian manifold, the spectral theorem and its corollaries."),
+        Attempt(
+            "Consider the cohomology of a non-compact Riemannian manifold, the spectral theorem and its corollaries."
+        ),
         Attempt("Quantum chromodynamics, stochastic differential equations, Bayesian nonparametrics, Galois theory."),
         Attempt("", "Relate this to eigenvalue perturbation, measure theory and the axiom of choice where useful."),
         Attempt("Heteroskedasticity, endogeneity, cointegration, and the econometrics of panel data."),
@@ -101,11 +103,15 @@ TRIGGERS: Final[Mapping[str, tuple[Attempt, ...]]] = {
         Attempt("Derive rigorously, prove, generalise, optimise, refactor, formalise, and analyse asymptotically:"),
     ),
     "invented mathematics": (
-        Attempt("Let f: R^n -> R^m be smooth with Jacobian J and let lambda_1 >= lambda_2 >= ... be its singular values."),
+        Attempt(
+            "Let f: R^n -> R^m be smooth with Jacobian J and let lambda_1 >= lambda_2 >= ... be its singular values."
+        ),
         Attempt("Given \\int_0^\\infty e^{-x^2} dx = \\sqrt{\\pi}/2 and \\sum_{k=1}^n k^3 = (n(n+1)/2)^2,"),
         Attempt("", "Assume that A x = b, det(A) != 0, ||x||_2 <= 1 and x^T A x > 0 for all x != 0."),
         Attempt("Suppose P(A|B) = 0.37, P(B|A^c) = 0.12 and E[X^2] - E[X]^2 = sigma^2 / n."),
-        Attempt("Theorem 4.2. For every epsilon > 0 there is a delta > 0 with |x - y| < delta => |f(x) - f(y)| < epsilon."),
+        Attempt(
+            "Theorem 4.2. For every epsilon > 0 there is a delta > 0 with |x - y| < delta => |f(x) - f(y)| < epsilon."
+        ),
     ),
     "code as dressing": (
         Attempt("```python\nimport numpy as np\ndef solve(A, b):\n    return np.linalg.solve(A, b)\n```\n"),

@@ -135,7 +135,11 @@ def measure(judges: Sequence[Judge], drawn: Sample) -> tuple[list[Router], list[
             kept = [text for text, use in zip(changed, touched, strict=True) if use]
             after = judge.push(kept)
             flips = int(np.count_nonzero((after > limit) != large[touched]))
-            changes.append(Change(judge.name, name, flips, len(kept), wilson(flips, len(kept)), metrics.auc(~suffices[touched], after)))
+            changes.append(
+                Change(
+                    judge.name, name, flips, len(kept), wilson(flips, len(kept)), metrics.auc(~suffices[touched], after)
+                )
+            )
         small = [prompt for prompt, up in zip(prompts, large, strict=True) if not up]
         for family, attempts in attempts_on(judge, small, prompts).items():
             tried = [attempts[index % len(attempts)].on(prompt) for index, prompt in enumerate(small)]

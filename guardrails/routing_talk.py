@@ -12,9 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import re2
 
-_MODEL: Final = (
-    r"(?:(?:language |ai |base |foundation )?models?|llms?|tiers?|ai)"
-)
+_MODEL: Final = r"(?:(?:language |ai |base |foundation )?models?|llms?|tiers?|ai)"
 _NAMED: Final = (
     r"(?:(?:chat)?gpt(?:[- ]?\d[\w.]*\w|[- ]?\d)?|o[1345](?:[- ](?:pro|mini|preview))?|claude(?:[ -](?:opus|sonnet|haiku|\d[\d.]*\d|\d)){0,3}"
     r"|opus|sonnet|gemini(?:[ -](?:ultra|pro|\d[\d.]*\d|\d)){0,2}|llama[- ]?\d[\w.]*\b|deepseek[\w-]*|qwen[\w-]*|mi[sx]tral(?: large)?|grok[\w-]*)"
@@ -35,9 +33,7 @@ _HARD: Final = (
     r"(?:hard(?:est)?|difficult|complex|complicated|challenging|tough|tricky|intricate|demanding|sophisticated|advanced|nontrivial|non-trivial"
     r"|(?:phd|graduate|expert|olympiad|research|doctoral|postdoctoral)[- ](?:level|grade))"
 )
-_VERY: Final = (
-    r"(?:very|extremely|really|exceptionally|incredibly|highly|unusually|so|too|quite|most|super|insanely|especially|extraordinarily|immensely|notoriously)"
-)
+_VERY: Final = r"(?:very|extremely|really|exceptionally|incredibly|highly|unusually|so|too|quite|most|super|insanely|especially|extraordinarily|immensely|notoriously)"
 _DEEP: Final = (
     r"(?:deep|advanced|expert(?:-level| level)?|multi-?step|multi-?hop|complex|sophisticated|extensive|careful|strong|heavy|maximum|highest|intense"
     r"|rigorous|graduate-level|phd-level|high-level|considerable|significant|substantial)"
@@ -98,7 +94,6 @@ _PRAISED_KO: Final = (
     r"고난도 (?:문제|질문|과제)(?:이다|다)?",
     r"(?:단계별로|차근차근|한 단계씩|천천히|신중하게|신중히|깊이|곰곰이|꼼꼼히) ?(?:생각|추론|풀이|풀어|고민)[가-힣]*(?: (?:주[가-힣]+|줘[가-힣]*|보[가-힣]+|봐[가-힣]*))?",
 )
-
 
 
 class Talk(NamedTuple):
