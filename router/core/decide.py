@@ -7,10 +7,11 @@ The order, each step leaving a reason:
 3. the caller's own choice of a tier, inside what the rules left;
 4. the policy's aim over the remaining tiers (``quality``, ``cost_quality`` or ``budget``), or the
    fallback tier where there is no score or the prompt is unlike anything known;
-5. the tier that is there: a missing one is replaced by the next **up**; downwards only where the
+5. what the turn of a conversation and its session ask for besides (``router.core.session``);
+6. the tier that is there: a missing one is replaced by the next **up**; downwards only where the
    policy says ``allow_degrade: true``.
 
-Same input, same decision: no clock, no randomness, no state.
+Same input, same decision: no clock, no randomness; what is remembered of a session comes in with ``stay``.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from dataclasses import dataclass
 
 from policies.policy import LayeredRule, Policy
 from policies.schema import PolicyBody
+from router.core.affinity import Stay
 from router.core.cost import predicted_costs
+from router.core.session import Choice, in_session
+from router.core.turns import Turn
 from router.types import TIER_NAMES, Decision, Deployment, Features, Price, Reason, Score, TierName
 
 NOVELTY_LIMIT = 0.98  # beyond this the scorer's opinion is not asked: see docs/scorer.md
@@ -59,21 +63,39 @@ class Fleet:
     pin: TierName | None = None
 
     def serving(self, tier: str, *, features: Features, private: bool) -> tuple[Deployment, ...]:
-        """Deployments of ``tier`` that can carry this request."""
-        return tuple(d for d in self.deployments if d.tier == tier and _fits(d, features, private=private))
+        """Deployments of ``tier`` that can carry this request: input, tools and the output asked for.
+
+        Many clients ask for more output than they need. Where no deployment of any tier has room for
+        that, those that hold the input count.
+        """
+        tokens = features.input_tokens + features.max_output
+        if features.max_output and not any(_fits(d, features, tokens, private=private) for d in self.deployments):
+            tokens = features.input_tokens
+        return tuple(d for d in self.deployments if d.tier == tier and _fits(d, features, tokens, private=private))
 
 
-def _fits(d: Deployment, features: Features, *, private: bool) -> bool:
+def _fits(d: Deployment, features: Features, tokens: int, *, private: bool) -> bool:
     return (
         (d.private or not private)
         and (d.tools or not features.tools)
         and (d.images or not features.images)
-        and (d.context_window is None or features.input_tokens <= d.context_window)
+        and (d.context_window is None or tokens <= d.context_window)
     )
 
 
-def decide(policy: Policy, features: Features, score: Score | None, caller: Caller, fleet: Fleet) -> Decision:
-    """Choose a tier. ``served`` is None only when no deployment may serve the request at all."""
+def decide(
+    policy: Policy,
+    features: Features,
+    score: Score | None,
+    caller: Caller,
+    fleet: Fleet,
+    turn: Turn | None = None,
+    stay: Stay | None = None,
+) -> Decision:
+    """Choose a tier. ``served`` is None only when no deployment may serve the request at all.
+
+    ``turn`` is what the conversation shows, ``stay`` its session; without them the request stands alone.
+    """
     reasons: list[Reason] = []
     rules = _apply_rules(policy, features, caller, reasons)
     allowed = rules.allowed
@@ -90,7 +112,11 @@ def decide(policy: Policy, features: Features, score: Score | None, caller: Call
         reasons.append(Reason(id="caller-tier", text=f"The caller asked for {caller.tier}."))
     else:
         wanted, why = _aim(policy, allowed, score, costs)
-        reasons.append(why)
+        may = [t for t in allowed if fleet.serving(t, features=features, private=rules.private)]
+        choice = Choice(policy.body, may, score, features.input_tokens, fleet.prices, costs)
+        wanted = in_session(
+            wanted, why, turn, stay, choice, lambda said: _aim(policy, allowed, said, costs)[0], reasons
+        )
 
     served, fallbacks = _present(policy, wanted, allowed, fleet, features, rules.private, reasons)
     return Decision(

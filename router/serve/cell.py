@@ -28,6 +28,7 @@ from router.registry.keys import KeyStore
 from router.registry.prices import PriceBook
 from router.registry.references import reference_prices
 from router.serve.metrics import Metrics
+from router.serve.sessions import Sessions
 from router.serve.settings import LOOPBACK, Settings, deployments_of, read_secret
 from router.types import TIER_NAMES, Deployment, Price, TierName
 from router.upstream.base import Upstream
@@ -68,6 +69,7 @@ class Cell:
     draining: bool = False
     active: int = 0
     salt: bytes = field(default_factory=lambda: secrets.token_bytes(16))
+    sessions: Sessions = field(default_factory=Sessions)
     _fleets: dict[str, Fleet] = field(default_factory=dict)
     _stamps: dict[str, tuple[tuple[str, int, int], ...]] = field(default_factory=dict)
 
