@@ -205,7 +205,9 @@ def follows(text: str, before: str, answer: str) -> str:
 
 
 def _leaves(word: str) -> bool:
-    return word in GO_AHEAD or (word[0] >= "\u3131" and word.startswith(KO_GO_AHEAD))
+    if word[0] >= "\u3131":
+        return word.startswith(KO_GO_AHEAD + KO_THANKS)
+    return word in GO_AHEAD or word in THANKS
 
 
 def _points(word: str) -> bool:

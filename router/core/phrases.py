@@ -134,6 +134,7 @@ FAILURE_MARKS = (
 FAILS_AT_END = re.compile(
     r"(?:^|\n)(?:\w+(?:error|exception)\b[:\n]|e   |npm err(?:or)?!|make: \*\*\*|fatal:)"
     r"|traceback \(most recent call last\)|exit(?:ed)?(?: with)?(?: code| status)?[:= ]+(?!0\b)-?\d+|returned non-zero"
-    r"|\b[1-9]\d* (?:failed|errors?\b)|build failed|tests? failed|failures?: [1-9]|assertion ?error|segmentation fault|command not found"
+    r"|\b[1-9]\d* (?:failed|errors?\b)"
+    r"|build failed|tests? failed|failures?: [1-9]|assertion ?error|segmentation fault|command not found"
     r"|error ts\d+|error\[e\d+\]"
 )
