@@ -205,9 +205,7 @@ def follows(text: str, before: str, answer: str) -> str:
 
 
 def _leaves(word: str) -> bool:
-    if word[0] >= "\u3131":
-        return word.startswith(KO_GO_AHEAD + KO_THANKS)
-    return word in GO_AHEAD or word in THANKS
+    return word in GO_AHEAD or word in THANKS or (word[0] >= "\u3131" and word.startswith(KO_GO_AHEAD + KO_THANKS))
 
 
 def _points(word: str) -> bool:

@@ -20,7 +20,7 @@ GO_AHEAD = frozenset(
     yes yep yeah yup ok okay sure please go ahead continue proceed carry on do done it that this now then next
     commit push merge apply save run ship deploy submit send retry again finish keep going right correct exactly
     sounds good great perfect nice fine lgtm agreed approved approve confirm confirmed accept the a all both first
-    second third option one and you so let's lets just let me us can could would same more
+    second third option one two three four and you so let's lets just let me us can could would same more
     si sí oui ja claro vale weiter bitte はい お願いします 続けて 好的 继续 请继续 可以
     """)
 )
