@@ -50,7 +50,7 @@ def mend(body: bytes) -> bytes:
             continue
         kept = {key: value for key, value in message.items() if key not in FOREIGN}
         calls = kept.get("tool_calls")
-        if calls is not None and bytes(calls[:1]) == b"[":
+        if calls is not None and bytes(memoryview(calls)[:1]) == b"[":
             mended = _without_foreign(calls)
             if mended is not None:
                 kept["tool_calls"] = mended

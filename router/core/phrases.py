@@ -20,7 +20,7 @@ GO_AHEAD = frozenset(
     yes yep yeah yup ok okay sure please go ahead continue proceed carry on do done it that this now then next
     commit push merge apply save run ship deploy submit send retry again finish keep going right correct exactly
     sounds good great perfect nice fine lgtm agreed approved approve confirm confirmed accept the a all both first
-    second third option one two three four and you so let's lets just let me us can could would same more
+    second third option one two three four why how to and you so let's lets just let me us can could would same more
     si sí oui ja claro vale weiter bitte はい お願いします 続けて 好的 继续 请继续 可以
     """)
 )
@@ -46,7 +46,7 @@ AROUND_THANKS = frozenset(
 POINTS_BACK = frozenset(
     _words("""
     it its them they those these this that again above previous earlier same instead too also former latter
-    rest remaining other another else still why how
+    rest remaining other another else still
     """)
 )
 KO_POINTS_BACK = _words("""
@@ -87,7 +87,7 @@ ERRANDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (kind, re.compile("|".join(patterns), re.DOTALL))
     for kind, patterns in (
         ("autocomplete", (r"autocomplet\w+ system", "자동 ?완성 시스템", r"<\|?fim_(?:prefix|suffix|middle)\|?>")),
-        ("topic", (rf"{_TOPIC}.{{0,160}}{_TALK}", r"indicates a new (?:conversation )?topic")),
+        ("topic", (rf"{_TOPIC}.{{0,160}}{_TALK}", rf"{_TALK}.{{0,80}}{_TOPIC}", r"indicates a new (?:conversation )?topic")),
         (
             "title",
             (
@@ -113,7 +113,7 @@ ERRANDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 FAILS_AT_START = (
     *("traceback (most recent", "error:", "error ", "exception", "fatal:", "failed", "failure", "panic:", "<error"),
     *("command failed", "<tool_use_error", "permission denied", "no such file", "syntaxerror", "bash: ", "sh: "),
-    *('{"error"', '{"ok":false', '{"ok": false', '{"success":false', '{"success": false'),
+    *('{"error":"', '{"error": "', '{"error":{', '{"error": {', '{"ok":false', '{"ok": false', '{"success":false', '{"success": false'),
     *('{"status":"error', '{"status": "error', "usage: ", "오류", "에러", "실패"),
 )
 FAILURE_MARKS = (
@@ -135,6 +135,6 @@ FAILS_AT_END = re.compile(
     r"(?:^|\n)(?:\w+(?:error|exception)\b[:\n]|e   |npm err(?:or)?!|make: \*\*\*|fatal:)"
     r"|traceback \(most recent call last\)|exit(?:ed)?(?: with)?(?: code| status)?[:= ]+(?!0\b)-?\d+|returned non-zero"
     r"|\b[1-9]\d* (?:failed|errors?\b)"
-    r"|build failed|tests? failed|failures?: [1-9]|assertion ?error|segmentation fault|command not found"
+    r"|build failed|(?<!\b0 )tests? failed|failures?: [1-9]|assertion ?error|segmentation fault|command not found"
     r"|error ts\d+|error\[e\d+\]"
 )
