@@ -15,7 +15,9 @@ It stays above the chosen tier while one of these holds:
 - going down would not pay: the cache of the conversation so far is lost, and the lower tier reads it all
   at the full input price. With ``HORIZON`` turns expected to come, it stays when
 
-      cost(lower, cold) + (HORIZON - 1) · cost(lower, warm)  >=  HORIZON · cost(here, warm)
+      cost(lower, now) + (HORIZON - 1) · cost(lower, warm)  >=  cost(here, now) + (HORIZON - 1) · cost(here, warm)
+
+  where "now" knows what each has cached and "warm" has all input cached.
 
 ``HORIZON`` was chosen on simulated sessions (evals/results/sessions.md).
 """
@@ -66,12 +68,14 @@ class Stay(msgspec.Struct, frozen=True, kw_only=True):
         now: seconds, of the clock that wrote the memory.
         hysteresis: by how much a lower tier's chance must clear what the aim asks.
         cache_seconds: how long an upstream keeps a prompt cache.
+        horizon: turns over which a lost cache must pay for itself.
     """
 
     memory: Memory | None
     now: float
     hysteresis: float
     cache_seconds: float
+    horizon: int = HORIZON
 
 
 def settle(
@@ -147,7 +151,7 @@ def cached_tokens(memory: Memory | None, tier: str, input_tokens: int, now: floa
 def staying_pays(
     stay: Stay, here: TierName, lower: TierName, input_tokens: int, score: Score | None, prices: Mapping[str, Price]
 ) -> bool:
-    """Whether ``HORIZON`` turns here cost no more than going down now. Unknown prices never make it stay."""
+    """Whether ``stay.horizon`` turns here cost no more than going down now. Unknown prices never make it stay."""
     if score is None:
         return False
     costs: list[int] = []
@@ -163,7 +167,8 @@ def staying_pays(
                 return False
             costs.append(cost)
     lower_now, lower_later, here_now, here_later = costs
-    return lower_now + (HORIZON - 1) * lower_later >= here_now + (HORIZON - 1) * here_later
+    later = stay.horizon - 1
+    return lower_now + later * lower_later >= here_now + later * here_later
 
 
 def remember(memory: Memory | None, warm: Warm, messages: int) -> Memory:
