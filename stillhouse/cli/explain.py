@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import click
 
@@ -13,13 +14,15 @@ from router.types import TIER_NAMES, Reason
 from stillhouse.cli import show
 
 if TYPE_CHECKING:
+    from router.core.wire import ChatRequest
     from stillhouse.cli.offline import Bench, Judged
 
 SHOWN = 5  # parts of the score that are named
 
 
 @click.command(help="Say where a prompt would go, and why. Asks no model.")
-@click.argument("prompt")
+@click.argument("prompt", required=False)
+@click.option("--messages", type=click.File("rb"), help="A conversation instead: a JSON list of messages, or a request.")
 @click.option("--policy", default="balanced", show_default=True, help="Policy file or preset.")
 @click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="Settings file: real tiers and prices.")
 @click.option("--tenant", default="default", show_default=True)
@@ -27,21 +30,42 @@ SHOWN = 5  # parts of the score that are named
 @click.option("--tier", type=click.Choice(TIER_NAMES), help="As sent in x-stillhouse-tier.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(  # noqa: D103
-    prompt: str, policy: str, config: Path | None, tenant: str, tags: tuple[str, ...], tier: str | None, as_json: bool
-) -> None:
+    prompt: str | None, messages: IO[bytes] | None, policy: str, config: Path | None, tenant: str,
+    tags: tuple[str, ...], tier: str | None, as_json: bool,
+) -> None:  # fmt: skip
     from stillhouse.cli.offline import bench, request_of, settings_or_none
 
+    if (prompt is None) == (messages is None):
+        show.fail("give either a PROMPT or --messages FILE", "stillhouse explain --help")
     ready = bench(policy, settings_or_none(config))
-    judged = ready.judge(request_of(prompt), Caller(tenant=tenant, tags=tags, tier=tier))  # type: ignore[arg-type]
+    request = request_of(prompt) if messages is None else _conversation(messages)
+    judged = ready.judge(request, Caller(tenant=tenant, tags=tags, tier=tier))  # type: ignore[arg-type]
+    prompt = request.ask()
     if as_json:
         show.json_line(_as_json(ready, judged, prompt))
     else:
         _as_words(ready, judged, prompt)
 
 
+def _conversation(file: IO[bytes]) -> ChatRequest:
+    """A file's messages; ends the command with words where they are not OpenAI's."""
+    from router.errors import BadRequest
+    from stillhouse.cli.offline import request_of
+
+    try:
+        said = json.loads(file.read())
+        body = said if isinstance(said, dict) else {"messages": said}
+        return request_of(None, body.get("messages") or [], body.get("tools"))
+    except (ValueError, BadRequest) as error:
+        words = error.message if isinstance(error, BadRequest) else "it is not JSON in UTF-8"
+        show.fail(f"{file.name}: {words}", "a list of messages, each with a role and a content")
+
+
 def _parts(ready: Bench, judged: Judged, prompt: str) -> list[tuple[str, float]]:
     if ready.scorer is None or judged.score is None:
         return []
+    if judged.score != ready.scorer.score(prompt, judged.score.family):
+        return []  # a turn that counts as more than its last ask: the reasons say so, and no parts would add up
     return ready.scorer.explain(prompt, judged.score.family)
 
 
@@ -78,8 +102,9 @@ def _as_words(ready: Bench, judged: Judged, prompt: str) -> None:
             f"language {features.language}   about {features.input_tokens} tokens in"
         )
         show.line()
-        show.table(("what moved the complexity", "logit", "direction"), _moved(_parts(ready, judged, prompt)))
-        show.line()
+        if parts := _parts(ready, judged, prompt):
+            show.table(("what moved the complexity", "logit", "direction"), _moved(parts))
+            show.line()
     show.table(
         ("step", "reason", "layer"),
         [(str(i), r.text, r.layer or "-") for i, r in enumerate(_reasons(ready, judged), 1)],
