@@ -8,19 +8,20 @@ usual habits. Figures are means over seeds with 95 % intervals of the mean; diff
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from evals.sessions_model import Call, Task, needed, outcome_pool, session, synthetic_pool, talk_of
+from evals.sessions_report import FIGURES, write
 from policies.load import load_policy
 from policies.policy import Policy
 from router.core.affinity import HORIZON, Memory, Warm, cached_tokens, remember
@@ -36,9 +37,10 @@ RESULTS = Path(__file__).parent / "results"
 MODELS = {"small": "gpt-5-nano", "medium": "gpt-5-mini", "large": "gpt-5"}
 FAMILY = "llama-3.1"
 POLICIES = {"keep 0.95": "quality: {keep: 0.95}", "dial 0.7": "cost_quality: 0.7"}
+SWEEPS = {"keep": (0.7, 0.8, 0.87, 0.92, 0.95, 0.98, 1.0), "dial": (0.4, 0.6, 0.7, 0.8, 0.87, 0.93, 0.97, 1.0)}
+SHARES = (0.8, 0.9, 0.95)
 CACHE_SECONDS = 300.0
 RANK = {tier: place for place, tier in enumerate(TIER_NAMES)}
-FIGURES = ("usd_per_session", "quality", "switches", "too_low", "too_high", "cached_share")
 
 
 class Seen(NamedTuple):
@@ -48,7 +50,6 @@ class Seen(NamedTuple):
     failures: int
     memory: Memory | None
     first: TierName | None
-    horizon: int
 
 
 Strategy = Callable[[Seen], TierName]
@@ -62,13 +63,7 @@ def strategies(policy: Policy, fleet: Fleet) -> dict[str, Strategy]:
         facts = Features(
             language="en", input_tokens=call.input_tokens, ask_chars=80, turns=call.messages, tools=False, images=False
         )
-        stay = None
-        if affinity:
-            stay = stay_of(policy.body, seen.memory, call.at, call.messages)
-            stay = type(stay)(
-                memory=stay.memory, now=stay.now, hysteresis=stay.hysteresis,
-                cache_seconds=stay.cache_seconds, horizon=seen.horizon,
-            )  # fmt: skip
+        stay = stay_of(policy.body, seen.memory, call.at, call.messages) if affinity else None
         return decide(policy, facts, turn.score, Caller(), fleet, turn, stay).wanted
 
     def last_ask(seen: Seen) -> TierName:
@@ -83,13 +78,13 @@ def strategies(policy: Policy, fleet: Fleet) -> dict[str, Strategy]:
         "per turn (last ask alone)": last_ask,
         "last ask with affinity": lambda seen: go(seen, Turn(score=seen.call.own.score), affinity=True),
         "sticky (first ask decides)": lambda seen: seen.first or last_ask(seen),
-        "always large": lambda seen: "large",
-        "always small": lambda seen: "small",
+        "always large": lambda _: "large",
+        "always small": lambda _: "small",
         "oracle per turn": lambda seen: TIER_NAMES[needed(seen.call.task)],
     }
 
 
-def play(calls: Sequence[Call], choose: Strategy, prices: Mapping[str, Price], horizon: int) -> dict[str, float]:
+def play(calls: Sequence[Call], choose: Strategy, prices: Mapping[str, Price]) -> dict[str, float]:
     """One session under one strategy: its sums."""
     memory: Memory | None = None
     first: TierName | None = None
@@ -98,7 +93,7 @@ def play(calls: Sequence[Call], choose: Strategy, prices: Mapping[str, Price], h
     sums = dict.fromkeys(("nano", "right", "switches", "too_low", "too_high", "cached", "input"), 0.0)
     for call in calls:
         failures = failures if call.inside else 0
-        tier = choose(Seen(call, failures, memory, first, horizon))
+        tier = choose(Seen(call, failures, memory, first))
         first = first or tier
         cached = cached_tokens(memory, tier, call.input_tokens, call.at, CACHE_SECONDS)
         usage = Usage(input_tokens=call.input_tokens, output_tokens=call.output_tokens, cached_tokens=cached)
@@ -116,9 +111,9 @@ def play(calls: Sequence[Call], choose: Strategy, prices: Mapping[str, Price], h
     return sums
 
 
-def figures(sessions: Sequence[Sequence[Call]], choose: Strategy, prices: Mapping[str, Price], horizon: int) -> list[float]:
+def figures(sessions: Sequence[Sequence[Call]], choose: Strategy, prices: Mapping[str, Price]) -> list[float]:
     """``FIGURES`` of many sessions."""
-    played = [play(calls, choose, prices, horizon) for calls in sessions]
+    played = [play(calls, choose, prices) for calls in sessions]
     total = {key: sum(p[key] for p in played) for key in played[0]}
     calls = sum(len(calls) for calls in sessions)
     return [
@@ -135,21 +130,19 @@ def interval(values: Sequence[float]) -> dict[str, float]:
     return {"value": round(mean, 6), "low": round(mean - half, 6), "high": round(mean + half, 6)}
 
 
-def measure(pool: Sequence[Task], body: str, prices: Mapping[str, Price], seeds: int, count: int) -> dict[str, Any]:
+def measure(
+    pool: Sequence[Task], body: str, prices: Mapping[str, Price], seeds: int, count: int
+) -> dict[str, dict[str, Any]]:
     """All strategies on the same sessions, seed by seed, and the paired differences of ours to each."""
-    policy = _policy(body)
-    fleet = Fleet(tuple(Deployment(name=t, tier=t, model=t, upstream="u") for t in TIER_NAMES), prices)
-    chosen = strategies(policy, fleet)
+    chosen = strategies(_policy(body), _fleet(prices))
     rows: dict[str, list[list[float]]] = {name: [] for name in chosen}
-    for seed in range(seeds):
-        rng = np.random.default_rng([20261124, seed])
-        sessions = [session(rng, pool) for _ in range(count)]
+    for sessions in _drawn(pool, seeds, count):
         for name, choose in chosen.items():
-            rows[name].append(figures(sessions, choose, prices, HORIZON))
-    out: dict[str, Any] = {}
+            rows[name].append(figures(sessions, choose, prices))
+    mine = list(zip(*rows["ours"], strict=True))
+    out: dict[str, dict[str, Any]] = {}
     for name, per_seed in rows.items():
         columns = list(zip(*per_seed, strict=True))
-        mine = list(zip(*rows["ours"], strict=True))
         out[name] = {key: interval(column) for key, column in zip(FIGURES, columns, strict=True)}
         out[name]["ours_less_this"] = {
             key: interval([a - b for a, b in zip(mine[i], columns[i], strict=True)]) for i, key in enumerate(FIGURES)
@@ -157,22 +150,60 @@ def measure(pool: Sequence[Task], body: str, prices: Mapping[str, Price], seeds:
     return out
 
 
-def sweep(pool: Sequence[Task], prices: Mapping[str, Price], seeds: int, count: int) -> list[dict[str, Any]]:
-    """Ours at other horizons and hystereses, under the first policy."""
-    fleet = Fleet(tuple(Deployment(name=t, tier=t, model=t, upstream="u") for t in TIER_NAMES), prices)
+def at_equal_quality(
+    pool: Sequence[Task], aim: str, prices: Mapping[str, Price], seeds: int, count: int
+) -> list[dict[str, Any]]:
+    """Cost and switches where a strategy reaches a share of what large adds to small, its aim turned until it does.
+
+    Settings between two of the sweep are taken to lie on the straight line between them. ``cost`` is a share of
+    always-large's; ``ours_less_this`` is paired by seed.
+    """
+    bodies = {name: [body.format(x) for x in SWEEPS[aim]] for name, body in _variants(aim).items()}
+    got: dict[tuple[str, float], list[tuple[float, float]]] = {}
+    for sessions in _drawn(pool, seeds, count):
+        small, large = (figures(sessions, lambda _, t=tier: t, prices) for tier in ("small", "large"))  # type: ignore[misc]
+        for name, turned in bodies.items():
+            who = name.split(", ")[0]
+            points = [figures(sessions, strategies(_policy(body), _fleet(prices))[who], prices) for body in turned]
+            quality = np.maximum.accumulate([point[1] for point in points])
+            for share in SHARES:
+                goal = small[1] + share * (large[1] - small[1])
+                cost = float(np.interp(goal, quality, [point[0] for point in points])) / large[0]
+                got.setdefault((name, share), []).append(
+                    (cost, float(np.interp(goal, quality, [point[2] for point in points])))
+                )
     rows = []
-    for hysteresis in (0.0, 0.05, 0.1):
-        choose = strategies(_policy(f"{POLICIES['keep 0.95']}\nsession: {{hysteresis: {hysteresis}}}"), fleet)["ours"]
-        for horizon in (1, 2, 4, 8):
-            got = []
-            for seed in range(seeds):
-                rng = np.random.default_rng([20261124, seed])
-                got.append(figures([session(rng, pool) for _ in range(count)], choose, prices, horizon))
-            columns = zip(FIGURES, zip(*got, strict=True), strict=True)
-            rows.append({"hysteresis": hysteresis, "horizon": horizon, **{k: interval(v) for k, v in columns}})
+    for (name, share), values in sorted(got.items(), key=lambda item: (item[0][1], item[0][0] != "ours")):
+        costs, switches = zip(*values, strict=True)
+        mine = [cost for cost, _ in got["ours", share]]
+        rows.append(
+            {
+                "aim": aim, "share": share, "who": name, "cost": interval(costs), "switches": interval(switches),
+                "ours_less_this": interval([a - b for a, b in zip(mine, costs, strict=True)]),
+            }
+        )  # fmt: skip
     return rows
 
 
+def _variants(aim: str) -> dict[str, str]:
+    """Who is compared at equal quality, and with what policy; ``{}`` is where the aim's figure goes."""
+    plain = "quality: {{keep: {}}}" if aim == "keep" else "cost_quality: {}"
+    others = ("ours without affinity", "per turn (last ask alone)", "sticky (first ask decides)")
+    hysteresis = {f"ours, hysteresis {h}": f"{plain}\nsession: {{{{hysteresis: {h}}}}}" for h in (0.0, 0.05)}
+    return {"ours": plain, **dict.fromkeys(others, plain), **hysteresis}
+
+
+def _drawn(pool: Sequence[Task], seeds: int, count: int) -> Iterator[list[list[Call]]]:
+    for seed in range(seeds):
+        rng = np.random.default_rng([20261124, seed])
+        yield [session(rng, pool) for _ in range(count)]
+
+
+def _fleet(prices: Mapping[str, Price]) -> Fleet:
+    return Fleet(tuple(Deployment(name=t, tier=t, model=t, upstream="u") for t in TIER_NAMES), prices)
+
+
+@lru_cache(maxsize=256)
 def _policy(body: str) -> Policy:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "p.yaml"
@@ -184,8 +215,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m evals.sessions", description="Simulate sessions.")
     parser.add_argument("--data", type=Path, help="folder of the outcome files; without it the synthetic pool alone")
-    parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--sessions", type=int, default=100, help="per seed")
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--sessions", type=int, default=50, help="per seed")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args(argv)
     book = PriceBook.load()
@@ -199,7 +230,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         for pool, tasks in pools.items()
         for name, body in POLICIES.items()
     }
-    swept = {pool: sweep(tasks, prices, max(2, options.seeds // 2), options.sessions) for pool, tasks in pools.items()}
+    equal = {
+        pool: [row for aim in SWEEPS for row in at_equal_quality(tasks, aim, prices, options.seeds, options.sessions)]
+        for pool, tasks in pools.items()
+    }
     about = {
         "command": "python -m evals.sessions --data DIR",
         "date": datetime.now(UTC).date().isoformat(),
@@ -215,48 +249,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "family": FAMILY,
         "horizon": HORIZON,
     }
-    options.out.mkdir(parents=True, exist_ok=True)
-    body = {"about": about, "results": results, "sweep": swept}
-    (options.out / "sessions.json").write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
-    (options.out / "sessions.md").write_text(_markdown(about, results, swept), encoding="utf-8")
+    write(options.out, about, results, equal)
     print(f"wrote {options.out / 'sessions.md'}")
     return 0
-
-
-# --- words -------------------------------------------------------------------------------------------
-
-
-def _markdown(about: Mapping[str, Any], results: Mapping[str, Any], swept: Mapping[str, Any]) -> str:
-    tasks = ", ".join(f"{name} {count}" for name, count in about["tasks"].items())
-    lines = [
-        "# Sessions", "",
-        f"`{about['command']}`, {about['date']}, commit {about['commit']}, {about['machine']}. "
-        f"{about['seeds']} seeds of {about['sessions_per_seed']} sessions; tasks: {tasks}. "
-        f"Prices: {', '.join(f'{t} {m}' for t, m in about['prices'].items())}. "
-        "**Simulated**: the model of sessions is stated in `evals/sessions_model.py`; the decisions are the router's own.",
-        "",
-        "Cost is USD per session, quality the mean chance that a call was done right, switches per session; too low is "
-        "the share of calls on a tier that does the task worse than the cheapest one that suffices, too high on a dearer "
-        "one than that; cached is the share of input read from a prompt cache. 95 % intervals of the mean over seeds.",
-    ]  # fmt: skip
-    for name, table in results.items():
-        lines += ["", f"## {name}", "", "| who decides | cost | quality | switches | too low | too high | cached |", "|---|---|---|---|---|---|---|"]
-        lines += [f"| {who} | " + " | ".join(_cell(row[key]) for key in FIGURES) + " |" for who, row in table.items()]
-        lines += ["", "Ours less each, paired by seed:", "", "| | cost | quality | switches | too low | too high |", "|---|---|---|---|---|---|"]
-        lines += [
-            f"| {who} | " + " | ".join(_cell(row["ours_less_this"][key], sign=True) for key in FIGURES[:-1]) + " |"
-            for who, row in table.items() if who != "ours"
-        ]  # fmt: skip
-    for pool, rows in swept.items():
-        lines += ["", f"## Horizon and hysteresis, {pool}, keep 0.95", "", "| hysteresis | horizon | cost | quality | switches | too low | too high |", "|---|---|---|---|---|---|---|"]
-        lines += [f"| {r['hysteresis']} | {r['horizon']} | " + " | ".join(_cell(r[k]) for k in FIGURES[:-1]) + " |" for r in rows]
-    return "\n".join(lines) + "\n"
-
-
-def _cell(figure: Mapping[str, float], *, sign: bool = False) -> str:
-    plus = "+" if sign else ""
-    digits = 4 if abs(figure["high"]) < 1 else 2
-    return f"{figure['value']:{plus}.{digits}f} ({figure['low']:{plus}.{digits}f} to {figure['high']:{plus}.{digits}f})"
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ affinity? One model (gpt-4o) made all runs, so nothing here says which tier woul
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -113,7 +114,7 @@ def _difference(bad: np.ndarray[Any, Any], flag: np.ndarray[Any, Any], tasks: np
 
 def directions(replayed: Sequence[Sequence[Step]]) -> list[dict[str, Any]]:
     """How often a call goes where it should relative to the call before it in its run."""
-    pairs = [(before, after) for steps in replayed for before, after in zip(steps, steps[1:], strict=False)]
+    pairs = [(before, after) for steps in replayed for before, after in itertools.pairwise(steps)]
     kinds: dict[str, Callable[[Step], bool]] = {
         "after a failing tool, not below the call before": lambda s: s.talk.failures > 0,
         "a follow-up, not below the call before": lambda s: s.talk.follow_ups == 1,
@@ -133,7 +134,7 @@ def switches(replayed: Sequence[Sequence[Step]]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for who in ("alone", "held"):
         tiers = [[getattr(s, who) for s in steps] for steps in replayed]
-        per_run = [sum(a != b for a, b in zip(run, run[1:], strict=False)) for run in tiers]
+        per_run = [sum(a != b for a, b in itertools.pairwise(run)) for run in tiers]
         calls = [tier for run in tiers for tier in run]
         half = 1.96 * float(np.std(per_run, ddof=1)) / len(per_run) ** 0.5
         mean = float(np.mean(per_run))
@@ -151,7 +152,9 @@ def _rounded(value: float) -> float | None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m evals.traces", description="Replay agents' conversations.")
-    parser.add_argument("--tau", type=Path, required=True, help="tau-bench's historical_trajectories/gpt-4o-airline.json")
+    parser.add_argument(
+        "--tau", type=Path, required=True, help="tau-bench's historical_trajectories/gpt-4o-airline.json"
+    )
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args(argv)
     try:
@@ -189,24 +192,42 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+_HEAD = """# Agents' traces
+
+`{command}`, {date}, commit {commit}, {machine}. {source}: {runs} runs of {tasks} tasks, {calls} calls, all by gpt-4o.
+Policy `{policy}`, artefact {artefact}.
+
+## Does what is read as trouble mean trouble?
+
+Share of runs that ended badly; difference with a 95 % interval (bootstrap over tasks).
+
+| sign | runs | bad with it | bad without | difference |
+|---|---|---|---|---|"""
+_DIRECTIONS = """
+## Directions
+
+Alone: each call by its own conversation. Held: with the session remembered.
+
+| direction | alone | held |
+|---|---|---|"""
+_SWITCHES = """
+## Switches
+
+| | switches a run | small | medium | large |
+|---|---|---|---|---|"""
+
+
 def _markdown(body: Mapping[str, Any]) -> str:
-    about = body["about"]
-    lines = [
-        "# Agents' traces", "",
-        f"`{about['command']}`, {about['date']}, commit {about['commit']}, {about['machine']}. {about['source']}: "
-        f"{about['runs']} runs of {about['tasks']} tasks, {about['calls']} calls, all by gpt-4o. Policy `{about['policy']}`.",
-        "", "## Does what is read as trouble mean trouble?", "",
-        "Share of runs that ended badly; difference with a 95 % interval (bootstrap over tasks).", "",
-        "| sign | runs | bad with it | bad without | difference |", "|---|---|---|---|---|",
-    ]  # fmt: skip
-    lines += [
-        f"| {r['sign']} | {r['runs_with']} of {r['runs']} | {r['bad_with']} | {r['bad_without']} | {r['difference']} ({r['low']} to {r['high']}) |"
-        for r in body["trouble_and_outcome"]
-    ]
-    lines += ["", "## Directions", "", "Alone: each call by its own conversation. Held: with the session remembered.", "", "| direction | alone | held |", "|---|---|---|"]
+    lines = [_HEAD.format(**{**body["about"], "artefact": body["about"]["artefact"][:12]})]
+    for r in body["trouble_and_outcome"]:
+        difference = f"{r['difference']} ({r['low']} to {r['high']})"
+        cells = (r["sign"], f"{r['runs_with']} of {r['runs']}", str(r["bad_with"]), str(r["bad_without"]), difference)
+        lines.append(f"| {' | '.join(cells)} |")
+    lines.append(_DIRECTIONS)
     rows = body["directions"]
-    lines += [f"| {a['direction']} | {a['kept']} of {a['of']} | {b['kept']} of {b['of']} |" for a, b in zip(rows[::2], rows[1::2], strict=True)]
-    lines += ["", "## Switches", "", "| | switches a run | small | medium | large |", "|---|---|---|---|---|"]
+    for a, b in zip(rows[::2], rows[1::2], strict=True):
+        lines.append(f"| {a['direction']} | {a['kept']} of {a['of']} | {b['kept']} of {b['of']} |")
+    lines.append(_SWITCHES)
     for who, row in body["switches"].items():
         mix = " | ".join(f"{row['mix'][tier]:.0%}" for tier in TIER_NAMES)
         lines.append(f"| {who} | {row['switches_per_run']} ({row['low']} to {row['high']}) | {mix} |")

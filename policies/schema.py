@@ -196,7 +196,7 @@ class Session(Strict):
     """
 
     affinity: Literal["on", "off"] = "on"
-    hysteresis: Share = 0.05
+    hysteresis: Share = 0.02
     ttl_seconds: Seconds = 1800.0
     cache_seconds: Seconds = 300.0
     errands: Literal["on", "off"] = "on"

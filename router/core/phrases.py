@@ -87,7 +87,10 @@ ERRANDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (kind, re.compile("|".join(patterns), re.DOTALL))
     for kind, patterns in (
         ("autocomplete", (r"autocomplet\w+ system", "자동 ?완성 시스템", r"<\|?fim_(?:prefix|suffix|middle)\|?>")),
-        ("topic", (rf"{_TOPIC}.{{0,160}}{_TALK}", rf"{_TALK}.{{0,80}}{_TOPIC}", r"indicates a new (?:conversation )?topic")),
+        (
+            "topic",
+            (rf"{_TOPIC}.{{0,160}}{_TALK}", rf"{_TALK}.{{0,80}}{_TOPIC}", r"indicates a new (?:conversation )?topic"),
+        ),
         (
             "title",
             (
@@ -113,7 +116,16 @@ ERRANDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 FAILS_AT_START = (
     *("traceback (most recent", "error:", "error ", "exception", "fatal:", "failed", "failure", "panic:", "<error"),
     *("command failed", "<tool_use_error", "permission denied", "no such file", "syntaxerror", "bash: ", "sh: "),
-    *('{"error":"', '{"error": "', '{"error":{', '{"error": {', '{"ok":false', '{"ok": false', '{"success":false', '{"success": false'),
+    *(
+        '{"error":"',
+        '{"error": "',
+        '{"error":{',
+        '{"error": {',
+        '{"ok":false',
+        '{"ok": false',
+        '{"success":false',
+        '{"success": false',
+    ),
     *('{"status":"error', '{"status": "error', "usage: ", "오류", "에러", "실패"),
 )
 FAILURE_MARKS = (

@@ -22,7 +22,9 @@ SHOWN = 5  # parts of the score that are named
 
 @click.command(help="Say where a prompt would go, and why. Asks no model.")
 @click.argument("prompt", required=False)
-@click.option("--messages", type=click.File("rb"), help="A conversation instead: a JSON list of messages, or a request.")
+@click.option(
+    "--messages", type=click.File("rb"), help="A conversation instead: a JSON list of messages, or a request."
+)
 @click.option("--policy", default="balanced", show_default=True, help="Policy file or preset.")
 @click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="Settings file: real tiers and prices.")
 @click.option("--tenant", default="default", show_default=True)

@@ -41,6 +41,7 @@ def test_what_is_missing_or_wrong_is_said(tmp_path):
     assert run().exit_code != 0
     assert run("hi", "--messages", str(path)).exit_code != 0
     bad = run("--messages", str(path))
-    assert bad.exit_code != 0 and "not JSON" in bad.output
+    assert bad.exit_code != 0
+    assert "not JSON" in bad.output
     path.write_text("[]")
     assert "at least one message" in run("--messages", str(path)).output

@@ -37,7 +37,11 @@ def messages_of(lines: list[str]) -> list[dict[str, Any]]:
         kind, _, text = line.partition(": ")
         if kind == "C":
             name, _, arguments = text.partition(" ")
-            call = {"id": f"call_{len(messages)}", "type": "function", "function": {"name": name, "arguments": arguments}}
+            call = {
+                "id": f"call_{len(messages)}",
+                "type": "function",
+                "function": {"name": name, "arguments": arguments},
+            }
             calls = [call["id"]]
             messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
         elif kind == "T":
@@ -60,7 +64,10 @@ def request_of(case: dict[str, Any], lines: list[str], *, bare: bool = False) ->
             body["messages"] = [{"role": "system", "content": text}, *body["messages"]]
         if count := case.get("tools"):
             body["tools"] = [
-                {"type": "function", "function": {"name": f"tool_{i}", "description": _RULE * 2, "parameters": {"type": "object"}}}
+                {
+                    "type": "function",
+                    "function": {"name": f"tool_{i}", "description": _RULE * 2, "parameters": {"type": "object"}},
+                }
                 for i in range(count)
             ]
     return read_chat(json.dumps(body).encode())

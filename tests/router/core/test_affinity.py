@@ -22,11 +22,28 @@ ALL = tuple(Deployment(name=t, tier=t, model=t, upstream="u", private=t != "larg
 
 def score(small, medium, large, tokens=300.0):
     p = {"small": small, "medium": medium, "large": large}
-    return Score(p_right=p, output_tokens=dict.fromkeys(p, tokens), complexity=1 - small, novelty=0.1, artefact="a", family="generic")
+    return Score(
+        p_right=p,
+        output_tokens=dict.fromkeys(p, tokens),
+        complexity=1 - small,
+        novelty=0.1,
+        artefact="a",
+        family="generic",
+    )
 
 
 def features(tokens=1000, **more):
-    return Features(**{"language": "en", "input_tokens": tokens, "ask_chars": 40, "turns": 5, "tools": False, "images": False, **more})
+    return Features(
+        **{
+            "language": "en",
+            "input_tokens": tokens,
+            "ask_chars": 40,
+            "turns": 5,
+            "tools": False,
+            "images": False,
+            **more,
+        }
+    )
 
 
 def memory(tier, tokens=900, at=0.0, messages=3):

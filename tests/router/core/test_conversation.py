@@ -127,13 +127,20 @@ def test_a_short_message_continues_or_stands_alone(text, kind):
 
 
 def test_thanks_end_a_conversation_unless_more_is_wanted():
-    assert closes("Thanks!") and closes("정말 감사합니다") and closes("ok thank you, bye")
-    assert not closes("thanks, go on") and not closes("great") and not closes("감사합니다 계속해 주세요")
+    assert closes("Thanks!")
+    assert closes("정말 감사합니다")
+    assert closes("ok thank you, bye")
+    assert not closes("thanks, go on")
+    assert not closes("great")
+    assert not closes("감사합니다 계속해 주세요")
 
 
 def test_complaints_are_told_from_questions_about_failure():
-    assert complains("it still doesn't work") and complains("아직도 안 돼요") and complains("That is not correct.")
-    assert not complains("What does the test check?") and not complains("안녕하세요")
+    assert complains("it still doesn't work")
+    assert complains("아직도 안 돼요")
+    assert complains("That is not correct.")
+    assert not complains("What does the test check?")
+    assert not complains("안녕하세요")
 
 
 def test_errands_need_their_parts_close_together():

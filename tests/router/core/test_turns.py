@@ -11,7 +11,14 @@ from router.types import Score
 
 def score(small, medium, large):
     p = {"small": small, "medium": medium, "large": large}
-    return Score(p_right=p, output_tokens={"small": 10.0, "medium": 20.0, "large": 40.0}, complexity=1 - small, novelty=0.2, artefact="a", family="f")
+    return Score(
+        p_right=p,
+        output_tokens={"small": 10.0, "medium": 20.0, "large": 40.0},
+        complexity=1 - small,
+        novelty=0.2,
+        artefact="a",
+        family="f",
+    )
 
 
 OPEN, OWN = score(0.2, 0.5, 0.9), score(0.8, 0.85, 0.9)
@@ -28,7 +35,10 @@ def test_a_bare_follow_up_counts_as_what_it_continues_and_is_scored_once():
 
 
 def test_what_is_continued_counts_less_the_further_away_it_lies():
-    gains = [gain(weigh(Conversation(ask="own", open_ask="open", follow_ups=k, bare=True), SAID.get).score) for k in range(1, 7)]
+    gains = [
+        gain(weigh(Conversation(ask="own", open_ask="open", follow_ups=k, bare=True), SAID.get).score)
+        for k in range(1, 7)
+    ]
     assert gains == sorted(gains, reverse=True)
     assert gains[0] == gain(OPEN)
     assert gains[-1] > gain(OWN)
@@ -56,7 +66,9 @@ def test_an_errand_is_low_whatever_its_score():
 
 
 def test_without_a_scorer_trouble_still_counts():
-    turn = weigh(Conversation(ask="a", open_ask="b", follow_ups=1, inside=True, repeats=3, failures=1), lambda text: None)
+    turn = weigh(
+        Conversation(ask="a", open_ask="b", follow_ups=1, inside=True, repeats=3, failures=1), lambda text: None
+    )
     assert (turn.score, turn.up) == (None, 1)
 
 

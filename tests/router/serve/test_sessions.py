@@ -38,7 +38,9 @@ async def test_a_conversation_is_remembered_by_its_beginning_and_rises_and_falls
     assert first.headers["x-stillhouse-tier"] == "small"
     up = await ask(gw, EASY, "Blue.", HARD)
     assert up.headers["x-stillhouse-tier"] == "large"
-    assert (await ask(gw, EASY, "Blue.", HARD, "Done.", EASY)).headers["x-stillhouse-reason"].startswith("session-falls")
+    assert (
+        (await ask(gw, EASY, "Blue.", HARD, "Done.", EASY)).headers["x-stillhouse-reason"].startswith("session-falls")
+    )
     assert len(gw.cell.sessions) == 1
 
 
@@ -47,7 +49,11 @@ async def test_work_with_tools_stays_on_its_tier(serve):
     call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     begun = talk(HARD)
     assert (await gw.chat(messages=begun, model="large")).headers["x-stillhouse-tier"] == "large"
-    worked = [{"role": "user", "content": HARD}, {"role": "assistant", "tool_calls": [call]}, {"role": "tool", "tool_call_id": "c1", "content": "ok"}]
+    worked = [
+        {"role": "user", "content": HARD},
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "ok"},
+    ]
     worked[0]["content"] = HARD.replace("prove it", "explain")
     await gw.chat(messages=worked[:1], model="large")
     answer = await gw.chat(messages=worked)
@@ -70,7 +76,8 @@ async def test_the_ledger_joins_the_turns_of_a_conversation_without_its_words(se
     named = await ask(gw, EASY, headers={"x-stillhouse-session": "mine"})
     sessions = [(await gw.record(a))["session"] for a in (first, second, other, named)]
     assert sessions[0] == sessions[1] != sessions[2]
-    assert sessions[0].startswith("~") and "sky" not in sessions[0]
+    assert sessions[0].startswith("~")
+    assert "sky" not in sessions[0]
     assert sessions[3] == "mine"
 
 
@@ -94,7 +101,14 @@ async def test_a_conversation_that_moves_to_another_upstream_is_mended_and_one_t
     said = [{"role": "user", "content": EASY}, {"role": "assistant", "content": "Blue.", "reasoning_content": "hm"}]
     await gw.chat(messages=said[:1])
     await gw.chat(messages=[*said, {"role": "user", "content": "Who wrote Don Quixote?"}])
-    await gw.chat(messages=[*said, {"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}, {"role": "user", "content": HARD}])
+    await gw.chat(
+        messages=[
+            *said,
+            {"role": "user", "content": "x"},
+            {"role": "assistant", "content": "y"},
+            {"role": "user", "content": HARD},
+        ]
+    )
     kept, mended = (json.loads(up.requests[i].body)["messages"][1] for i in (1, 2))
     assert kept["reasoning_content"] == "hm"
     assert mended == {"role": "assistant", "content": "Blue."}
@@ -103,7 +117,9 @@ async def test_a_conversation_that_moves_to_another_upstream_is_mended_and_one_t
 async def test_a_session_meets_the_same_generation_of_a_tier(serve):
     def twins(settings):
         small = settings.tiers[0]
-        other = TierSettings(tier="small", upstream="up", model="m-twin", share=1.0, price=PriceSettings(input=0.1, output=0.2))
+        other = TierSettings(
+            tier="small", upstream="up", model="m-twin", share=1.0, price=PriceSettings(input=0.1, output=0.2)
+        )
         return settings.model_copy(update={"tiers": (small, other, *settings.tiers[1:])})
 
     gw = await serve(BY_TAG, change=twins)
@@ -130,7 +146,9 @@ async def test_tools_and_the_output_asked_for_count_for_the_window(serve):
 
 async def test_more_output_than_any_window_holds_is_no_reason_to_refuse(serve):
     def narrow(settings):
-        return settings.model_copy(update={"tiers": tuple(t.model_copy(update={"context_window": 2000}) for t in settings.tiers)})
+        return settings.model_copy(
+            update={"tiers": tuple(t.model_copy(update={"context_window": 2000}) for t in settings.tiers)}
+        )
 
     gw = await serve(BY_TAG, change=narrow)
     assert (await ask(gw, EASY, max_tokens=32_000)).headers["x-stillhouse-tier"] == "small"
