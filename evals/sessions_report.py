@@ -46,8 +46,8 @@ def _lines(
     for pool, rows in equal.items():
         yield _EQUAL.format(pool=pool)
         for row in rows:
-            less = "" if row["who"] == "ours" else _cell(row["ours_less_this"], sign=True)
-            cells = (row["aim"], f"{row['share']:.0%}", row["who"], _cell(row["cost"]), less, _cell(row["switches"]))
+            paired = "" if row["who"] == "ours" else _cell(row["ours_less_this"], sign=True)
+            cells = (row["aim"], f"{row['share']:.0%}", row["who"], _cell(row["cost"]), paired, _cell(row["switches"]))
             yield f"| {' | '.join(cells)} |"
     for name, table in results.items():
         yield f"\n## One setting, {name}\n"
