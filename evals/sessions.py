@@ -37,7 +37,7 @@ RESULTS = Path(__file__).parent / "results"
 MODELS = {"small": "gpt-5-nano", "medium": "gpt-5-mini", "large": "gpt-5"}
 FAMILY = "llama-3.1"
 POLICIES = {"keep 0.95": "quality: {keep: 0.95}", "dial 0.7": "cost_quality: 0.7"}
-SWEEPS = {"keep": (0.7, 0.8, 0.87, 0.92, 0.95, 0.98, 1.0), "dial": (0.4, 0.6, 0.7, 0.8, 0.87, 0.93, 0.97, 1.0)}
+SWEEPS = {"keep": (0.7, 0.8, 0.9, 0.95, 0.98, 1.0), "dial": (0.4, 0.6, 0.75, 0.87, 0.95, 1.0)}
 SHARES = (0.8, 0.9, 0.95)
 CACHE_SECONDS = 300.0
 RANK = {tier: place for place, tier in enumerate(TIER_NAMES)}
@@ -235,7 +235,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for pool, tasks in pools.items()
     }
     about = {
-        "command": "python -m evals.sessions --data DIR",
+        "command": f"python -m evals.sessions --data DIR --seeds {options.seeds} --sessions {options.sessions}",
         "date": datetime.now(UTC).date().isoformat(),
         "commit": subprocess.run(
             ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
