@@ -112,7 +112,8 @@ def decide(
         reasons.append(Reason(id="caller-tier", text=f"The caller asked for {caller.tier}."))
     else:
         wanted, why = _aim(policy, allowed, score, costs)
-        may = [t for t in allowed if fleet.serving(t, features=features, private=rules.private)]
+        there = fleet.serving if fleet.deployments else None  # without any, a decision is all that is wanted
+        may = [t for t in allowed if there is None or there(t, features=features, private=rules.private)]
         choice = Choice(policy.body, may, score, features.input_tokens, fleet.prices, costs)
         wanted = in_session(
             wanted, why, turn, stay, choice, lambda said: _aim(policy, allowed, said, costs)[0], reasons

@@ -172,7 +172,10 @@ def bodies(draw, name, first_rule):
         ("allow_degrade", st.booleans()),
         ("fallback_tier", st.sampled_from(allowed)),
         ("family", st.sampled_from(["generic", "gemma-2"])),
-        ("session", st.builds(Session, affinity=st.sampled_from(["on", "off"]), hysteresis=st.sampled_from([0.0, 0.1]))),
+        (
+            "session",
+            st.builds(Session, affinity=st.sampled_from(["on", "off"]), hysteresis=st.sampled_from([0.0, 0.1])),
+        ),
         ("timeouts", st.builds(Timeouts, total=st.sampled_from([1.0, 60.0, 600.0, 900.0]))),
     ):
         if draw(st.booleans()):

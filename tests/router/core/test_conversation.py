@@ -184,6 +184,19 @@ def test_any_conversation_is_read_the_same_way_twice(lines):
     assert got.inside or (got.failures, got.repeats) == (0, 0)
 
 
+LONG = (
+    "Explain to a new colleague why the sum of two odd numbers is even, and then why the product of two odd "
+    "numbers is odd, each in two sentences and with one example that is worked out step by step."
+)
+
+
+@given(LINES)
+@settings(max_examples=50, deadline=None)
+def test_a_message_that_states_its_own_task_is_scored_alike_after_any_conversation(lines):
+    got = talk(*lines, "A: Anything else?", f"U: {LONG}")
+    assert (got.ask, got.open_ask, got.follow_ups, got.complaint, got.errand) == (LONG, "", 0, False, "")
+
+
 @given(st.lists(st.text(max_size=60).map(lambda t: f"S: {t}"), max_size=5), st.integers(0, 400))
 @settings(max_examples=50, deadline=None)
 def test_what_stands_before_the_conversation_changes_nothing_of_its_reading(before, copies):
