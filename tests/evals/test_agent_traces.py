@@ -58,7 +58,7 @@ def test_a_run_becomes_the_requests_a_gateway_would_have_seen(tmp_path):
 def test_what_is_not_such_a_file_is_refused_by_name(tmp_path, content, words):
     path = tmp_path / "bad.json"
     path.write_text(content)
-    with pytest.raises(TraceError, match="bad.json") as told:
+    with pytest.raises(TraceError, match=r"bad\.json") as told:
         read_tau_bench(path)
     assert words in str(told.value)
 
