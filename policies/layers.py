@@ -11,6 +11,8 @@
 - allow_degrade: never switched on; stream: never less strict (immediate < guarded < checked);
 - explore: a floor's figures only shrink; over a floor that promises and does not explore, never switched on;
 - timeouts: never longer than the floor says; family: the floor's, where it names one;
+- session: affinity that the floor switches on stays on, errands that it switches off stay off, and its
+  hysteresis only grows; times are free, for they are facts about upstreams;
 - rules and guards: the floor's come first and stay; others are added;
 - name, description and refusal words are free.
 """
@@ -25,7 +27,7 @@ from policies.mistakes import Path, Problem
 from policies.schema import AIMS, DEFAULT_KEEP, TIERS, Budget, PolicyBody, Quality, TierName
 
 STREAM_ORDER = ("immediate", "guarded", "checked")
-_GROUPS = ("refusal", "timeouts")
+_GROUPS = ("refusal", "timeouts", "session")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,7 @@ def _loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
     yield from _fallback_loosenings(floor, body)
     yield from _promise_loosenings(floor, body)
     yield from _explore_loosenings(floor, body)
+    yield from _session_loosenings(floor, body)
     theirs = {rule.name for rule in floor.body.rules}
     for index, rule in enumerate(body.rules):
         if rule.name in theirs:
@@ -256,3 +259,16 @@ def _explore_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
             if value > most:
                 words = f"{value:g} is more than {_layer(floor)} allows ({most:g})"
                 yield Problem(("explore", key), words, f"{most:g} or less")
+
+
+def _session_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
+    """Staying on a tier and scoring errands like other asks both keep quality: a layer may not undo them."""
+    theirs, mine = floor.body.session, body.session
+    for key, strict in (("affinity", "on"), ("errands", "off")):
+        given = f"session.{key}" in floor.origin and key in mine.model_fields_set
+        if given and getattr(theirs, key) == strict and getattr(mine, key) != strict:
+            yield Problem(("session", key), f"{_layer(floor)} says {strict}", "remove it")
+    given = "session.hysteresis" in floor.origin and "hysteresis" in mine.model_fields_set
+    if given and mine.hysteresis < theirs.hysteresis:
+        words = f"{mine.hysteresis:g} is less than {_layer(floor)} has ({theirs.hysteresis:g})"
+        yield Problem(("session", "hysteresis"), words, f"{theirs.hysteresis:g} or more")

@@ -196,6 +196,24 @@ class Explore(Strict):
     band: Annotated[float, Field(gt=0, le=0.5)] = 0.05
 
 
+class Session(Strict):
+    """How a conversation is followed from turn to turn.
+
+    Attributes:
+        affinity: whether a session stays on its tier where leaving would gain little.
+        hysteresis: by how much a lower tier's chance must clear what the aim asks before a session goes down.
+        ttl_seconds: how long a silent session is remembered.
+        cache_seconds: how long the upstreams keep a prompt cache.
+        errands: whether a client's own housekeeping (titles, tags, summaries) goes to the lowest tier allowed.
+    """
+
+    affinity: Literal["on", "off"] = "on"
+    hysteresis: Share = 0.02
+    ttl_seconds: Seconds = 1800.0
+    cache_seconds: Seconds = 300.0
+    errands: Literal["on", "off"] = "on"
+
+
 def _best_tier(known: Mapping[str, Any]) -> TierName:
     tiers: tuple[TierName, ...] = known.get("tiers", TIERS)
     return tiers[-1]
@@ -226,6 +244,7 @@ class PolicyBody(Strict):
     refusal: Refusal = Refusal()
     timeouts: Timeouts = Timeouts()
     explore: Explore | None = None
+    session: Session = Session()
 
     @property
     def aim(self) -> str | None:

@@ -70,7 +70,10 @@ class Deployment(Frozen, frozen=True, kw_only=True):
 
 
 class Features(Frozen, frozen=True, kw_only=True):
-    """Numbers about a request that a policy's rules and the ledger use. They never hold text."""
+    """Numbers about a request that a policy's rules and the ledger use. They never hold text.
+
+    ``input_tokens`` counts messages and offered tools; ``max_output`` is the caller's limit, 0 without one.
+    """
 
     language: str
     input_tokens: int
@@ -79,6 +82,7 @@ class Features(Frozen, frozen=True, kw_only=True):
     tools: bool
     images: bool
     findings: tuple[str, ...] = ()
+    max_output: int = 0
 
 
 class Score(Frozen, frozen=True, kw_only=True):

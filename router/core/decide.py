@@ -7,11 +7,13 @@ The order, each step leaving a reason:
 3. the caller's own choice of a tier, inside what the rules left;
 4. the policy's aim over the remaining tiers (``quality``, ``cost_quality`` or ``budget``), or the
    fallback tier where there is no score or the prompt is unlike anything known;
-5. exploration near the threshold, where the policy asks for it (``router.core.explore``);
-6. the tier that is there: a missing one is replaced by the next **up**; downwards only where the
+5. what the turn of a conversation and its session ask for besides (``router.core.session``);
+6. exploration near the threshold, where the policy asks for it (``router.core.explore``);
+7. the tier that is there: a missing one is replaced by the next **up**; downwards only where the
    policy says ``allow_degrade: true``.
 
-Same input, same decision: no clock, no randomness, no state; the lot of an exploration comes in as ``lot``.
+Same input, same decision: no clock, no randomness; what is remembered of a session comes in with ``stay``,
+the lot of an exploration as ``lot``.
 """
 
 from __future__ import annotations
@@ -21,8 +23,11 @@ from dataclasses import dataclass
 
 from policies.policy import LayeredRule, Policy
 from policies.schema import PolicyBody
+from router.core.affinity import Stay
 from router.core.cost import cost_shares, predicted_costs
 from router.core.explore import Lot, explore
+from router.core.session import Choice, in_session
+from router.core.turns import Turn
 from router.types import TIER_NAMES, Decision, Deployment, Features, Price, Reason, Score, TierName
 
 # Novelty is the share of known prompts that look less strange, so this gives up 5 % of known ground and asks the
@@ -63,16 +68,23 @@ class Fleet:
     pin: TierName | None = None
 
     def serving(self, tier: str, *, features: Features, private: bool) -> tuple[Deployment, ...]:
-        """Deployments of ``tier`` that can carry this request."""
-        return tuple([d for d in self.deployments if d.tier == tier and _fits(d, features, private=private)])
+        """Deployments of ``tier`` that can carry this request: input, tools and the output asked for.
+
+        Many clients ask for more output than they need. Where no deployment of any tier has room for
+        that, those that hold the input count.
+        """
+        tokens = features.input_tokens + features.max_output
+        if features.max_output and not any(_fits(d, features, tokens, private=private) for d in self.deployments):
+            tokens = features.input_tokens
+        return tuple([d for d in self.deployments if d.tier == tier and _fits(d, features, tokens, private=private)])
 
 
-def _fits(d: Deployment, features: Features, *, private: bool) -> bool:
+def _fits(d: Deployment, features: Features, tokens: int, *, private: bool) -> bool:
     return (
         (d.private or not private)
         and (d.tools or not features.tools)
         and (d.images or not features.images)
-        and (d.context_window is None or features.input_tokens <= d.context_window)
+        and (d.context_window is None or tokens <= d.context_window)
     )
 
 
@@ -82,13 +94,19 @@ def decide(
     score: Score | None,
     caller: Caller,
     fleet: Fleet,
+    turn: Turn | None = None,
+    stay: Stay | None = None,
     *,
     lot: Lot | None = None,
 ) -> Decision:
-    """Choose a tier. ``served`` is None only when no deployment may serve the request at all."""
+    """Choose a tier. ``served`` is None only when no deployment may serve the request at all.
+
+    ``turn`` is what the conversation shows, ``stay`` its session; without them the request stands alone.
+    ``lot`` decides whether a near tier is explored; without it none is.
+    """
     reasons: list[Reason] = []
     rules = _apply_rules(policy, features, caller, reasons)
-    allowed = rules.allowed
+    allowed, ruled = rules.allowed, tuple(reasons)
     costs = predicted_costs(features.input_tokens, score, fleet.prices)
 
     wanted: TierName
@@ -103,11 +121,16 @@ def decide(
         reasons.append(Reason(id="caller-tier", text=f"The caller asked for {caller.tier}."))
     else:
         wanted, why = _aim(policy, allowed, score, costs)
-        reasons.append(why)
-        if lot is not None and score is not None and not rules.private:
-            there = [t for t in allowed if fleet.serving(t, features=features, private=False)]
+        there = fleet.serving if fleet.deployments else None  # without any, a decision is all that is wanted
+        may = [t for t in allowed if there is None or there(t, features=features, private=rules.private)]
+        choice = Choice(policy.body, may, score, features.input_tokens, fleet.prices, costs)
+        wanted = in_session(
+            wanted, why, turn, stay, choice, lambda said: _aim(policy, allowed, said, costs)[0], reasons
+        )
+        # A turn or a session that had a say is left alone: exploring would undo what they ask for.
+        if lot is not None and score is not None and not rules.private and reasons == [*ruled, why]:
             p = {t: score.p_right[t] for t in allowed if t in score.p_right}
-            wanted, propensity = explore(policy, wanted, p, costs, there, lot, reasons)
+            wanted, propensity = explore(policy, wanted, p, costs, may, lot, reasons)
 
     served, fallbacks = _present(policy, wanted, allowed, fleet, features, rules.private, reasons)
     return Decision(

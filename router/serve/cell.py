@@ -31,6 +31,7 @@ from router.registry.references import reference_prices
 from router.registry.salt import SaltError, explore_salt
 from router.serve.metrics import Metrics
 from router.serve.scoring import Fresh, Watch, open_scorer
+from router.serve.sessions import Sessions
 from router.serve.settings import LOOPBACK, Settings, deployments_of, read_secret
 from router.types import TIER_NAMES, Deployment, Price, TierName
 from router.upstream.base import Upstream
@@ -74,6 +75,7 @@ class Cell:
     watch: Watch = field(default_factory=Watch)
     _refused: Scorer | None = None
     explore_salt: bytes = b""
+    sessions: Sessions = field(default_factory=Sessions)
     _fleets: dict[str, Fleet] = field(default_factory=dict)
     _stamps: dict[str, tuple[tuple[str, int, int], ...]] = field(default_factory=dict)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from guardrails import Action, Finding
+from router.core.affinity import Stay, Warm, remember
 from router.core.cost import cost_of
 from router.errors import BadRequest, StillhouseError, UpstreamError, UpstreamRejected, UpstreamTimeout
 from router.ledger.record import AttemptKind, AttemptOutcome, AttemptRecord, Found, Outcome, RequestRecord
@@ -33,6 +34,8 @@ class Story:
         self.tenant = "default"
         self.key_id: str | None = None
         self.session: str | None = None
+        self.session_name = b""
+        self.stay: Stay | None = None
         self.tag: str | None = None
         self.stream = False
         self.requested_model = ""
@@ -133,6 +136,26 @@ class Story:
         if self._call_first is not None:
             metrics.first_byte.observe((self._call_first - self._call_begun) / 1e3, step.tier)
 
+    # --- the session
+
+    def served(self, step: Try) -> None:
+        """A deployment has begun to answer: it has read the conversation so far."""
+        self.call_first_byte()
+        self.deployment = d = step.deployment
+        if self.stay is None or self.features is None:
+            return
+        warm = Warm(step.tier, d.name, d.upstream, self.features.input_tokens, self.stay.now)
+        self.cell.sessions.put(self.session_name, remember(self.stay.memory, warm, self.features.turns))
+
+    def moved_from(self, deployment: Deployment) -> bool:
+        """Whether the conversation comes to ``deployment`` from another upstream."""
+        memory = self.stay.memory if self.stay else None
+        return memory is not None and memory.last.upstream != deployment.upstream
+
+    def _derived_session(self) -> str | None:
+        """A name for the ledger that joins the turns of one conversation; nothing can be read from it."""
+        return f"~{self.session_name.hex()}" if self.session_name else None
+
     # --- the end
 
     def cost(self) -> int | None:
@@ -155,7 +178,8 @@ class Story:
         large = self.cell.fleet(policy).prices.get("large") if policy else None
         record = RequestRecord(
             id=self.id, at_ms=self.at_ms, tenant=self.tenant, endpoint=self.endpoint, outcome=self.outcome,
-            status=self.status, key_id=self.key_id, session=self.session, tag=self.tag, cell=self.cell.name,
+            status=self.status, key_id=self.key_id, session=self.session or self._derived_session(),
+            tag=self.tag, cell=self.cell.name,
             mode=self.mode, stream=self.stream, requested_model=self.requested_model,
             policy=policy.name if policy else "", policy_hash=policy.hash if policy else "",
             artefact_hash=score.artefact if score else None, price_book_hash=self.cell.book.hash,

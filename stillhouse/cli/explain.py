@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import click
 
@@ -15,11 +16,15 @@ from stillhouse.cli import show
 from stillhouse.cli.moved import Moved, moved
 
 if TYPE_CHECKING:
+    from router.core.wire import ChatRequest
     from stillhouse.cli.offline import Bench, Judged
 
 
 @click.command(help="Say where a prompt would go, and why. Asks no model. '-' reads the prompt from standard input.")
-@click.argument("prompt")
+@click.argument("prompt", required=False)
+@click.option(
+    "--messages", type=click.File("rb"), help="A conversation instead: a JSON list of messages, or a request."
+)
 @click.option("--policy", default="balanced", show_default=True, help="Policy file or preset.")
 @click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="Settings file: real tiers and prices.")
 @click.option("--tenant", default="default", show_default=True)
@@ -27,27 +32,54 @@ if TYPE_CHECKING:
 @click.option("--tier", type=click.Choice(TIER_NAMES), help="As sent in x-stillhouse-tier.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(  # noqa: D103
-    prompt: str, policy: str, config: Path | None, tenant: str, tags: tuple[str, ...], tier: str | None, as_json: bool
-) -> None:
+    prompt: str | None, messages: IO[bytes] | None, policy: str, config: Path | None, tenant: str,
+    tags: tuple[str, ...], tier: str | None, as_json: bool,
+) -> None:  # fmt: skip
     from stillhouse.cli.offline import bench, request_of, settings_or_none
 
-    if prompt == "-":
-        prompt = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
-    try:
-        request = request_of(prompt)
-    except BadRequest:  # the one thing that can be wrong with a bare prompt
-        show.fail("the prompt is not UTF-8", "save it as UTF-8; '-' reads it from standard input")
+    if (prompt is None) == (messages is None):
+        show.fail("give either a PROMPT or --messages FILE", "stillhouse explain --help")
+    request = _asked(prompt) if prompt is not None else _conversation(messages)
     ready = bench(policy, settings_or_none(config))
     judged = ready.judge(request, Caller(tenant=tenant, tags=tags, tier=tier))  # type: ignore[arg-type]
+    prompt = request.ask()
     if as_json:
         show.json_line(_as_json(ready, judged, prompt))
     else:
         _as_words(ready, judged, prompt)
 
 
+def _asked(prompt: str) -> ChatRequest:
+    """A bare prompt; ends the command with words where it is not text."""
+    from stillhouse.cli.offline import request_of
+
+    if prompt == "-":
+        prompt = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
+    try:
+        return request_of(prompt)
+    except BadRequest:  # the one thing that can be wrong with a bare prompt
+        show.fail("the prompt is not UTF-8", "save it as UTF-8; '-' reads it from standard input")
+
+
+def _conversation(file: IO[bytes] | None) -> ChatRequest:
+    """A file's messages; ends the command with words where they are not OpenAI's."""
+    from stillhouse.cli.offline import request_of
+
+    assert file is not None
+    try:
+        said = json.loads(file.read())
+        body = said if isinstance(said, dict) else {"messages": said}
+        return request_of(None, body.get("messages") or [], body.get("tools"))
+    except (ValueError, BadRequest) as error:
+        words = error.message if isinstance(error, BadRequest) else "it is not JSON in UTF-8"
+        show.fail(f"{file.name}: {words}", "a list of messages, each with a role and a content")
+
+
 def _causes(ready: Bench, judged: Judged, prompt: str) -> Moved | None:
     if ready.scorer is None or judged.score is None:
         return None
+    if judged.score != ready.scorer.score(prompt, judged.score.family):
+        return None  # a turn that counts as more than its last ask: the reasons say so, and no parts would add up
     return moved(ready.scorer, prompt, judged.score.family)
 
 

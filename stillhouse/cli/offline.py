@@ -13,6 +13,7 @@ from policies.mistakes import Mistakes
 from policies.policy import Policy
 from router.core.decide import Caller, Fleet, decide
 from router.core.features import features_of
+from router.core.turns import turn_of
 from router.core.wire import ChatRequest, read_chat
 from router.registry.prices import PriceBook
 from router.registry.references import reference_prices
@@ -58,11 +59,13 @@ class Bench:
         names = tuple(sorted({f"{f.guard}.{f.category}" for f in findings}))
         ask = request.ask()
         features = features_of(request, ask, names)
-        score = self.scorer.score(ask, self.policy.body.family) if self.scorer else None
+        turn = turn_of(request, self._score)
         whole = Caller(tenant=caller.tenant, tags=caller.tags, tier=caller.tier, text=ask)
-        return Judged(
-            features, score, decide(self.policy, features, score, whole, self.fleet), tuple(findings), blocked
-        )
+        decision = decide(self.policy, features, turn.score, whole, self.fleet, turn)
+        return Judged(features, turn.score, decision, tuple(findings), blocked)
+
+    def _score(self, text: str) -> Score | None:
+        return self.scorer.score(text, self.policy.body.family) if self.scorer else None
 
 
 def bench(policy: str, settings: Settings | None) -> Bench:
