@@ -1,0 +1,118 @@
+"""Ask real models the short questions, once greedily and a few times at random, and keep what came back.
+
+``python -m evals.cascade_collect --data DIR --raw FILE`` asks the weights that ``stillhouse models`` lists
+for the three tiers. Answers go to ``--raw``, a working file that stays outside the project; a run that
+was cut short goes on where it stopped. ``python -m evals.cascade --raw FILE`` turns it into numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from evals.short_questions import SEED, Question, questions
+from router.registry.weights import load_weights
+from router.types import TIER_NAMES, TierName
+from router.upstream.base import Deadline
+from router.upstream.local import LocalLimits, LocalModel, LocalUpstream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+IMPORTED: Final = {
+    "zeroeval-mmlu-redux": 150,
+    "gsm-openai-6b-175b": 30,
+    "reasoning-gym-easy": 40,
+    "llmrouter-uiuc": 30,
+}
+#: How often each tier is asked besides its greedy answer. Nobody asks the last tier twice.
+SAMPLES: Final[dict[TierName, int]] = {"small": 2, "medium": 2, "large": 0}
+TEMPERATURE: Final = 0.7
+_PATIENCE: Final = Deadline(first_byte=600, gap=600, total=600)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m evals.cascade_collect", description=str(__doc__).split("\n")[0])
+    parser.add_argument("--data", type=Path, help="folder of outcome rows; without it only our own questions")
+    parser.add_argument("--raw", type=Path, required=True, help="file of answers, appended to")
+    parser.add_argument("--limit", type=int, help="stop after this many questions")
+    options = parser.parse_args(argv)
+    asyncio.run(collect(questions(options.data, IMPORTED)[: options.limit], options.raw))
+    return 0
+
+
+def models() -> dict[TierName, LocalUpstream]:
+    """The registered weights of each tier behind the embedded engine, one thread each."""
+    limits = LocalLimits(threads=1, prompt_cache=True)  # the samples of one question share its prompt
+    return {
+        w.tier: LocalUpstream(
+            w.name,
+            LocalModel(path=Path(w.path), model=w.name, fingerprint=w.fingerprint, context=1024,
+                       memory_bytes=w.memory_bytes),
+            limits,
+        )
+        for w in load_weights()
+    }  # fmt: skip
+
+
+async def collect(asked: Sequence[Question], raw: Path) -> None:
+    """Ask every tier every question that ``raw`` does not hold yet."""
+    done = {(row["question"], row["tier"], row["sample"]) for row in read_raw(raw)}
+    upstreams = models()
+    began = time.monotonic()
+    try:
+        with raw.open("a", encoding="utf-8") as out:
+            for number, (question, calls) in enumerate(_order(asked), start=1):
+                for tier, sample in calls:
+                    if (question.hash, tier, sample) in done:
+                        continue
+                    row = await _ask(upstreams[tier], question, tier, sample)
+                    out.write(json.dumps(row, ensure_ascii=False) + "\n")
+                    out.flush()
+                print(f"{number} of {2 * len(asked)}, {time.monotonic() - began:.0f} s", flush=True)
+    finally:
+        for upstream in upstreams.values():
+            await upstream.close()
+
+
+def _order(asked: Sequence[Question]) -> Iterator[tuple[Question, list[tuple[TierName, int]]]]:
+    """All greedy answers first, so that what a cut-short run leaves is whole; then the samples."""
+    for question in asked:
+        yield question, [(tier, 0) for tier in TIER_NAMES]
+    for question in asked:
+        yield question, [(tier, sample) for tier in TIER_NAMES for sample in range(1, SAMPLES[tier] + 1)]
+
+
+async def _ask(upstream: LocalUpstream, question: Question, tier: TierName, sample: int) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "model": tier,
+        "messages": [{"role": "user", "content": question.prompt}],
+        "max_tokens": question.max_tokens,
+        "logprobs": True,
+        "temperature": 0,
+    }
+    if sample:
+        body |= {"temperature": TEMPERATURE, "seed": SEED + sample}
+    reply = await upstream.chat(json.dumps(body).encode(), _PATIENCE)
+    return {"question": question.hash, "tier": tier, "sample": sample, "answer": json.loads(reply.body)}
+
+
+def read_raw(path: Path) -> list[dict[str, Any]]:
+    """Rows of a working file; a last line that was cut short is passed over."""
+    rows: list[dict[str, Any]] = []
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").split("\n"):
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                continue
+    return rows
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
