@@ -24,14 +24,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 IMPORTED: Final = {
-    "zeroeval-mmlu-redux": 150,
-    "gsm-openai-6b-175b": 30,
-    "reasoning-gym-easy": 40,
-    "llmrouter-uiuc": 30,
+    "zeroeval-mmlu-redux": 110,
+    "gsm-openai-6b-175b": 20,
+    "reasoning-gym-easy": 30,
+    "llmrouter-uiuc": 20,
 }
 #: How often each tier is asked besides its greedy answer. Nobody asks the last tier twice.
 SAMPLES: Final[dict[TierName, int]] = {"small": 2, "medium": 2, "large": 0}
 TEMPERATURE: Final = 0.7
+Call = tuple[Question, TierName, int]
+BATCH: Final = 4
 _PATIENCE: Final = Deadline(first_byte=600, gap=600, total=600)
 
 
@@ -48,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def models() -> dict[TierName, LocalUpstream]:
     """The registered weights of each tier behind the embedded engine, one thread each."""
-    limits = LocalLimits(threads=1, prompt_cache=True)  # the samples of one question share its prompt
+    limits = LocalLimits(threads=1, slots=BATCH, prompt_cache=True)  # side by side costs little more than one
     return {
         w.tier: LocalUpstream(
             w.name,
@@ -67,25 +69,25 @@ async def collect(asked: Sequence[Question], raw: Path) -> None:
     began = time.monotonic()
     try:
         with raw.open("a", encoding="utf-8") as out:
-            for number, (question, calls) in enumerate(_order(asked), start=1):
-                for tier, sample in calls:
-                    if (question.hash, tier, sample) in done:
-                        continue
-                    row = await _ask(upstreams[tier], question, tier, sample)
+            for number, calls in enumerate(_batches(asked), start=1):
+                missing = [call for call in calls if (call[0].hash, *call[1:]) not in done]
+                for row in await asyncio.gather(*(_ask(upstreams[call[1]], *call) for call in missing)):
                     out.write(json.dumps(row, ensure_ascii=False) + "\n")
-                    out.flush()
-                print(f"{number} of {2 * len(asked)}, {time.monotonic() - began:.0f} s", flush=True)
+                out.flush()
+                print(f"batch {number}, {time.monotonic() - began:.0f} s", flush=True)
     finally:
         for upstream in upstreams.values():
             await upstream.close()
 
 
-def _order(asked: Sequence[Question]) -> Iterator[tuple[Question, list[tuple[TierName, int]]]]:
-    """All greedy answers first, so that what a cut-short run leaves is whole; then the samples."""
-    for question in asked:
-        yield question, [(tier, 0) for tier in TIER_NAMES]
-    for question in asked:
-        yield question, [(tier, sample) for tier in TIER_NAMES for sample in range(1, SAMPLES[tier] + 1)]
+def _batches(asked: Sequence[Question]) -> Iterator[list[Call]]:
+    """Calls to one model at a time. All greedy answers come first, so that a cut-short run leaves a whole."""
+    for rounds in ((0,), (1, 2)):
+        for start in range(0, len(asked), BATCH):
+            some = asked[start : start + BATCH]
+            for tier in TIER_NAMES:
+                calls = [(q, tier, sample) for q in some for sample in rounds if sample <= SAMPLES[tier]]
+                yield from ([calls] if calls else [])
 
 
 async def _ask(upstream: LocalUpstream, question: Question, tier: TierName, sample: int) -> dict[str, Any]:

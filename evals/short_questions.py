@@ -28,7 +28,7 @@ Task = Literal["choice", "sum", "fact", "json"]
 SEED: Final = 20261124
 FACTS: Final = Path(__file__).parent / "suites" / "short-facts.yaml"
 _FORMS: Final = 10  # sentences of each written kind and language
-_SHORT: Final = 330  # code points of an imported prompt, about 100 tokens
+_SHORT: Final = 220  # code points of an imported prompt, about 70 tokens
 
 _LETTER = {"en": "Answer with the letter only.", "ko": "글자 하나로만 답하세요."}
 _NUMBER = {"en": "Answer with the number only.", "ko": "숫자로만 답하세요."}
@@ -58,7 +58,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def max_tokens(self) -> int:
         """Room for the answer."""
-        return 64 if self.task == "json" else 24
+        return {"json": 64, "fact": 16}.get(self.task, 12)
 
     def grade(self, answer: str) -> bool:
         """Whether ``answer`` is right."""

@@ -80,6 +80,7 @@ def decide(policy: Policy, features: Features, score: Score | None, caller: Call
     costs = predicted_costs(features.input_tokens, score, fleet.prices)
 
     wanted: TierName
+    free: tuple[TierName, ...] = ()
     if fleet.pin is not None:
         wanted = _clamp(fleet.pin, allowed)
         reasons.append(Reason(id="operator-pin", text=f"The operator has pinned all traffic to {fleet.pin}."))
@@ -89,6 +90,7 @@ def decide(policy: Policy, features: Features, score: Score | None, caller: Call
         wanted = _clamp(caller.tier, allowed)
         reasons.append(Reason(id="caller-tier", text=f"The caller asked for {caller.tier}."))
     else:
+        free = allowed
         wanted, why = _aim(policy, allowed, score, costs)
         reasons.append(why)
 
@@ -100,6 +102,7 @@ def decide(policy: Policy, features: Features, score: Score | None, caller: Call
         reasons=tuple(reasons),
         propensity=1.0,
         private=rules.private,
+        free=free,
         cost=costs,
     )
 
