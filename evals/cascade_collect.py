@@ -24,16 +24,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 IMPORTED: Final = {
-    "zeroeval-mmlu-redux": 110,
-    "gsm-openai-6b-175b": 20,
+    "zeroeval-mmlu-redux": 60,
+    "gsm-openai-6b-175b": 15,
     "reasoning-gym-easy": 30,
     "llmrouter-uiuc": 20,
 }
-#: How often each tier is asked besides its greedy answer. Nobody asks the last tier twice.
-SAMPLES: Final[dict[TierName, int]] = {"small": 2, "medium": 2, "large": 0}
+#: How often each tier is asked besides its greedy answer. Nobody asks the last tier twice, and samples of
+#: the smallest cost more than they say: it is seldom right.
+SAMPLES: Final[dict[TierName, int]] = {"small": 0, "medium": 2, "large": 0}
 TEMPERATURE: Final = 0.7
 Call = tuple[Question, TierName, int]
-BATCH: Final = 4
+BLOCK: Final = 8
+SLOTS: Final = 4
 _PATIENCE: Final = Deadline(first_byte=600, gap=600, total=600)
 
 
@@ -50,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def models() -> dict[TierName, LocalUpstream]:
     """The registered weights of each tier behind the embedded engine, one thread each."""
-    limits = LocalLimits(threads=1, slots=BATCH, prompt_cache=True)  # side by side costs little more than one
+    limits = LocalLimits(threads=1, slots=SLOTS, queue=64, prompt_cache=True)  # side by side costs little more than one
     return {
         w.tier: LocalUpstream(
             w.name,
@@ -71,8 +73,8 @@ async def collect(asked: Sequence[Question], raw: Path) -> None:
         with raw.open("a", encoding="utf-8") as out:
             for number, calls in enumerate(_batches(asked), start=1):
                 missing = [call for call in calls if (call[0].hash, *call[1:]) not in done]
-                for row in await asyncio.gather(*(_ask(upstreams[call[1]], *call) for call in missing)):
-                    out.write(json.dumps(row, ensure_ascii=False) + "\n")
+                for asking in asyncio.as_completed([_ask(upstreams[call[1]], *call) for call in missing]):
+                    out.write(json.dumps(await asking, ensure_ascii=False) + "\n")
                 out.flush()
                 print(f"batch {number}, {time.monotonic() - began:.0f} s", flush=True)
     finally:
@@ -81,13 +83,19 @@ async def collect(asked: Sequence[Question], raw: Path) -> None:
 
 
 def _batches(asked: Sequence[Question]) -> Iterator[list[Call]]:
-    """Calls to one model at a time. All greedy answers come first, so that a cut-short run leaves a whole."""
-    for rounds in ((0,), (1, 2)):
-        for start in range(0, len(asked), BATCH):
-            some = asked[start : start + BATCH]
-            for tier in TIER_NAMES:
-                calls = [(q, tier, sample) for q in some for sample in rounds if sample <= SAMPLES[tier]]
-                yield from ([calls] if calls else [])
+    """Calls to one model at a time, a block of like questions after another, whose prompts begin alike.
+
+    The kinds take turns, so that what a cut-short run leaves is mixed as well.
+    """
+    kinds: dict[tuple[str, str], list[Question]] = {}
+    for question in asked:
+        kinds.setdefault((question.task, question.language), []).append(question)
+    blocks = [
+        (at / len(group), group[at : at + BLOCK]) for group in kinds.values() for at in range(0, len(group), BLOCK)
+    ]
+    for _, block in sorted(blocks, key=lambda pair: pair[0]):
+        for tier in TIER_NAMES:
+            yield [(question, tier, sample) for question in block for sample in range(SAMPLES[tier] + 1)]
 
 
 async def _ask(upstream: LocalUpstream, question: Question, tier: TierName, sample: int) -> dict[str, Any]:

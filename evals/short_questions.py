@@ -13,12 +13,13 @@ import hashlib
 import json
 import random
 import re
-import unicodedata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import msgspec
 import yaml
+
+from router.core.shapes import bare_json, chosen_letter, last_number, plain_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -27,8 +28,9 @@ Task = Literal["choice", "sum", "fact", "json"]
 
 SEED: Final = 20261124
 FACTS: Final = Path(__file__).parent / "suites" / "short-facts.yaml"
-_FORMS: Final = 10  # sentences of each written kind and language
-_SHORT: Final = 220  # code points of an imported prompt, about 70 tokens
+_SUMS: Final = {"en": 14, "ko": 8}  # of each form
+_OBJECTS: Final = {"en": 8, "ko": 5}
+_SHORT: Final = 200  # code points of an imported prompt, about 60 tokens
 
 _LETTER = {"en": "Answer with the letter only.", "ko": "글자 하나로만 답하세요."}
 _NUMBER = {"en": "Answer with the number only.", "ko": "숫자로만 답하세요."}
@@ -37,7 +39,7 @@ _JSON = {"en": "Reply with JSON only, with the keys", "ko": "JSON으로만 답�
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """One question.
+    """One question. The demand on the answer's form comes first: prompts that begin alike are read faster.
 
     Attributes:
         prompt: what is asked, with the form that the answer must take.
@@ -66,35 +68,6 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # --- graders ---------------------------------------------------------------------------------------
-
-
-def chosen_letter(answer: str) -> str | None:
-    """The option an answer names: a letter that stands first, else after the word answer or option."""
-    first = re.match(r"[\s*\"'(\[]*([A-J])(?![A-Za-z'])", answer)
-    named = re.search(r"(?:answer|option|choice|정답)\D{0,12}?\b([A-J])\b", answer, re.IGNORECASE)
-    found = first or named
-    return found[1].upper() if found else None
-
-
-def last_number(answer: str) -> float | None:
-    """The last number of an answer; thousands may be set apart by commas."""
-    found = re.findall(r"-?\d[\d,]*(?:\.\d+)?", answer)
-    return float(found[-1].replace(",", "")) if found else None
-
-
-def plain_words(text: str) -> str:
-    """Words alone, lower case, one space between them."""
-    letters = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(re.sub(r"[^\w\s]", " ", letters).split())
-
-
-def bare_json(answer: str) -> Any:
-    """The JSON value of an answer, inside one code fence or none; None where it is not JSON."""
-    fenced = re.fullmatch(r"\s*```(?:json)?\s*(.*?)\s*```\s*", answer, re.DOTALL)
-    try:
-        return json.loads(fenced[1] if fenced else answer)
-    except ValueError:
-        return None
 
 
 def _is_choice(answer: str, right: tuple[str, ...]) -> bool:
@@ -146,39 +119,49 @@ def written() -> list[Question]:
     asked = [
         Question(
             task="fact", language=f["language"], source="own", right=tuple(f["answers"]),
-            prompt=f"{f['ask']} {_WORD[f['language']]}",
+            prompt=f"{_WORD[f['language']]} {f['ask']}",
         )
         for f in facts
     ]  # fmt: skip
     return [*asked, *_sums(draw), *_extractions(draw)]
 
 
+class _Numbers(NamedTuple):
+    a: int
+    b: int
+    c: int
+
+
 def _sums(draw: random.Random) -> Iterator[Question]:
     for language, forms in _SUM_FORMS.items():
         for form in forms:
-            for _ in range(_FORMS if language == "en" else _FORMS // 2):
-                a, b, c = draw.randint(12, 98), draw.randint(3, 9), draw.randint(11, 49)
-                words, value = form(a, b, c)
+            for _ in range(_SUMS[language]):
+                words, value = form(_Numbers(draw.randint(12, 98), draw.randint(3, 9), draw.randint(11, 49)))
                 yield Question(
                     task="sum", language=language, source="own", right=(str(value),),
-                    prompt=f"{words} {_NUMBER[language]}",
+                    prompt=f"{_NUMBER[language]} {words}",
                 )  # fmt: skip
 
 
-_Sum = "Callable[[int, int, int], tuple[str, int]]"
-_SUM_FORMS: Final[Mapping[str, tuple[Callable[[int, int, int], tuple[str, int]], ...]]] = {
+_SUM_FORMS: Final[Mapping[str, tuple[Callable[[_Numbers], tuple[str, int]], ...]]] = {
     "en": (
-        lambda a, b, c: (f"What is {a} + {c}?", a + c),
-        lambda a, b, c: (f"What is {a} × {b}?", a * b),
-        lambda a, b, c: (f"What is {a} + {c} - {b}?", a + c - b),
-        lambda a, b, c: (f"A crate holds {a} jars. {b} of them break. How many jars are whole?", a - b),
-        lambda a, b, c: (f"{b} shelves carry {c} books each, and {a} books lie on a table. How many books?", b * c + a),
-        lambda a, b, c: (f"A bus with {a} riders drops off {b} and takes on {c}. How many riders now?", a - b + c),
+        lambda n: (f"What is {n.a} + {n.c}?", n.a + n.c),
+        lambda n: (f"What is {n.a} \u00d7 {n.b}?", n.a * n.b),
+        lambda n: (f"What is {n.a} + {n.c} - {n.b}?", n.a + n.c - n.b),
+        lambda n: (f"A crate holds {n.a} jars. {n.b} of them break. How many jars are whole?", n.a - n.b),
+        lambda n: (
+            f"{n.b} shelves carry {n.c} books each, and {n.a} books lie on a table. How many books?",
+            n.b * n.c + n.a,
+        ),
+        lambda n: (
+            f"A bus with {n.a} riders drops off {n.b} and takes on {n.c}. How many riders now?",
+            n.a - n.b + n.c,
+        ),
     ),
     "ko": (
-        lambda a, b, c: (f"{a} 더하기 {c}는 얼마입니까?", a + c),
-        lambda a, b, c: (f"사과가 {a}개 있었는데 {b}개를 먹었습니다. 몇 개가 남았습니까?", a - b),
-        lambda a, b, c: (f"한 상자에 귤이 {c}개씩 들어 있습니다. {b}상자에는 귤이 모두 몇 개 있습니까?", b * c),
+        lambda n: (f"{n.a} 더하기 {n.c}는 얼마입니까?", n.a + n.c),
+        lambda n: (f"사과가 {n.a}개 있었는데 {n.b}개를 먹었습니다. 몇 개가 남았습니까?", n.a - n.b),
+        lambda n: (f"한 상자에 귤이 {n.c}개씩 들어 있습니다. {n.b}상자에는 귤이 모두 몇 개 있습니까?", n.b * n.c),
     ),
 }
 
@@ -186,13 +169,13 @@ _SUM_FORMS: Final[Mapping[str, tuple[Callable[[int, int, int], tuple[str, int]],
 def _extractions(draw: random.Random) -> Iterator[Question]:
     for language, forms in _JSON_FORMS.items():
         for form in forms:
-            for _ in range(_FORMS if language == "en" else _FORMS // 2):
+            for _ in range(_OBJECTS[language]):
                 words, value = form(draw)
                 keys = ", ".join(value)
                 ask = f"{_JSON[language]} {keys}" + ("." if language == "en" else "입니다.")
                 yield Question(
                     task="json", language=language, source="own", right=(json.dumps(value, ensure_ascii=False),),
-                    prompt=f"{words} {ask}",
+                    prompt=f"{ask} {words}",
                 )  # fmt: skip
 
 
@@ -260,30 +243,30 @@ def _import(row: Mapping[str, Any]) -> Question | None:
 def _redux(row: Mapping[str, Any]) -> Question | None:
     options = re.findall(r"^- \(([A-D])\) (.*)$", row["prompt"], re.MULTILINE)
     right = [letter for letter, text in options if text.strip() == row["reference"].strip()]
-    if len(options) != 4 or len(right) != 1:  # noqa: PLR2004
+    if len(options) != 4 or len(right) != 1:
         return None
-    return _imported("choice", row, f"{row['prompt'].strip()}\n\n{_LETTER['en']}", (right[0],))
+    return _imported("choice", row, f"{_LETTER['en']} {row['prompt'].strip()}", (right[0],))
 
 
 def _word_problem(row: Mapping[str, Any]) -> Question | None:
     value = last_number(str(row["reference"]))
-    if value is None or len(row["prompt"]) > 200:  # noqa: PLR2004
+    if value is None or len(row["prompt"]) > 200:
         return None
-    return _imported("sum", row, f"{row['prompt'].strip()} {_NUMBER['en']}", (repr(value),))
+    return _imported("sum", row, f"{_NUMBER['en']} {row['prompt'].strip()}", (repr(value),))
 
 
 def _arithmetic(row: Mapping[str, Any]) -> Question | None:
     reference = str(row["reference"]).strip()
-    if len(row["prompt"]) > 120 or not re.fullmatch(r"-?\d+(?:\.\d+)?", reference):  # noqa: PLR2004
+    if len(row["prompt"]) > 120 or not re.fullmatch(r"-?\d+(?:\.\d+)?", reference):
         return None
-    return _imported("sum", row, f"{row['prompt'].strip()} {_NUMBER['en']}", (reference,))
+    return _imported("sum", row, f"{_NUMBER['en']} {row['prompt'].strip()}", (reference,))
 
 
 def _trivia(row: Mapping[str, Any]) -> Question | None:
     reference = plain_words(row["reference"])
-    if not 1 <= len(reference.split()) <= 3 or len(row["prompt"]) > 120:  # noqa: PLR2004
+    if not 1 <= len(reference.split()) <= 3 or len(row["prompt"]) > 120:
         return None
-    return _imported("fact", row, f"{row['prompt'].strip().rstrip('?')}? {_WORD['en']}", (reference,))
+    return _imported("fact", row, f"{_WORD['en']} {row['prompt'].strip().rstrip('?')}?", (reference,))
 
 
 def _imported(task: Task, row: Mapping[str, Any], prompt: str, right: tuple[str, ...]) -> Question:

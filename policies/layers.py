@@ -275,7 +275,9 @@ def _weaker_cascade(floor: Layered, theirs: Cascade, mine: Cascade) -> Iterator[
     for name, word in (("max_escalations", "escalations"), ("samples", "samples")):
         value, least = getattr(mine, name), getattr(theirs, name)
         if value < least and (name != "samples" or "agreement" in theirs.checks):
-            yield Problem(("cascade", name), f"{value} is less than {_layer(floor)} has ({least} {word})", f"{least} or more")
+            yield Problem(
+                ("cascade", name), f"{value} is less than {_layer(floor)} has ({least} {word})", f"{least} or more"
+            )
     if mine.deadline > theirs.deadline:
         words = f"{mine.deadline:g} s is longer than {_layer(floor)} allows ({theirs.deadline:g} s)"
         yield Problem(("cascade", "deadline"), words, f"{theirs.deadline:g} or less")

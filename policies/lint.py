@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from policies.mistakes import Problem
 from policies.schema import EFFECTS, TIERS, PolicyBody, Rule, TierName, When
 
 
-def lint(body: PolicyBody, own: int | None = None, said: Set[str] | None = None) -> tuple[Problem, ...]:
+def lint(body: PolicyBody, own: int | None = None, said: AbstractSet[str] | None = None) -> tuple[Problem, ...]:
     """Doubtful settings of a merged policy.
 
     Args:
@@ -38,7 +39,9 @@ def _cascade(body: PolicyBody) -> Iterator[Problem]:
         yield Problem(("cascade",), words, "use 'stream: checked' to cascade streamed requests too")
     if TIERS.index(cascade.start) >= TIERS.index(body.tiers[-1]):
         listed = f"tiers are [{', '.join(body.tiers)}]"
-        yield Problem(("cascade", "start"), f"no tier stands above {cascade.start}, so the cascade does nothing", listed)
+        yield Problem(
+            ("cascade", "start"), f"no tier stands above {cascade.start}, so the cascade does nothing", listed
+        )
     whole = [check for check in cascade.checks if check in ("finish", "agreement")]
     if whole and "hold" in cascade.model_fields_set:
         words = f"the check {whole[0]} must see the whole answer, so streams are held to their end"

@@ -82,7 +82,10 @@ def load_policy(source: str | Path, *, families: frozenset[str] | None = None) -
         rails=MappingProxyType({way: compile_rails(getattr(body.guards, way)) for way in _DIRECTIONS}),
         source=layers[-1].path,
         files=tuple(layer.path for layer in layers),
-        warnings=tuple(layers[-1].locate(warning) for warning in lint(body, len(layers[-1].body.rules), layers[-1].body.model_fields_set)),
+        warnings=tuple(
+            layers[-1].locate(warning)
+            for warning in lint(body, len(layers[-1].body.rules), layers[-1].body.model_fields_set)
+        ),
     )
 
 

@@ -18,6 +18,7 @@ checkers, so nothing else is weighed. Unknown ground is left to the policy's fal
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from typing import Literal
 
 from router.core.checks import Verdict
 from router.core.decide import RANK
@@ -26,6 +27,7 @@ from router.errors import UpstreamError
 from router.types import Decision, Deployment, Frozen, Reason, Score, TierName
 
 Rung = tuple[TierName, Deployment]
+Kind = Literal["first", "retry", "fallback", "escalation"]
 
 
 class Limits(Frozen, frozen=True, kw_only=True):
@@ -45,7 +47,7 @@ class Ask(Frozen, frozen=True, kw_only=True):
     """
 
     step: Try
-    kind: str
+    kind: Kind
     above: tuple[TierName, ...]
     seconds: float
 
@@ -109,7 +111,7 @@ def ladder(
         below = paying
     # The served tier must stay within reach, else the escalations would end below the policy's promise.
     climbed = (*below[: limits.max_escalations], *(t for t in free if RANK[t] >= max(RANK[served], RANK[start])))
-    if len(climbed) < 2 or limits.max_escalations == 0:  # noqa: PLR2004
+    if len(climbed) < 2 or limits.max_escalations == 0:
         return (), reason
     return climbed, reason
 
@@ -125,7 +127,9 @@ def _pays(tier: TierName, served: TierName, score: Score | None, decision: Decis
 
 def _skipped(tiers: Sequence[TierName], score: Score | None) -> Reason:
     chances = ", ".join(f"{t} {score.p_right[t]:.2f}" for t in tiers) if score else ", ".join(tiers)
-    return Reason(id="cascade-skipped", text=f"A try would cost more than it can save (chance of being right: {chances}).")
+    return Reason(
+        id="cascade-skipped", text=f"A try would cost more than it can save (chance of being right: {chances})."
+    )
 
 
 def climb(
@@ -188,7 +192,7 @@ def _place(rungs: Sequence[Rung], step: Try) -> int:
     return names.index(step.deployment.name) if step.deployment.name in names else len(rungs) - 1
 
 
-def _kind(before: Try | None, step: Try, tries: int, best: _Best | None) -> str:
+def _kind(before: Try | None, step: Try, tries: int, best: _Best | None) -> Kind:
     if tries == 0:
         return "first"
     if before is None:
@@ -221,9 +225,7 @@ def _late(best: _Best, reasons: list[Reason]) -> Outcome:
     return Outcome(kept=best.index, reasons=(*reasons, Reason(id="cascade-deadline", text=text)))
 
 
-def _without_answer(
-    best: _Best | None, reasons: list[Reason], error: UpstreamError | None, *, late: bool
-) -> Outcome:
+def _without_answer(best: _Best | None, reasons: list[Reason], error: UpstreamError | None, *, late: bool) -> Outcome:
     if best is None:
         return Outcome(kept=None, reasons=tuple(reasons), error=error)
     if late:

@@ -26,19 +26,18 @@ def meets(value: Any, schema: Any, root: Any = None, depth: int = 0) -> bool:
     Raises:
         Unsupported: a keyword or reference is not known, or the schema is nested too deeply.
     """
+    if root is None:
+        _refuse_unknown(schema, 0)
+        root = schema
     if depth > _DEEPEST:
         raise Unsupported("the schema is nested too deeply")
     if isinstance(schema, bool):
         return schema
-    if not isinstance(schema, Mapping):
-        raise Unsupported("a schema must be an object")
-    top = schema if root is None else root
 
     def inner(item: Any, part: Any) -> bool:
-        return meets(item, part, top, depth + 1)
+        return meets(item, part, root, depth + 1)
 
-    # Every keyword is looked at, also after one has failed: an unknown one must be told either way.
-    return all([_keyword(value, name, said, schema, top, inner) for name, said in schema.items()])
+    return all(_keyword(value, name, said, schema, root, inner) for name, said in schema.items())
 
 
 def _keyword(
@@ -48,10 +47,28 @@ def _keyword(
         return True
     if name == "$ref":
         return inner(value, _resolve(said, root))
-    check = _KEYWORDS.get(name)
-    if check is None:
-        raise Unsupported(f"the schema's keyword {name!r} is not checked here")
-    return check(value, said, schema, inner)
+    return _KEYWORDS[name](value, said, schema, inner)
+
+
+def _refuse_unknown(schema: Any, depth: int) -> None:
+    """Look at every keyword first: an unknown one must be told also where another has failed already."""
+    if isinstance(schema, bool):
+        return
+    if depth > _DEEPEST:
+        raise Unsupported("the schema is nested too deeply")
+    if not isinstance(schema, Mapping):
+        raise Unsupported("a schema must be an object")
+    for name, said in schema.items():
+        if name in ("properties", "$defs", "definitions"):
+            parts = list(said.values())
+        elif name in ("anyOf", "allOf", "oneOf"):
+            parts = list(said)
+        else:
+            parts = [said] if name in ("items", "additionalProperties") else []
+        if name not in _ANNOTATIONS and name not in _KEYWORDS and name != "$ref":
+            raise Unsupported(f"the schema's keyword {name!r} is not checked here")
+        for part in parts:
+            _refuse_unknown(part, depth + 1)
 
 
 def _resolve(reference: Any, root: Any) -> Any:
@@ -97,18 +114,18 @@ def _same(a: Any, b: Any) -> bool:
 def _properties(value: Any, said: Mapping[str, Any], _schema: Any, inner: Callable[[Any, Any], bool]) -> bool:
     if not isinstance(value, dict):
         return True
-    return all([inner(value[key], part) for key, part in said.items() if key in value])
+    return all(inner(value[key], part) for key, part in said.items() if key in value)
 
 
 def _additional(value: Any, said: Any, schema: Mapping[str, Any], inner: Callable[[Any, Any], bool]) -> bool:
     if not isinstance(value, dict):
         return True
     known = schema.get("properties", {})
-    return all([inner(item, said) for key, item in value.items() if key not in known])
+    return all(inner(item, said) for key, item in value.items() if key not in known)
 
 
 def _items(value: Any, said: Any, _schema: Any, inner: Callable[[Any, Any], bool]) -> bool:
-    return not isinstance(value, list) or all([inner(item, said) for item in value])
+    return not isinstance(value, list) or all(inner(item, said) for item in value)
 
 
 def _required(value: Any, said: list[str], *_: Any) -> bool:
@@ -127,9 +144,9 @@ _KEYWORDS: Mapping[str, Callable[..., bool]] = {
     "additionalProperties": _additional,
     "required": _required,
     "items": _items,
-    "anyOf": lambda value, said, _schema, inner: any([inner(value, part) for part in said]),
-    "allOf": lambda value, said, _schema, inner: all([inner(value, part) for part in said]),
-    "oneOf": lambda value, said, _schema, inner: sum([inner(value, part) for part in said]) == 1,
+    "anyOf": lambda value, said, _schema, inner: any(inner(value, part) for part in said),
+    "allOf": lambda value, said, _schema, inner: all(inner(value, part) for part in said),
+    "oneOf": lambda value, said, _schema, inner: sum(inner(value, part) for part in said) == 1,
     "minimum": _bound((int, float), lambda v, s: v >= s),
     "maximum": _bound((int, float), lambda v, s: v <= s),
     "exclusiveMinimum": _bound((int, float), lambda v, s: v > s),

@@ -20,7 +20,8 @@ _DEMANDS: tuple[tuple[Shape, re.Pattern[str]], ...] = (
     (
         "json",
         re.compile(
-            r"\b(?:reply|answer|respond|return|output)\b[^.\n]{0,40}\bjson\b|\bjson (?:only|object)|json\s*(?:으로|형식)",
+            r"\b(?:reply|answer|respond|return|output)\b[^.\n]{0,40}\bjson\b|\bjson (?:only|object)"
+            r"|json\s*(?:으로|형식)",
             re.IGNORECASE,
         ),
     ),
@@ -43,7 +44,9 @@ _DEMANDS: tuple[tuple[Shape, re.Pattern[str]], ...] = (
 )
 
 _LETTER_FIRST = re.compile(r"[\s*\"'(\[]*([A-J])(?![A-Za-z'])")
-_LETTER_NAMED = re.compile(r"(?:answer|option|choice|정답)[^A-Za-z0-9]{0,4}(?:is[^A-Za-z]{0,4})?([A-J])\b", re.IGNORECASE)
+_LETTER_NAMED = re.compile(
+    r"(?:answer|option|choice|정답)[^A-Za-z0-9]{0,4}(?:is[^A-Za-z]{0,4})?([A-J])\b", re.IGNORECASE
+)
 _NUMBER = re.compile(r"-?\d[\d,]{0,30}(?:\.\d{1,30})?")
 _BARE_NUMBER = re.compile(r"[\s$€₩*]*-?\d[\d,]*(?:\.\d+)?[\s%*.]*(?:원|개|명|달러|권)?[\s.]*")
 _BARE_LETTER = re.compile(r"[\s*\"'(\[]*[A-J][\s*\"')\].:]*")

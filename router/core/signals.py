@@ -123,6 +123,11 @@ class Reading(Frozen, frozen=True, kw_only=True):
     logprobs: tuple[float, ...] | None = None
     finish: str | None = None
 
+    @property
+    def said(self) -> str:
+        """What two answers are compared by: the content, else the tool calls' arguments."""
+        return self.text or "\n".join(self.arguments)
+
 
 def demand_of(ask: str, response_format: Mapping[str, Any] | None, *, tools: bool, language: str) -> Demand:
     """What a request demands: ``ask`` is the last ask, ``response_format`` the request's own field."""

@@ -35,6 +35,7 @@ from router.upstream.openai import OpenAIUpstream
 from router.upstream.transport import AiohttpTransport, Transport
 
 if TYPE_CHECKING:
+    from router.core.checks import Calibration
     from router.score import Scorer
     from router.serve.story import Story
 
@@ -56,6 +57,7 @@ class Cell:
     policies: Mapping[str, Policy]
     default_policy: str
     scorer: Scorer | None
+    calibration: Calibration | None
     keys: KeyStore
     keys_on: bool
     ledger: Ledger
@@ -67,6 +69,7 @@ class Cell:
     pin: TierName | None = None
     draining: bool = False
     active: int = 0
+    blind: set[str] = field(default_factory=set)  # deployments that were seen to give no log-probabilities
     salt: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     _fleets: dict[str, Fleet] = field(default_factory=dict)
     _stamps: dict[str, tuple[tuple[str, int, int], ...]] = field(default_factory=dict)
@@ -197,6 +200,7 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
         policies=policies,
         default_policy=_default_policy(settings, policies),
         scorer=scorer,
+        calibration=_calibration(policies),
         keys=KeyStore.load(keys_path(settings)),
         keys_on=keys == "required" or (keys == "auto" and host not in LOOPBACK),
         ledger=Ledger(ledger or ledger_path(settings)),
@@ -232,6 +236,18 @@ def _scorer() -> Scorer | None:
         return load()
     except (ArtefactError, OSError) as error:
         log.error("no scorer: %s. Every prompt goes to its policy's fallback tier.", error)
+        return None
+
+
+def _calibration(policies: Mapping[str, Policy]) -> Calibration | None:
+    """The chances by which a cascade judges; None, visibly, where the file is missing or damaged."""
+    from router.score.calibration import load_calibration
+
+    try:
+        return load_calibration()
+    except (ValueError, OSError) as error:
+        if any(policy.body.cascade for policy in policies.values()):
+            log.error("no calibration: %s. A cascade that needs chances turns every answer down.", error)
         return None
 
 
