@@ -44,14 +44,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m evals.cascade_collect", description=str(__doc__).split("\n")[0])
     parser.add_argument("--data", type=Path, help="folder of outcome rows; without it only our own questions")
     parser.add_argument("--raw", type=Path, required=True, help="file of answers, appended to")
-    parser.add_argument("--limit", type=int, help="stop after this many questions")
+    parser.add_argument("--tiers", nargs="+", choices=TIER_NAMES, default=TIER_NAMES, help="by default all three")
+    parser.add_argument("--part", type=int, nargs=2, default=(0, 1), metavar=("I", "N"), help="every Nth question")
     options = parser.parse_args(argv)
-    asyncio.run(collect(questions(options.data, IMPORTED)[: options.limit], options.raw))
+    mine = questions(options.data, IMPORTED)[options.part[0] :: options.part[1]]
+    asyncio.run(collect(mine, options.raw, options.tiers))
     return 0
 
 
-def models() -> dict[TierName, LocalUpstream]:
-    """The registered weights of each tier behind the embedded engine, one thread each."""
+def models(tiers: Sequence[TierName]) -> dict[TierName, LocalUpstream]:
+    """The registered weights of ``tiers`` behind the embedded engine, one thread each."""
     limits = LocalLimits(threads=1, slots=SLOTS, queue=64, prompt_cache=True)  # side by side costs little more than one
     return {
         w.tier: LocalUpstream(
@@ -61,17 +63,18 @@ def models() -> dict[TierName, LocalUpstream]:
             limits,
         )
         for w in load_weights()
+        if w.tier in tiers
     }  # fmt: skip
 
 
-async def collect(asked: Sequence[Question], raw: Path) -> None:
-    """Ask every tier every question that ``raw`` does not hold yet."""
+async def collect(asked: Sequence[Question], raw: Path, tiers: Sequence[TierName]) -> None:
+    """Ask each of ``tiers`` every question that ``raw`` does not hold yet."""
     done = {(row["question"], row["tier"], row["sample"]) for row in read_raw(raw)}
-    upstreams = models()
+    upstreams = models(tiers)
     began = time.monotonic()
     try:
         with raw.open("a", encoding="utf-8") as out:
-            for number, calls in enumerate(_batches(asked), start=1):
+            for number, calls in enumerate(_batches(asked, tiers), start=1):
                 missing = [call for call in calls if (call[0].hash, *call[1:]) not in done]
                 for asking in asyncio.as_completed([_ask(upstreams[call[1]], *call) for call in missing]):
                     out.write(json.dumps(await asking, ensure_ascii=False) + "\n")
@@ -82,10 +85,10 @@ async def collect(asked: Sequence[Question], raw: Path) -> None:
             await upstream.close()
 
 
-def _batches(asked: Sequence[Question]) -> Iterator[list[Call]]:
+def _batches(asked: Sequence[Question], tiers: Sequence[TierName]) -> Iterator[list[Call]]:
     """Calls to one model at a time, a block of like questions after another, whose prompts begin alike.
 
-    The kinds take turns, so that what a cut-short run leaves is mixed as well.
+    The kinds take turns and all greedy answers come first, so that a cut-short run leaves a whole.
     """
     kinds: dict[tuple[str, str], list[Question]] = {}
     for question in asked:
@@ -93,9 +96,11 @@ def _batches(asked: Sequence[Question]) -> Iterator[list[Call]]:
     blocks = [
         (at / len(group), group[at : at + BLOCK]) for group in kinds.values() for at in range(0, len(group), BLOCK)
     ]
-    for _, block in sorted(blocks, key=lambda pair: pair[0]):
-        for tier in TIER_NAMES:
-            yield [(question, tier, sample) for question in block for sample in range(SAMPLES[tier] + 1)]
+    for samples in (0, *range(1, max(SAMPLES.values()) + 1)):
+        for _, block in sorted(blocks, key=lambda pair: pair[0]):
+            for tier in tiers:
+                if samples <= SAMPLES[tier]:
+                    yield [(question, tier, samples) for question in block]
 
 
 async def _ask(upstream: LocalUpstream, question: Question, tier: TierName, sample: int) -> dict[str, Any]:
