@@ -46,9 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--raw", type=Path, required=True, help="file of answers, appended to")
     parser.add_argument("--tiers", nargs="+", choices=TIER_NAMES, default=TIER_NAMES, help="by default all three")
     parser.add_argument("--part", type=int, nargs=2, default=(0, 1), metavar=("I", "N"), help="every Nth question")
+    parser.add_argument("--backwards", action="store_true", help="begin at the end: a second process that helps")
     options = parser.parse_args(argv)
     mine = questions(options.data, IMPORTED)[options.part[0] :: options.part[1]]
-    asyncio.run(collect(mine, options.raw, options.tiers))
+    asyncio.run(collect(mine[::-1] if options.backwards else mine, options.raw, options.tiers))
     return 0
 
 

@@ -34,11 +34,7 @@ class Line(NamedTuple):
 
 def write(lines: Sequence[Line], digest: str, seed: int, out: Path) -> None:
     """Write ``routing.json`` and ``routing.md`` into ``out``."""
-    about = {
-        "command": "python -m evals.routing --data DIR",
-        "date": datetime.now(UTC).date().isoformat(),
-        "commit": _commit(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}",
+    about = about_this_run("python -m evals.routing --data DIR") | {
         "artefact": digest,
         "litellm": baselines.litellm_version(),
         "split": "valid (never trained on, questions disjoint from train by stem)",
@@ -48,6 +44,16 @@ def write(lines: Sequence[Line], digest: str, seed: int, out: Path) -> None:
     body = {"about": about, "lines": [_rounded(line) for line in lines]}
     (out / "routing.json").write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
     (out / "routing.md").write_text("\n".join(_markdown(lines, about)) + "\n", encoding="utf-8")
+
+
+def about_this_run(command: str) -> dict[str, Any]:
+    """What every result file says of its making: command, date, commit, machine."""
+    return {
+        "command": command,
+        "date": datetime.now(UTC).date().isoformat(),
+        "commit": _commit(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}",
+    }
 
 
 def _rounded(line: Line) -> dict[str, Any]:

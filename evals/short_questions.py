@@ -29,7 +29,7 @@ Task = Literal["choice", "sum", "fact", "json"]
 SEED: Final = 20261124
 FACTS: Final = Path(__file__).parent / "suites" / "short-facts.yaml"
 _SUMS: Final = {"en": 14, "ko": 8}  # of each form
-_OBJECTS: Final = {"en": 8, "ko": 5}
+_OBJECTS: Final = {"en": 4, "ko": 3}
 _SHORT: Final = 200  # code points of an imported prompt, about 60 tokens
 
 _LETTER = {"en": "Answer with the letter only.", "ko": "글자 하나로만 답하세요."}
