@@ -20,11 +20,12 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import Literal
 
+from policies.schema import PolicyBody
 from router.core.checks import Verdict
-from router.core.decide import RANK
+from router.core.decide import RANK, Fleet
 from router.core.plan import Try, plan
 from router.errors import UpstreamError
-from router.types import Decision, Deployment, Frozen, Reason, Score, TierName
+from router.types import Decision, Deployment, Features, Frozen, Reason, Score, TierName
 
 Rung = tuple[TierName, Deployment]
 Kind = Literal["first", "retry", "fallback", "escalation"]
@@ -114,6 +115,19 @@ def ladder(
     if len(climbed) < 2 or limits.max_escalations == 0:
         return (), reason
     return climbed, reason
+
+
+def planned(
+    body: PolicyBody, decision: Decision, score: Score | None, features: Features, fleet: Fleet
+) -> tuple[tuple[TierName, ...], Reason | None]:
+    """``ladder`` for a request under a policy; empty where the policy has no cascade."""
+    cascade = body.cascade
+    if cascade is None:
+        return (), None
+    there = [t for t in body.tiers if fleet.serving(t, features=features, private=decision.private)]
+    limits = Limits(max_escalations=cascade.max_escalations, deadline=cascade.deadline)
+    calls = 1 + (cascade.samples if "agreement" in cascade.checks else 0)
+    return ladder(decision, cascade.start, score, there, limits, calls)
 
 
 def _pays(tier: TierName, served: TierName, score: Score | None, decision: Decision, calls: int) -> bool:

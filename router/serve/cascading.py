@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
-from router.core.cascade import Ask, Limits, Outcome, Rung, Told, climb, ladder
+from router.core.cascade import Ask, Limits, Outcome, Rung, Told, climb, planned
 from router.core.checks import Terms, Verdict, by_itself, judge, needs_whole
 from router.core.peek import (
     Opening,
@@ -67,10 +67,7 @@ def way_of(
         return None
     terms = Terms(checks=cascade.checks, accept=cascade.accept, keep=cascade.keep)
     limits = Limits(max_escalations=cascade.max_escalations, deadline=cascade.deadline)
-    calls = 1 + cascade.samples * terms.needs_samples
-    fleet = cell.fleet(wish.policy)
-    there = [t for t in wish.policy.body.tiers if fleet.serving(t, features=features, private=decision.private)]
-    tiers, reason = ladder(decision, cascade.start, story.score, there, limits, calls)
+    tiers, reason = planned(wish.policy.body, decision, story.score, features, cell.fleet(wish.policy))
     rungs = deployments(tiers) if tiers else []
     if rungs and terms.needs_logprobs and (blind := [r for r in rungs[:-1] if r[1].name in cell.blind]):
         rungs = [rung for rung in rungs if rung not in blind]

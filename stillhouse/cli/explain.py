@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from router.core.cascade import planned
 from router.core.decide import Caller
-from router.types import TIER_NAMES, Reason
+from router.types import TIER_NAMES, Reason, TierName
 from stillhouse.cli import show
 
 if TYPE_CHECKING:
@@ -53,16 +54,26 @@ def _as_json(ready: Bench, judged: Judged, prompt: str) -> dict[str, object]:
         "policy_hash": ready.policy.hash,
         "layers": list(ready.policy.layers),
         "blocked": judged.blocked,
-        **decision_words(judged.decision, judged.score),
+        **decision_words(judged.decision, judged.score, _climbed(ready, judged)[0]),
         "moved": [{"part": name, "logit": round(value, 4)} for name, value in _parts(ready, judged, prompt)],
         "findings": [f.as_dict() for f in judged.findings],
     }
+
+
+def _climbed(ready: Bench, judged: Judged) -> tuple[tuple[TierName, ...], Reason | None]:
+    return planned(ready.policy.body, judged.decision, judged.score, judged.features, ready.fleet)
 
 
 def _as_words(ready: Bench, judged: Judged, prompt: str) -> None:
     decision, score, features = judged.decision, judged.score, judged.features
     layers = " > ".join(ready.policy.layers)
     show.line(f"{decision.wanted}, because: {decision.because.text}")
+    climbed, why_not = _climbed(ready, judged)
+    cascade = ready.policy.body.cascade
+    if climbed and cascade is not None:
+        show.line(f"tried in turn: {', '.join(climbed)}; an answer is kept if it satisfies {', '.join(cascade.checks)}")
+    elif why_not is not None:
+        show.line(why_not.text)
     show.line(
         f"policy {ready.policy.name}@{ready.policy.hash[:12]} (layers: {layers}), family {ready.policy.body.family}"
     )

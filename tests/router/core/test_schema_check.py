@@ -12,7 +12,9 @@ PERSON = {
 }
 TREE = {
     "$ref": "#/$defs/node",
-    "$defs": {"node": {"type": "object", "properties": {"next": {"anyOf": [{"$ref": "#/$defs/node"}, {"type": "null"}]}}}},
+    "$defs": {
+        "node": {"type": "object", "properties": {"next": {"anyOf": [{"$ref": "#/$defs/node"}, {"type": "null"}]}}}
+    },
 }
 
 

@@ -17,14 +17,21 @@ def read(text="ok", demand=None, **parts):
 
 @pytest.mark.parametrize(
     "text",
-    ["I'm sorry, but I can't help with that.", "I\u2019m unable to say.", "죄송하지만 도와드릴 수 없습니다.", "As an AI, I have none."],
+    [
+        "I'm sorry, but I can't help with that.",
+        "I\u2019m unable to say.",
+        "죄송하지만 도와드릴 수 없습니다.",
+        "As an AI, I have none.",
+    ],
 )
 def test_refusals_are_seen(text):
     assert read(text).refusal
     assert not read(text).ended or read(text).finish == "stop"
 
 
-@pytest.mark.parametrize("text", ["I'm not sure, but 4.", "It might be Paris.", "잘 모르겠습니다.", "아마 서울일 것 같아요."])
+@pytest.mark.parametrize(
+    "text", ["I'm not sure, but 4.", "It might be Paris.", "잘 모르겠습니다.", "아마 서울일 것 같아요."]
+)
 def test_hedges_are_seen(text):
     assert read(text).hedging
 

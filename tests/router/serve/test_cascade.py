@@ -93,7 +93,10 @@ async def test_a_bad_answer_is_escalated_and_every_try_is_paid_for(serve, up):
     assert "refusal (it refuses)" in words[0]
     assert "finish (it was cut off (length))" in words[1]
     assert record["tier_served"] == "large"
-    assert 'stillhouse_cascade_verdicts_total{tier="small",verdict="turned_down",check="refusal"} 1' in gw.cell.metrics.render().decode()
+    assert (
+        'stillhouse_cascade_verdicts_total{tier="small",verdict="turned_down",check="refusal"} 1'
+        in gw.cell.metrics.render().decode()
+    )
 
 
 async def test_where_an_escalation_fails_the_first_answer_is_kept(serve, up):
@@ -241,7 +244,9 @@ async def test_samples_are_attempts_of_the_answer_they_are_compared_with(serve, 
 
 
 async def test_samples_that_disagree_or_fail_escalate(serve, up):
-    gw = await serve(policy("agreement", "samples: 2, accept: 0.8, max_escalations: 1"), cell=judging("agreement", "agreement"))
+    gw = await serve(
+        policy("agreement", "samples: 2, accept: 0.8, max_escalations: 1"), cell=judging("agreement", "agreement")
+    )
     up.script(Answer.completion("4"), Answer.completion("5"), Answer.completion("6"), Answer.completion("7"))
     disagreeing = await gw.chat("What is 2 + 2?")
     assert reasons(disagreeing) == ["cascade-escalated"]
@@ -276,7 +281,9 @@ async def test_a_streamed_answer_is_kept_or_escalated(serve, up):
     events, done = events_of(escalated)
     assert (done, said(events), escalated.headers["x-stillhouse-tier"]) == (True, "It is four.", "medium")
     record = await gw.record(escalated)
-    assert tried(record) == [("medium", "escalation", "ok"), ("small", "first", "not_good_enough")] or tried(record) == [
+    assert tried(record) == [("medium", "escalation", "ok"), ("small", "first", "not_good_enough")] or tried(
+        record
+    ) == [
         ("small", "first", "not_good_enough"),
         ("medium", "escalation", "ok"),
     ]
@@ -336,7 +343,10 @@ async def test_a_stream_is_kept_where_its_escalation_fails(serve, up):
 
 
 async def test_output_guards_still_see_the_whole_answer_under_checked(serve, up):
-    guarded = policy("logprobs", "accept: 0.8, hold: 1") + "guards: {output: [{words: {words: [classified], action: block}}]}\n"
+    guarded = (
+        policy("logprobs", "accept: 0.8, hold: 1")
+        + "guards: {output: [{words: {words: [classified], action: block}}]}\n"
+    )
     gw = await serve(guarded, cell=judging("logprobs", "p_mean"))
     up.script(streamed("this is ", "classified", logs=-0.01))
     answer = await gw.chat("Count.", stream=True)
