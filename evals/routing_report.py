@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
-import subprocess
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from evals import baselines
+from evals.about import about
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -38,17 +35,13 @@ def update(out: Path, part: str, lines: Sequence[Line], digest: str, seed: int, 
     path = out / "routing.json"
     stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     parts = stored.get("parts", {})
-    about = {
-        "command": f"python -m evals.routing --data DIR --only {part}",
-        "date": today(),
-        "commit": commit(),
-        "machine": machine(),
+    made = about(f"python -m evals.routing --data DIR --only {part}") | {
         "artefact": digest,
         "litellm": baselines.litellm_version(),
         "split": "valid (never trained on, questions disjoint from train by stem)",
         "seed": seed,
     }
-    parts[part] = {"about": about, "lines": [_rounded(line) for line in lines]}
+    parts[part] = {"about": made, "lines": [_rounded(line) for line in lines]}
     parts = {name: parts[name] for name in order if name in parts}
     path.write_text(json.dumps({"parts": parts}, indent=1) + "\n", encoding="utf-8")
     (out / "routing.md").write_text("\n".join(_markdown(parts)) + "\n", encoding="utf-8")
@@ -95,25 +88,3 @@ def _row(line: Line) -> str:
     digits = 0 if line.metric.startswith("CPU") else 3
     value = "-" if line.value is None else f"{line.value:.{digits}f}"
     return f"| {line.metric} | {line.router} | {value} | {interval} | {line.n} | {line.note} |"
-
-
-def today() -> str:
-    """The date of a measurement."""
-    return datetime.now(UTC).date().isoformat()
-
-
-def machine() -> str:
-    """What it was measured on."""
-    return f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}"
-
-
-def commit() -> str:
-    """The code that was measured."""
-    here = Path(__file__).parent
-    try:
-        found = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], cwd=here, capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return found.stdout.strip()

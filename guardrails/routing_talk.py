@@ -47,7 +47,7 @@ _ADDRESSED_EN: Final = (
     rf"\b(?:send|hand|assign|switch|pass|direct)\b(?: \w+){{0,4}} to (?:(?:a|an|the|your) )?(?:{_BEST} {_MODEL}|{_NAMED})\b",
     rf"\b(?:do not|don't|never|avoid)\b(?: \w+){{0,4}} {_WEAK} {_MODEL}\b",
     rf"\b(?:a|the|any) {_WEAK} {_MODEL}\b(?: \w+){{0,2}} (?:cannot|can't|will fail|fails|won't|is not enough|would fail|isn't enough)",
-    rf"\b(?:note|attention|message|instructions?|memo|hint|signal|dear|hey|hello|hi|to|for)(?: \w+)?[ ,:]+(?:the |model |llm |prompt )?rout(?:er|ing (?:system|layer|model|engine|classifier))\b",
+    r"\b(?:note|attention|message|instructions?|memo|hint|signal|dear|hey|hello|hi|to|for)(?: \w+)?[ ,:]+(?:the |model |llm |prompt )?rout(?:er|ing (?:system|layer|model|engine|classifier))\b",
     r"\brout(?:er|ing)(?: \w+)?[:=,] ?\w+",
     r"\b(?:recommended|required|minimum|target|preferred|desired) (?:tier|model|llm) ?[:=] ?\w+",
     r"\btier ?= ?\w+",

@@ -10,6 +10,8 @@
 - fallbacks: for a tier the floor speaks of, a part of the floor's; elsewhere only upwards;
 - allow_degrade: never switched on; stream: never less strict (immediate < guarded < checked);
 - explore: a floor's figures only shrink; over a floor that promises and does not explore, never switched on;
+- cascade: over one of the floor's only stricter; over a promised ``quality`` only with the same promise for
+  each answer, over a ``budget`` never, for its tries add up;
 - timeouts: never longer than the floor says; family: the floor's, where it names one;
 - session: affinity that the floor switches on stays on, errands that it switches off stay off, and its
   hysteresis only grows; times are free, for they are facts about upstreams;
@@ -24,7 +26,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from policies.mistakes import Path, Problem
-from policies.schema import AIMS, DEFAULT_KEEP, TIERS, Budget, PolicyBody, Quality, TierName
+from policies.schema import AIMS, DEFAULT_KEEP, TIERS, Budget, Cascade, PolicyBody, Quality, TierName
 
 STREAM_ORDER = ("immediate", "guarded", "checked")
 _GROUPS = ("refusal", "timeouts", "session")
@@ -57,7 +59,7 @@ def written(body: PolicyBody) -> frozenset[str]:
             found |= {f"{name}.{key}" for key in value.model_fields_set}
         elif name == "fallbacks":
             found |= {f"fallbacks.{tier}" for tier in value or {}}
-        elif name not in AIMS or value is not None:
+        elif name not in (*AIMS, "cascade") or value is not None:
             found.add(name)
     if body.aim is not None:
         found.add("aim")
@@ -86,6 +88,7 @@ def tighten(floor: Layered, body: PolicyBody) -> tuple[Layered, tuple[Problem, .
         "allow_degrade": body.allow_degrade if "allow_degrade" in mine else floor.body.allow_degrade,
         "explore": body.explore if "explore" in mine else floor.body.explore,
         "stream": body.stream if "stream" in mine else floor.body.stream,
+        "cascade": body.cascade or floor.body.cascade,
         "guards": floor.body.guards.model_copy(
             update={
                 "input": (*floor.body.guards.input, *body.guards.input),
@@ -144,6 +147,8 @@ def _loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
     yield from _promise_loosenings(floor, body)
     yield from _explore_loosenings(floor, body)
     yield from _session_loosenings(floor, body)
+    if body.cascade is not None:
+        yield from _cascade_loosenings(floor, body.cascade)
     theirs = {rule.name for rule in floor.body.rules}
     for index, rule in enumerate(body.rules):
         if rule.name in theirs:
@@ -272,3 +277,42 @@ def _session_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
     if given and mine.hysteresis < theirs.hysteresis:
         words = f"{mine.hysteresis:g} is less than {_layer(floor)} has ({theirs.hysteresis:g})"
         yield Problem(("session", "hysteresis"), words, f"{theirs.hysteresis:g} or more")
+
+
+def _cascade_loosenings(floor: Layered, mine: Cascade) -> Iterator[Problem]:
+    theirs, budget, quality = floor.body.cascade, floor.body.budget, floor.body.quality
+    if theirs is not None:
+        yield from _weaker_cascade(floor, theirs, mine)
+    elif budget is not None:
+        words = f"{_layer(floor)} promises {_aim_words(budget)}; the tries of a cascade add up beyond it"
+        yield Problem(("cascade",), words, "remove it")
+    elif quality is not None:
+        kind, least = ("keep", quality.keep) if quality.keep is not None else ("accept", quality.floor)
+        value = getattr(mine, kind)
+        if least is not None and (value is None or value < least):
+            words = f"{_layer(floor)} promises {_aim_words(quality)}; an answer may be kept only by the same promise"
+            yield Problem(("cascade",) if value is None else ("cascade", kind), words, f"{kind}: {least:g} or more")
+
+
+def _weaker_cascade(floor: Layered, theirs: Cascade, mine: Cascade) -> Iterator[Problem]:
+    """Each setting of a cascade that asks less of an answer than the floor's does."""
+    if _rank(mine.start) < _rank(theirs.start):
+        words = f"{mine.start} is below {theirs.start}, where {_layer(floor)} starts"
+        yield Problem(("cascade", "start"), words, f"{theirs.start} or above")
+    for check in theirs.checks:
+        if check not in mine.checks:
+            yield Problem(("cascade", "checks"), f"{_layer(floor)} runs the check {check}", f"add {check}")
+    for kind in ("accept", "keep"):
+        value, least = getattr(mine, kind), getattr(theirs, kind)
+        if least is not None and (value is None or value < least):
+            words = f"{_layer(floor)} asks for {kind}: {least:g}"
+            yield Problem(("cascade",) if value is None else ("cascade", kind), words, f"{kind}: {least:g} or more")
+    for name, word in (("max_escalations", "escalations"), ("samples", "samples")):
+        value, least = getattr(mine, name), getattr(theirs, name)
+        if value < least and (name != "samples" or "agreement" in theirs.checks):
+            yield Problem(
+                ("cascade", name), f"{value} is less than {_layer(floor)} has ({least} {word})", f"{least} or more"
+            )
+    if mine.deadline > theirs.deadline:
+        words = f"{mine.deadline:g} s is longer than {_layer(floor)} allows ({theirs.deadline:g} s)"
+        yield Problem(("cascade", "deadline"), words, f"{theirs.deadline:g} or less")

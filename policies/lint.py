@@ -3,31 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from policies.mistakes import Problem
 from policies.schema import EFFECTS, TIERS, PolicyBody, Rule, TierName, When
 
 
-def lint(body: PolicyBody, own: int | None = None) -> tuple[Problem, ...]:
-    """Doubtful rules of a merged policy.
+def lint(body: PolicyBody, own: int | None = None, said: AbstractSet[str] | None = None) -> tuple[Problem, ...]:
+    """Doubtful settings of a merged policy.
 
     Args:
         body: the merged settings.
         own: how many of the last rules are this file's own; only those are spoken of. All by default.
+        said: the settings that this file says itself. All by default.
 
     Returns:
         Problems whose rule indices count the file's own rules.
     """
     first = 0 if own is None else len(body.rules) - own
-    return (
-        *_idle_exploring(body),
-        *(
-            replace(problem, path=("rules", index - first, *problem.path))
-            for index, rule in enumerate(body.rules[first:], first)
-            for problem in (*_absent_tiers(rule, body.tiers), *_earlier(rule, body.rules[:index], body.tiers))
-        ),
+    doubtful = () if said is not None and "cascade" not in said else tuple(_cascade(body))
+    doubtful += tuple(_idle_exploring(body))
+    return doubtful + tuple(
+        replace(problem, path=("rules", index - first, *problem.path))
+        for index, rule in enumerate(body.rules[first:], first)
+        for problem in (*_absent_tiers(rule, body.tiers), *_earlier(rule, body.rules[:index], body.tiers))
     )
+
+
+def _cascade(body: PolicyBody) -> Iterator[Problem]:
+    cascade = body.cascade
+    if cascade is None:
+        return
+    if body.stream != "checked":
+        words = f"under 'stream: {body.stream}' nothing is held for a check, so only whole answers are cascaded"
+        yield Problem(("cascade",), words, "use 'stream: checked' to cascade streamed requests too")
+    if TIERS.index(cascade.start) >= TIERS.index(body.tiers[-1]):
+        listed = f"tiers are [{', '.join(body.tiers)}]"
+        yield Problem(
+            ("cascade", "start"), f"no tier stands above {cascade.start}, so the cascade does nothing", listed
+        )
+    whole = [check for check in cascade.checks if check in ("finish", "agreement")]
+    if whole and "hold" in cascade.model_fields_set:
+        words = f"the check {whole[0]} must see the whole answer, so streams are held to their end"
+        yield Problem(("cascade", "hold"), words, f"remove 'hold', or the check {whole[0]}")
 
 
 def _idle_exploring(body: PolicyBody) -> Iterator[Problem]:

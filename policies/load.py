@@ -64,7 +64,8 @@ def load_policy(source: str | Path, *, families: frozenset[str] | None = None) -
     merged, names = _merge(layers, mistakes)
     body = complete(merged)
     if not mistakes:
-        at: tuple[str, ...] = ("stream",) if "stream" in layers[-1].body.model_fields_set else ("guards", "output")
+        said = layers[-1].body.model_fields_set
+        at: tuple[str, ...] = next(((name,) for name in ("stream", "cascade") if name in said), ("guards", "output"))
         mistakes += [layers[-1].locate(replace(problem, path=at)) for problem in body.stream_problems()]
     _check_family(layers[-1], body, families, mistakes)
     if mistakes:
@@ -81,7 +82,10 @@ def load_policy(source: str | Path, *, families: frozenset[str] | None = None) -
         rails=MappingProxyType({way: compile_rails(getattr(body.guards, way)) for way in _DIRECTIONS}),
         source=layers[-1].path,
         files=tuple(layer.path for layer in layers),
-        warnings=tuple(layers[-1].locate(warning) for warning in lint(body, len(layers[-1].body.rules))),
+        warnings=tuple(
+            layers[-1].locate(warning)
+            for warning in lint(body, len(layers[-1].body.rules), layers[-1].body.model_fields_set)
+        ),
     )
 
 

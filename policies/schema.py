@@ -17,10 +17,12 @@ from policies.patterns import PatternError, compile_pattern
 
 TierName = Literal["small", "medium", "large"]
 StreamMode = Literal["immediate", "guarded", "checked"]
+CheckName = Literal["logprobs", "agreement", "finish", "refusal", "hedging", "format", "shape"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 TIERS: tuple[TierName, ...] = ("small", "medium", "large")
 AIMS = ("quality", "cost_quality", "budget")
+EVIDENCE: tuple[CheckName, ...] = ("logprobs", "agreement")
 EFFECTS = ("pin", "at_least", "forbid", "private")
 DEFAULT_KEEP = 0.95
 _RESERVED_NAMES = frozenset({"auto", "default", *TIERS})
@@ -214,9 +216,50 @@ class Session(Strict):
     errands: Literal["on", "off"] = "on"
 
 
+class Cascade(Strict):
+    """Ask a small tier first and keep its answer if the checks are satisfied; else ask the next one up.
+
+    At most one of ``accept`` (the least chance that the answer is right) and ``keep`` (that chance as a
+    share of what the best tier above would reach). See docs/cascade.md.
+    """
+
+    start: TierName
+    checks: Annotated[tuple[CheckName, ...], Field(min_length=1), AfterValidator(_no_repeats)]
+    accept: Share | None = None
+    keep: Share | None = None
+    max_escalations: Annotated[int, Field(ge=1, le=2)] = 2
+    samples: Annotated[int, Field(ge=1, le=8)] = 2
+    hold: Annotated[int, Field(ge=1, le=4_096)] = 64
+    deadline: Seconds = 60.0
+
+    @model_validator(mode="after")
+    def _checks_agree(self) -> Self:
+        refuse(self._problems())
+        return self
+
+    def _problems(self) -> Iterator[Problem]:
+        if self.accept is not None and self.keep is not None:
+            yield Problem(("keep",), "stands beside 'accept'", "a cascade has one measure: keep one of them")
+        evidence = [check for check in self.checks if check in EVIDENCE]
+        if evidence and self.accept is None and self.keep is None:
+            words = f"{evidence[0]} says how likely an answer is right, and nothing says how likely it must be"
+            yield Problem(("checks",), words, "add accept: 0.8, or keep: 0.95")
+        if "samples" in self.model_fields_set and "agreement" not in self.checks:
+            yield Problem(("samples",), "no check compares samples", "add agreement to the checks, or remove it")
+
+
 def _best_tier(known: Mapping[str, Any]) -> TierName:
     tiers: tuple[TierName, ...] = known.get("tiers", TIERS)
     return tiers[-1]
+
+
+def _cascade_tiers(cascade: Cascade, tiers: tuple[TierName, ...]) -> Iterator[Problem]:
+    if cascade.start not in tiers:
+        listed = f"tiers are [{', '.join(tiers)}]"
+        yield Problem(("cascade", "start"), f"{cascade.start} is not among the policy's tiers", listed)
+    elif cascade.start == tiers[-1]:
+        words = f"no tier stands above {cascade.start}, so nothing can be escalated"
+        yield Problem(("cascade", "start"), words, "start with a lower tier, or remove the cascade")
 
 
 class PolicyBody(Strict):
@@ -240,6 +283,7 @@ class PolicyBody(Strict):
     fallbacks: dict[TierName, SomeTiers] | None = None
     allow_degrade: bool = False
     stream: StreamMode = "guarded"
+    cascade: Cascade | None = None
     guards: Guards = Guards()
     refusal: Refusal = Refusal()
     timeouts: Timeouts = Timeouts()
@@ -253,7 +297,8 @@ class PolicyBody(Strict):
 
     @model_validator(mode="after")
     def _settings_agree(self) -> Self:
-        refuse([*self._aim_problems(), *self._tier_problems(), *self._rule_problems(), *self.stream_problems()])
+        problems = (self._aim_problems, self._tier_problems, self._rule_problems, self.stream_problems)
+        refuse([problem for find in problems for problem in find()])
         return self
 
     def stream_problems(self) -> Iterator[Problem]:
@@ -262,6 +307,10 @@ class PolicyBody(Strict):
             path = ("stream",) if "stream" in self.model_fields_set else ("guards", "output")
             words = "'immediate' holds nothing back, but a guard of the output masks, which must hold back"
             yield Problem(path, words, "use 'stream: guarded', or let the guards of the output detect or block")
+        if self.stream == "immediate" and self.cascade is not None:
+            path = ("stream",) if "stream" in self.model_fields_set else ("cascade",)
+            words = "'immediate' holds nothing back, but a cascade must hold an answer until it is checked"
+            yield Problem(path, words, "use 'stream: checked', or remove the cascade")
 
     def _aim_problems(self) -> Iterator[Problem]:
         given = [aim for aim in AIMS if getattr(self, aim) is not None]
@@ -272,6 +321,8 @@ class PolicyBody(Strict):
         allowed = f"tiers are [{', '.join(self.tiers)}]"
         if self.fallback_tier not in self.tiers:
             yield Problem(("fallback_tier",), f"{self.fallback_tier} is not among the policy's tiers", allowed)
+        if self.cascade is not None:
+            yield from _cascade_tiers(self.cascade, self.tiers)
         for tier, others in (self.fallbacks or {}).items():
             if tier not in self.tiers:
                 yield Problem(("fallbacks", tier), f"{tier} is not among the policy's tiers", allowed)

@@ -118,6 +118,7 @@ class Decision(Frozen, frozen=True, kw_only=True):
         reasons: in the order they were found; the last one decided.
         propensity: probability of this choice under the policy (1.0 where nothing could be explored).
         private: only private deployments may serve it.
+        free: the tiers that the rules left to choose from; empty where a pin or the caller chose.
         cost: tier name -> predicted nano-dollars (absent where the price is unknown).
     """
 
@@ -127,12 +128,13 @@ class Decision(Frozen, frozen=True, kw_only=True):
     reasons: tuple[Reason, ...]
     propensity: float
     private: bool = False
+    free: tuple[TierName, ...] = ()
     cost: Mapping[str, int]
 
     @property
     def because(self) -> Reason:
         """The reason that chose ``wanted``; what came of it afterwards stands behind it."""
-        return next(r for r in reversed(self.reasons) if r.id not in ("tier-missing", "no-tier"))
+        return next(r for r in reversed(self.reasons) if not r.id.startswith(("tier-missing", "no-tier", "cascade-")))
 
 
 class Usage(Frozen, frozen=True, kw_only=True):

@@ -111,6 +111,7 @@ def decide(
 
     wanted: TierName
     propensity = 1.0
+    free: tuple[TierName, ...] = ()
     if fleet.pin is not None:
         wanted = _clamp(fleet.pin, allowed)
         reasons.append(Reason(id="operator-pin", text=f"The operator has pinned all traffic to {fleet.pin}."))
@@ -120,6 +121,7 @@ def decide(
         wanted = _clamp(caller.tier, allowed)
         reasons.append(Reason(id="caller-tier", text=f"The caller asked for {caller.tier}."))
     else:
+        free = allowed
         wanted, why = _aim(policy, allowed, score, costs)
         there = fleet.serving if fleet.deployments else None  # without any, a decision is all that is wanted
         may = [t for t in allowed if there is None or there(t, features=features, private=rules.private)]
@@ -140,6 +142,7 @@ def decide(
         reasons=tuple(reasons),
         propensity=propensity,
         private=rules.private,
+        free=free,
         cost=costs,
     )
 

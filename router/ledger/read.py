@@ -135,7 +135,9 @@ class Reader:
             (request["id"],),
         )
         return story(
-            request, [as_dict(_SHOWN_ATTEMPT, attempt) for attempt in attempts], feedback_of(self._db, str(request["id"]))
+            request,
+            [as_dict(_SHOWN_ATTEMPT, attempt) for attempt in attempts],
+            feedback_of(self._db, str(request["id"])),
         )
 
     # --- sums; what has been pruned is counted too

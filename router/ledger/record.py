@@ -26,7 +26,7 @@ Outcome = Literal[
     "internal_error",
 ]
 AttemptOutcome = Literal["ok", "error", "timeout", "rejected", "cancelled", "blocked", "not_good_enough"]
-AttemptKind = Literal["first", "retry", "fallback", "escalation"]
+AttemptKind = Literal["first", "retry", "fallback", "escalation", "sample"]
 Mode = Literal["routed", "pinned", "direct", "observed"]
 GuardAction = Literal["none", "detect", "mask", "block"]
 
@@ -72,8 +72,9 @@ class AttemptRecord(Frozen, frozen=True, kw_only=True):
     """One call to one deployment.
 
     Attributes:
-        n: 0 for the first call of the request.
-        kind: why it was made; ``escalation`` follows an answer that was not good enough.
+        n: 0 for the first call of the request; a sample has the number of the answer it is compared with.
+        kind: why it was made; ``escalation`` follows an answer that was not good enough, ``sample`` asks
+            the same again to see whether the answer agrees with itself.
         started_ms, first_byte_ms, ended_ms: since the request arrived.
         tokens_cached: the part of ``tokens_in`` that the upstream read from its cache.
         cost_nano: what this call cost; ``None`` when the price or the tokens are unknown.

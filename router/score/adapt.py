@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from router.score.features import STRUCTURE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 Floats = NDArray[np.float64]
 

@@ -39,6 +39,7 @@ from router.upstream.openai import OpenAIUpstream
 from router.upstream.transport import AiohttpTransport, Transport
 
 if TYPE_CHECKING:
+    from router.core.checks import Calibration
     from router.score import Scorer
     from router.serve.story import Story
 
@@ -60,6 +61,7 @@ class Cell:
     policies: Mapping[str, Policy]
     default_policy: str
     scorer: Scorer | None
+    calibration: Calibration | None
     keys: KeyStore
     keys_on: bool
     ledger: Ledger
@@ -71,6 +73,7 @@ class Cell:
     pin: TierName | None = None
     draining: bool = False
     active: int = 0
+    blind: set[str] = field(default_factory=set)  # deployments that were seen to give no log-probabilities
     salt: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     watch: Watch = field(default_factory=Watch)
     _refused: Scorer | None = None
@@ -248,6 +251,7 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
         policies=found.policies,
         default_policy=found.default,
         scorer=scorer,
+        calibration=_calibration(found.policies),
         keys=KeyStore.load(keys_path(settings)),
         keys_on=keys == "required" or (keys == "auto" and host not in LOOPBACK),
         ledger=Ledger(ledger or ledger_path(settings)),
@@ -309,6 +313,18 @@ def _default_policy(settings: Settings, policies: Mapping[str, Policy]) -> str:
     if name not in policies:
         raise ValueError(f"default_policy is {name!r}, which is not among the policies ({', '.join(policies)})")
     return name
+
+
+def _calibration(policies: Mapping[str, Policy]) -> Calibration | None:
+    """The chances by which a cascade judges; None, visibly, where the file is missing or damaged."""
+    from router.score.calibration import load_calibration
+
+    try:
+        return load_calibration()
+    except (ValueError, OSError) as error:
+        if any(policy.body.cascade for policy in policies.values()):
+            log.error("no calibration: %s. A cascade that needs chances turns every answer down.", error)
+        return None
 
 
 def _upstream(name: str, settings: Settings, transport: Transport) -> Upstream:

@@ -112,6 +112,11 @@ class Metrics:
             "Findings by guard, direction and action.",
             ("guard", "direction", "action"),
         )
+        self.cascades = Counter(
+            "stillhouse_cascade_verdicts_total",
+            "Verdicts on answers of a cascade, by tier and the check that decided.",
+            ("tier", "verdict", "check"),
+        )
         self.unscored = Counter("stillhouse_unscored_total", "Requests decided without a score.")
         self.feedback = Counter("stillhouse_feedback_total", "Judgements of answers that were kept.")
         self.reloads = Counter("stillhouse_reloads_total", "Configuration reloads by result.", ("result",))

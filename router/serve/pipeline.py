@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Awaitable, Callable
-from functools import lru_cache
+from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, TypeVar
 
 from guardrails import Placeholders
@@ -14,22 +14,23 @@ from policies.schema import Timeouts
 from router.core.affinity import Stay
 from router.core.decide import Caller, decide
 from router.core.features import features_of
-from router.core.history import mend
 from router.core.plan import Try, pick, plan
 from router.core.session import stay_of
 from router.core.tokens import estimate_tokens
 from router.core.turns import turn_of
 from router.core.wire import ChatRequest, TextSite, choice_sites, read_answer, read_chat, read_choice
 from router.errors import NoTier, StillhouseError, UpstreamError
+from router.serve import cascading
 from router.serve.accept import Order, accept, order
 from router.serve.exchange import Exchange, Incoming
+from router.serve.forward import forwarded
 from router.serve.guarding import Blocked, finding_names, guard_answer, guard_request
 from router.serve.respond import EventMaker, headers_of, refusal
 from router.serve.sessions import session_name
 from router.serve.story import Story
 from router.serve.stream import EventGuard
 from router.types import Decision, Deployment, Score, TierName, Usage
-from router.upstream.base import Deadline, Upstream
+from router.upstream.base import Deadline, StreamReply, Upstream
 
 if TYPE_CHECKING:
     from router.serve.cell import Cell
@@ -126,7 +127,11 @@ async def answer_whole(
     async def ask(upstream: Upstream, deployment: Deployment, deadline: Deadline) -> bytes:
         return (await upstream.chat(forwarded(request, deployment, masks, story), deadline)).body
 
-    body, step = await call(cell, wish, decision, story, ask)
+    way = cascading.way_of(cell, request, wish, story, partial(candidates, cell, wish, decision, story))
+    if way is None:
+        body, step = await call(cell, wish, decision, story, ask)
+    else:
+        body, step = await cascading.climb_whole(cell, request, masks, way, story)
     since = cell.clock()
     policy = wish.policy
     try:
@@ -148,14 +153,22 @@ async def answer_in_events(
     story: Story, out: Exchange,
 ) -> None:  # fmt: skip
     """Call, then guard and send event by event."""
-    stream, step = await call(
-        cell, wish, decision, story,
-        lambda upstream, d, deadline: upstream.chat_stream(forwarded(request, d, masks, story), deadline),
-    )  # fmt: skip
     policy, features = wish.policy, story.features
+    mode = policy.body.stream
+    stream: StreamReply
+    way = cascading.way_of(cell, request, wish, story, partial(candidates, cell, wish, decision, story))
+    if way is None:
+        stream, step = await call(
+            cell, wish, decision, story,
+            lambda upstream, d, deadline: upstream.chat_stream(forwarded(request, d, masks, story), deadline),
+        )  # fmt: skip
+    else:
+        stream, step = await cascading.climb_events(cell, request, masks, way, story)
+        if policy.rails["output"].empty:
+            mode = "guarded"  # the cascade has held what it had to see, and no guard reads the rest
     input_tokens = features.input_tokens if features else 0
     guard = EventGuard(
-        policy.rails["output"], policy.body.stream, held, policy.body.refusal.output,
+        policy.rails["output"], mode, held, policy.body.refusal.output,
         EventMaker(story.id, step.deployment.model, cell.now_ms() // 1000),
         choices=request.n, include_usage=request.include_usage,
         on_findings=lambda findings, where: story.found(findings, "output", where),
@@ -181,12 +194,6 @@ async def answer_in_events(
         if guard.blocked:
             story.outcome = "blocked_output"
         story.call_ended(step, "error" if fault else "blocked" if guard.over else "ok", fault)
-
-
-def forwarded(request: ChatRequest, deployment: Deployment, masks: Masks, story: Story) -> bytes:
-    """The body for a deployment; mended where the conversation was at another upstream before."""
-    body = request.forward(deployment.model, masks)
-    return mend(body) if story.moved_from(deployment) else body
 
 
 async def call(
@@ -222,14 +229,16 @@ async def call(
             return got, step
 
 
-def candidates(cell: Cell, wish: Order, decision: Decision, story: Story) -> list[tuple[TierName, Deployment]]:
-    """The served tier and its fallbacks, each with the deployment that will be asked."""
+def candidates(
+    cell: Cell, wish: Order, decision: Decision, story: Story, tiers: Sequence[TierName] = ()
+) -> list[tuple[TierName, Deployment]]:
+    """``tiers``, by default the served one and its fallbacks, each with the deployment that will be asked."""
     assert decision.served is not None
     assert story.features is not None
     found: list[tuple[TierName, Deployment]] = []
     fleet = cell.fleet(wish.policy)
     warm = {w.deployment for w in story.stay.memory.warm} if story.stay and story.stay.memory else set()
-    for tier in (decision.served, *decision.fallbacks):
+    for tier in tiers or (decision.served, *decision.fallbacks):
         serving = fleet.serving(tier, features=story.features, private=decision.private)
         if wish.deployment in serving:
             found.append((tier, wish.deployment))

@@ -39,6 +39,9 @@ def headers_of(story: Story, *, stream: bool) -> Headers:
         headers.append((b"x-stillhouse-lineage", latin(lineage_words(d.lineage))))
     if stream:
         estimate = decision.cost.get(story.deployment.tier) if story.deployment else None
+        if estimate is not None and any(a.tokens_out is not None for a in story.attempts):
+            paid = story.cost()  # what a cascade spent before this answer
+            estimate = None if paid is None else estimate + paid
         headers.append((b"x-stillhouse-cost-estimate", _money(estimate)))
     elif story.deployment is not None:
         headers.append((b"x-stillhouse-cost", _money(story.cost())))

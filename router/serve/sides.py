@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Raw
 
 from guardrails import Placeholders
+from router.core.cascade import planned
 from router.core.decide import Caller, decide
 from router.core.features import features_of
 from router.core.turns import turn_of
@@ -20,7 +21,7 @@ from router.serve.guarding import Blocked, finding_names, guard_request
 from router.serve.pipeline import confess, deadline_of, score_of, stay_in
 from router.serve.respond import headers_of
 from router.serve.story import Story
-from router.types import Decision, Score, Usage
+from router.types import Decision, Score, TierName, Usage
 
 if TYPE_CHECKING:
     from router.serve.cell import Cell
@@ -146,9 +147,11 @@ async def route(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         caller = Caller(tenant=wish.caller.tenant, tags=wish.caller.tags, tier=wish.caller.tier, text=ask)
         story.lot, fleet = cell.lot(wish.policy, story.id), cell.fleet(wish.policy)
         story.decision = decide(wish.policy, story.features, turn.score, caller, fleet, turn, stay, lot=story.lot)
+        climbed, why = planned(wish.policy.body, story.decision, turn.score, story.features, fleet)
+        story.because([why] if why else [])
         body = {
             "id": story.id, "object": "stillhouse.route", "policy": wish.policy.name, "policy_hash": wish.policy.hash,
-            "blocked": blocked, **decision_words(story.decision, story.score),
+            "blocked": blocked, **decision_words(story.decision, story.score, climbed),
         }  # fmt: skip
         await out.whole(200, headers_of(story, stream=False), msgspec.json.encode(body))
     except StillhouseError as error:
@@ -160,12 +163,16 @@ async def route(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         cell.ledger.record(*story.finish())
 
 
-def decision_words(decision: Decision, score: Score | None) -> dict[str, object]:
-    """A decision as public JSON: the same words in ``/v1/route``, ``stillhouse route`` and ``explain``."""
+def decision_words(decision: Decision, score: Score | None, climbed: tuple[TierName, ...] = ()) -> dict[str, object]:
+    """A decision as public JSON: the same words in ``/v1/route``, ``stillhouse route`` and ``explain``.
+
+    ``climbed`` are the tiers of the policy's cascade for this request, the one that is tried first in front.
+    """
     return {
         "tier": decision.wanted,
         "served": decision.served,
         "fallbacks": list(decision.fallbacks),
+        "cascade": list(climbed),
         "score": {tier: _share(score, tier) for tier in ("small", "medium", "large")},
         "complexity": None if score is None else round(score.complexity, 6),
         "reason": decision.because.id,

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import msgspec
 
 from guardrails import Action, Finding
 from router.core.affinity import Stay, Warm, remember
 from router.core.cost import cost_of
 from router.errors import BadRequest, StillhouseError, UpstreamError, UpstreamRejected, UpstreamTimeout
 from router.ledger.record import AttemptKind, AttemptOutcome, AttemptRecord, Found, Outcome, RequestRecord
-from router.types import Decision, Deployment, Features, Score, TierName, Usage
+from router.types import Decision, Deployment, Features, Reason, Score, TierName, Usage
 
 if TYPE_CHECKING:
     from policies.policy import Policy
@@ -20,6 +22,27 @@ if TYPE_CHECKING:
     from router.serve.cell import Cell
 
 Direction = Literal["input", "output"]
+
+
+class Times(NamedTuple):
+    """Milliseconds since the request arrived; ``ended`` is now where it is not said."""
+
+    begun: float
+    first: float | None = None
+    ended: float | None = None
+
+
+class Note(NamedTuple):
+    """What a cascade knows of one call.
+
+    ``recorded`` says that its attempt stands in the ledger already: the answer was turned down, and kept
+    in the end because nothing better came.
+    """
+
+    kind: AttemptKind | None = None
+    signals: Mapping[str, float] | None = None
+    times: Times | None = None
+    recorded: bool = False
 
 
 class Story:
@@ -51,6 +74,7 @@ class Story:
         self.deployment: Deployment | None = None
         self.usage: Usage | None = None
         self.finish_reason: str | None = None
+        self.kept: Note | None = None
         self.outcome: Outcome = "ok"
         self.status = 200
         self.error_code: str | None = None
@@ -95,52 +119,80 @@ class Story:
         if self._call_first is None:
             self._call_first = self.elapsed_ms()
 
-    def call_failed(self, step: Try, error: UpstreamError) -> None:
+    def call_failed(self, step: Try, error: UpstreamError, kind: AttemptKind | None = None) -> None:
         """It failed before anything was sent to the caller."""
         outcome: AttemptOutcome = "error"
         if isinstance(error, UpstreamRejected):
             outcome = "rejected"
         elif isinstance(error, UpstreamTimeout):
             outcome = "timeout"
-        self._attempt(step, outcome, None, error)
+        self._attempt(step, outcome, None, error, kind=kind)
 
     def call_ended(self, step: Try, outcome: AttemptOutcome, error: UpstreamError | None = None) -> None:
         """Its answer was used, whole or in part."""
         self.deployment = step.deployment
-        self._attempt(step, outcome, self.usage, error)
+        note = self.kept or Note()
+        if not note.recorded:
+            self._attempt(step, outcome, self.usage, error, kind=note.kind, signals=note.signals, times=note.times)
 
-    def _attempt(self, step: Try, outcome: AttemptOutcome, usage: Usage | None, error: UpstreamError | None) -> None:
+    def call_judged(self, step: Try, outcome: AttemptOutcome, usage: Usage, finish: str | None, note: Note) -> None:
+        """A cascade's answer that was turned down, or a sample that was compared: paid for, not served."""
+        self._attempt(step, outcome, usage, None, kind=note.kind, signals=note.signals, times=note.times, finish=finish)
+
+    def times(self) -> Times:
+        """When the call that runs now began, and when its first byte came."""
+        return Times(self._call_begun, self._call_first)
+
+    def because(self, reasons: Sequence[Reason]) -> None:
+        """Add reasons that were found after the decision."""
+        if self.decision is not None and reasons:
+            added = (*self.decision.reasons, *reasons)
+            self.decision = msgspec.structs.replace(self.decision, reasons=added)
+
+    def _attempt(
+        self, step: Try, outcome: AttemptOutcome, usage: Usage | None, error: UpstreamError | None, *,
+        kind: AttemptKind | None = None, signals: Mapping[str, float] | None = None,
+        times: Times | None = None, finish: str | None = None,
+    ) -> None:  # fmt: skip
         d = step.deployment
-        kind: AttemptKind = "first"
-        if self.attempts:
-            kind = "retry" if self.attempts[-1].deployment == d.name else "fallback"
-        ended = self.elapsed_ms()
+        if kind is None:
+            kind = "first"
+            if self.attempts:
+                kind = "retry" if self.attempts[-1].deployment == d.name else "fallback"
+        begun, first, ended = times or self.times()
+        ended = self.elapsed_ms() if ended is None else ended
         self.attempts.append(
             AttemptRecord(
                 n=step.index, tier=step.tier, deployment=d.name, model=d.model, upstream=d.upstream, outcome=outcome,
                 kind=kind, lineage=d.lineage,
-                started_ms=self._call_begun, first_byte_ms=self._call_first, ended_ms=ended,
+                started_ms=begun, first_byte_ms=first, ended_ms=ended,
                 http_status=error.status if error else 200, error_code=error.code if error else None,
                 tokens_in=usage.input_tokens if usage else None,
                 tokens_out=usage.output_tokens if usage else None,
                 tokens_cached=usage.cached_tokens if usage else None,
                 tokens_source=usage.source if usage else None,
                 cost_nano=cost_of(usage, d.price) if usage else None,
-                price_source=d.price.source, finish_reason=self.finish_reason if usage else None,
+                price_source=d.price.source, finish_reason=(finish or self.finish_reason) if usage else None,
+                signals=signals,
             )
         )  # fmt: skip
-        self.spent["upstream"] = self.spent.get("upstream", 0.0) + ended - self._call_begun
+        if kind != "sample":  # samples run side by side; who waits for them counts the time once
+            self.spent["upstream"] = self.spent.get("upstream", 0.0) + ended - begun
         metrics = self.cell.metrics
         metrics.attempts.add(1, step.tier, outcome)
-        metrics.upstream.observe((ended - self._call_begun) / 1e3, step.tier)
-        if self._call_first is not None:
-            metrics.first_byte.observe((self._call_first - self._call_begun) / 1e3, step.tier)
+        metrics.upstream.observe((ended - begun) / 1e3, step.tier)
+        if first is not None:
+            metrics.first_byte.observe((first - begun) / 1e3, step.tier)
 
     # --- the session
 
     def served(self, step: Try) -> None:
         """A deployment has begun to answer: it has read the conversation so far."""
         self.call_first_byte()
+        self.keeps(step)
+
+    def keeps(self, step: Try) -> None:
+        """Its answer is the one the caller gets."""
         self.deployment = d = step.deployment
         if self.stay is None or self.features is None:
             return

@@ -9,9 +9,10 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
+from router.core.cascade import planned
 from router.core.decide import Caller
 from router.errors import BadRequest
-from router.types import TIER_NAMES, Reason
+from router.types import TIER_NAMES, Reason, TierName
 from stillhouse.cli import show
 from stillhouse.cli.moved import Moved, moved
 
@@ -35,7 +36,7 @@ def command(  # noqa: D103
     prompt: str | None, messages: IO[bytes] | None, policy: str, config: Path | None, tenant: str,
     tags: tuple[str, ...], tier: str | None, as_json: bool,
 ) -> None:  # fmt: skip
-    from stillhouse.cli.offline import bench, request_of, settings_or_none
+    from stillhouse.cli.offline import bench, settings_or_none
 
     if (prompt is None) == (messages is None):
         show.fail("give either a PROMPT or --messages FILE", "stillhouse explain --help")
@@ -92,16 +93,26 @@ def _as_json(ready: Bench, judged: Judged, prompt: str) -> dict[str, object]:
         "policy_hash": ready.policy.hash,
         "layers": list(ready.policy.layers),
         "blocked": judged.blocked,
-        **decision_words(judged.decision, judged.score),
+        **decision_words(judged.decision, judged.score, _climbed(ready, judged)[0]),
         **(causes.as_dict() if causes else {"moved": [], "wording": []}),
         "findings": [f.as_dict() for f in judged.findings],
     }
+
+
+def _climbed(ready: Bench, judged: Judged) -> tuple[tuple[TierName, ...], Reason | None]:
+    return planned(ready.policy.body, judged.decision, judged.score, judged.features, ready.fleet)
 
 
 def _as_words(ready: Bench, judged: Judged, prompt: str) -> None:
     decision, score, features = judged.decision, judged.score, judged.features
     layers = " > ".join(ready.policy.layers)
     show.line(f"{decision.wanted}, because: {decision.because.text}")
+    climbed, why_not = _climbed(ready, judged)
+    cascade = ready.policy.body.cascade
+    if climbed and cascade is not None:
+        show.line(f"tried in turn: {', '.join(climbed)}; an answer is kept if it satisfies {', '.join(cascade.checks)}")
+    elif why_not is not None:
+        show.line(why_not.text)
     show.line(
         f"policy {ready.policy.name}@{ready.policy.hash[:12]} (layers: {layers}), family {ready.policy.body.family}"
     )

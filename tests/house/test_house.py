@@ -148,9 +148,10 @@ def test_every_setting_is_documented():
 
 
 def test_every_word_of_a_policy_is_documented():
-    from policies.schema import PolicyBody, Rule, When
+    from policies.schema import Cascade, PolicyBody, Rule, When
 
     words = {*PolicyBody.model_fields, *Rule.model_fields, *When.model_fields}
+    assert not {word for word in Cascade.model_fields if f"`{word}`" not in DOCS["cascade.md"]}
     assert not {
         word for word in words if f"`{word}" not in DOCS["policies.md"] and f"{word}:" not in DOCS["policies.md"]
     }
@@ -163,7 +164,9 @@ def test_every_guard_has_a_page():
 
 
 def test_every_reason_id_is_documented():
-    source = "".join(path.read_text() for path in (ROOT / "router/core").glob("*.py"))
+    source = "".join(
+        path.read_text() for path in [*(ROOT / "router/core").glob("*.py"), *(ROOT / "router/serve").glob("*.py")]
+    )
     ids = set(re.findall(r'Reason\(\s*id="([a-z-]+)"', source))
     assert len(ids) >= 18
     assert not {name for name in ids if f"`{name}`" not in ALL_DOCS}

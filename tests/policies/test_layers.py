@@ -5,7 +5,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.layers import STREAM_ORDER, bottom, complete, tighten
-from policies.schema import AIMS, TIERS, Budget, Explore, PolicyBody, Quality, Rule, Session, Timeouts, When
+from policies.schema import (
+    AIMS,
+    TIERS,
+    Budget,
+    Cascade,
+    Explore,
+    PolicyBody,
+    Quality,
+    Rule,
+    Session,
+    Timeouts,
+    When,
+)
 
 
 def body(name="child", **settings):
@@ -236,3 +248,57 @@ def test_an_empty_layer_changes_nothing_but_the_name(below):
     layered, found = tighten(bottom(below), body())
     assert found == ()
     assert complete(layered).model_copy(update={"name": "org"}) == complete(bottom(below))
+
+
+# --- cascades
+
+
+def cascade(**settings):
+    return Cascade(**{"start": "small", "checks": ("finish", "refusal"), "accept": 0.8} | settings)
+
+
+@pytest.mark.parametrize(
+    ("below", "above", "path", "words"),
+    [
+        ({"cascade": cascade()}, cascade(accept=0.7), ("cascade", "accept"), "accept: 0.8"),
+        ({"cascade": cascade()}, cascade(accept=None, keep=1.0), ("cascade",), "accept: 0.8"),
+        ({"cascade": cascade()}, cascade(checks=("finish",)), ("cascade", "checks"), "refusal"),
+        ({"cascade": cascade(start="medium")}, cascade(), ("cascade", "start"), "below medium"),
+        ({"cascade": cascade()}, cascade(max_escalations=1), ("cascade", "max_escalations"), "2 escalations"),
+        ({"cascade": cascade()}, cascade(deadline=90.0), ("cascade", "deadline"), "longer"),
+        ({"cascade": cascade(checks=("agreement",), samples=4)}, cascade(checks=("agreement",), samples=3),
+         ("cascade", "samples"), "4 samples"),
+        ({"quality": Quality(keep=0.9)}, cascade(), ("cascade",), "same promise"),
+        ({"quality": Quality(keep=0.9)}, cascade(accept=None, keep=0.8), ("cascade", "keep"), "same promise"),
+        ({"quality": Quality(floor=0.9)}, cascade(accept=0.8), ("cascade", "accept"), "same promise"),
+        ({"budget": Budget(usd_per_request=1)}, cascade(), ("cascade",), "add up"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_cascade_may_only_ask_more_than_the_floor(below, above, path, words):
+    ((found, message),) = problems(floor(**below), body(cascade=above))
+    assert found == path
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    ("below", "above"),
+    [
+        ({}, cascade()),
+        ({"cost_quality": 0.5}, cascade()),
+        ({"quality": Quality(keep=0.9)}, cascade(accept=None, keep=0.9)),
+        ({"quality": Quality(floor=0.7)}, cascade()),
+        ({"cascade": cascade()}, cascade(accept=0.9, checks=("shape", "refusal", "finish"), deadline=10.0)),
+    ],
+    ids=str,
+)
+def test_a_cascade_that_asks_as_much_is_laid_over_the_floor(below, above):
+    layered = merged(floor(**below), body(cascade=above))
+    assert layered.body.cascade == above
+    assert layered.origin["cascade"] == "child"
+
+
+def test_a_layer_that_says_nothing_keeps_the_floor_s_cascade():
+    layered = merged(floor(cascade=cascade()), body())
+    assert layered.body.cascade == cascade()
+    assert layered.origin["cascade"] == "org"

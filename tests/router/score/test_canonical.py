@@ -99,7 +99,9 @@ def test_words_of_other_languages_are_left_alone():
 SALAD = "zorb quell manifold lattice entropy tensor brisk quorum"
 
 
-@pytest.mark.parametrize("dressed", [f"{SALAD} What is the capital of France?", f"What is the capital of France? {SALAD} ! $"])
+@pytest.mark.parametrize(
+    "dressed", [f"{SALAD} What is the capital of France?", f"What is the capital of France? {SALAD} ! $"]
+)
 def test_a_string_without_grammar_at_either_end_is_taken_off(dressed):
     assert canonical(dressed) == ASK
 

@@ -1,0 +1,499 @@
+"""What trying, checking and escalating is worth: the table behind ``docs/cascade.md``.
+
+``python -m evals.cascade`` reads the recorded numbers (``results/cascade-outcomes.jsonl``) and writes
+``results/cascade.json`` and ``.md``; with ``--ship`` also the calibration that the gateway loads. With
+``--raw FILE … --data DIR`` the numbers are made anew from the answers of ``evals.cascade_collect``.
+
+Everything that judges is cross-fitted: questions are cut into folds by their hash, and a question is judged
+by models that saw the other folds only. Methods are compared at equal cost: each is a curve of settings,
+read between its neighbouring settings (a random mix of the two), and differences are paired by question.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+import numpy as np
+
+from evals import metrics
+from evals.cascade_outcomes import FILE, Answer, Row, read_rows, rows_of, write_rows
+from router.core.checks import Calibration, Head, Terms, by_itself, chances_of, evidence, kind_of, tiers_above
+from router.core.cost import cost_of
+from router.registry.references import reference_prices
+from router.types import TIER_NAMES, Price, TierName, Usage
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SEED: Final = 20261124
+FOLDS: Final = 5
+#: Inverse strength of the ridge; fixed before the figures were seen, for some 250 rows and a dozen numbers.
+RIDGE: Final = 0.5
+RESULTS: Final = FILE.parent
+SHIPPED: Final = Path(__file__).parents[1] / "router" / "score" / "answers.json"
+THRESHOLDS: Final = tuple(round(float(x), 3) for x in np.linspace(0, 1, 41))
+#: Where the curves are compared: shares of the way from always-small's cost to always-large's.
+BUDGETS: Final = (0.25, 0.5, 0.75)
+GRID: Final = np.linspace(0.1, 0.9, 33)
+
+#: Reference prices, nano-dollars per million tokens, input and output. The first is what the gateway itself
+#: reckons with where no price is known; the second stands in proportion to the models' parameters.
+PRICES: Final[Mapping[str, Mapping[TierName, Price]]] = {
+    "list": {tier: reference_prices("generic")[tier] for tier in TIER_NAMES},
+    "by parameters": {
+        tier: Price(input=round(b * 1e8), output=round(b * 4e8))
+        for tier, b in (("small", 0.135), ("medium", 0.63), ("large", 1.78))
+    },
+}
+
+WITH: Final = Terms(checks=("logprobs", "finish", "refusal"))
+WITHOUT: Final = Terms(checks=("finish", "refusal"))
+AGREEMENT: Final = Terms(checks=("agreement", "finish", "refusal"))
+EVIDENCE: Final[Mapping[str, Terms]] = {
+    "with log-probabilities": WITH,
+    "without log-probabilities": WITHOUT,
+    "self-agreement, without log-probabilities": AGREEMENT,
+}
+
+#: Every kind of evidence that is shipped.
+KINDS: Final = (
+    *(Terms(checks=(check,)) for check in ("refusal", "logprobs", "agreement")),
+    Terms(checks=("logprobs", "agreement")),
+)
+
+Chances = Mapping[TierName, "metrics.Floats"]
+
+
+class Curve(NamedTuple):
+    """A method's settings: rows are settings, columns are questions. Money in nano-dollars."""
+
+    name: str
+    cost: metrics.Floats
+    quality: metrics.Floats
+
+    def at(self, budgets: metrics.Floats, resampled: metrics.Floats) -> metrics.Floats:
+        """Mean quality at given mean costs.
+
+        Args:
+            budgets: resamples by budgets.
+            resampled: resamples by questions, each row a weight for every question that adds up to one.
+
+        Returns:
+            resamples by budgets; between two settings a random mix of both.
+        """
+        cost, quality = resampled @ self.cost.T, resampled @ self.quality.T
+        order = np.argsort(cost, axis=1, kind="stable")
+        cost, quality = np.take_along_axis(cost, order, 1), np.take_along_axis(quality, order, 1)
+        return np.stack([np.interp(b, c, q) for b, c, q in zip(budgets, cost, quality, strict=True)])
+
+
+def resamples(n: int, draws: int) -> metrics.Floats:
+    """Bootstrap weights, one row a resample; the first row is the sample itself. Questions are distinct."""
+    rng = np.random.default_rng(SEED)
+    counts = [np.bincount(rng.integers(n, size=n), minlength=n) for _ in range(draws)]
+    found: metrics.Floats = np.vstack([np.ones(n), *counts]) / n
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m evals.cascade", description="Measure cascades.")
+    parser.add_argument("--raw", type=Path, nargs="+", help="answers of evals.cascade_collect: record them anew")
+    parser.add_argument("--data", type=Path, help="folder of the outcome rows that the questions were read from")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for cascade.json and cascade.md")
+    parser.add_argument("--draws", type=int, default=1000, help="bootstrap draws per interval")
+    parser.add_argument("--ship", action="store_true", help="also write the calibration that the gateway loads")
+    options = parser.parse_args(argv)
+    if options.raw:
+        record(options.raw, options.data)
+    try:
+        rows = read_rows()
+    except (OSError, ValueError) as error:
+        print(f"error: {FILE.name}: {error}", file=sys.stderr)
+        return 2
+    from evals.cascade_report import write
+
+    write(measure(rows, options.draws), options.out)
+    if options.ship:
+        ship(rows)
+    return 0
+
+
+def record(raw: Sequence[Path], data: Path | None) -> None:
+    """Turn answers into the recorded numbers."""
+    from evals.cascade_collect import IMPORTED, read_raw
+    from evals.short_questions import questions
+    from router.score import load
+
+    answers = [row for path in raw for row in read_raw(path)]
+    write_rows(rows_of(questions(data, IMPORTED), answers, load()))
+
+
+# --- learning ----------------------------------------------------------------------------------------
+
+
+def folds_of(rows: Sequence[Row]) -> NDArray[np.int64]:
+    """The fold of each question, by its hash."""
+    return np.array([int(row.question, 16) % FOLDS for row in rows])
+
+
+def fit_head(x: metrics.Floats, y: NDArray[np.bool_]) -> Head:
+    """A ridge logistic regression in the evidence's own units; the base rate where one class is all there is."""
+    from sklearn.linear_model import LogisticRegression
+
+    rate = (np.count_nonzero(y) + 0.5) / (len(y) + 1)
+    if y.all() or not y.any():
+        return Head(bias=float(np.log(rate / (1 - rate))), weights=(0.0,) * x.shape[1])
+    mean, scale = x.mean(axis=0), x.std(axis=0)
+    scale = np.where(scale > 0, scale, 1.0)
+    model = LogisticRegression(C=RIDGE, max_iter=1000).fit((x - mean) / scale, y)
+    weights = model.coef_[0] / scale
+    bias = float(model.intercept_[0] - weights @ mean)
+    return Head(bias=round(bias, 6), weights=tuple(round(float(w), 6) for w in weights))
+
+
+def calibrate(rows: Sequence[Row], kinds: Sequence[Terms], name: str = "cross-fit") -> Calibration:
+    """Chances by evidence, from ``rows`` alone. A tier without some kind of evidence has no model of that kind."""
+    heads: dict[TierName, dict[str, dict[TierName, Head]]] = {}
+    for tier in TIER_NAMES[:-1]:
+        for terms in kinds:
+            if not _recorded(rows, tier, terms):
+                continue
+            x = np.array([evidence(row.answers[tier].signals, row.demand, terms) for row in rows])
+            heads.setdefault(tier, {})[kind_of(terms)] = {
+                target: fit_head(x, np.array([row.answers[target].right for row in rows]))
+                for target in (tier, *tiers_above(tier))
+            }
+    return Calibration(name=name, digest="", heads=heads)
+
+
+def _recorded(rows: Sequence[Row], tier: TierName, terms: Terms) -> bool:
+    """Whether every answer of a tier shows that kind of evidence."""
+    found = [row.answers[tier].signals for row in rows]
+    return (not terms.needs_logprobs or all(s.logprobs is not None for s in found)) and (
+        not terms.needs_samples or all(s.agreement is not None for s in found)
+    )
+
+
+def prompt_chances(rows: Sequence[Row], fold: NDArray[np.int64]) -> Chances:
+    """A scorer adapted on the same folds: it sees the prompt's numbers, language and demand, no answer."""
+    tasks = ("letter", "number", "json")
+    x = np.array([[*row.prompt, row.language == "ko", *(row.demand.task == t for t in tasks)] for row in rows], float)
+    found: dict[TierName, metrics.Floats] = {}
+    for tier in TIER_NAMES:
+        y = np.array([row.answers[tier].right for row in rows])
+        chance = np.empty(len(rows))
+        for k in range(FOLDS):
+            head = fit_head(x[fold != k], y[fold != k])
+            logit = head.bias + x[fold == k] @ np.array(head.weights)
+            chance[fold == k] = 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
+        found[tier] = chance
+    return found
+
+
+# --- methods -----------------------------------------------------------------------------------------
+
+
+def costs_of(rows: Sequence[Row], prices: Mapping[TierName, Price]) -> metrics.Floats:
+    """What each tier's greedy answer cost: questions by tiers."""
+    return np.array([[_cost(row.answers[tier], prices[tier]) for tier in TIER_NAMES] for row in rows], float)
+
+
+def _cost(answer: Answer, price: Price, *, sampled: bool = False) -> float:
+    tokens = (answer.sampled_in, answer.sampled_out) if sampled else (answer.tokens_in, answer.tokens_out)
+    return float(cost_of(Usage(input_tokens=tokens[0], output_tokens=tokens[1]), price) or 0)
+
+
+def constants(rows: Sequence[Row], cost: metrics.Floats) -> Curve:
+    """Always small, always medium, always large; between them, random mixing."""
+    right = np.array([[row.answers[tier].right for tier in TIER_NAMES] for row in rows], float)
+    return Curve("random mixing", cost.T, right.T)
+
+
+def routed(name: str, rows: Sequence[Row], chances: Chances, cost: metrics.Floats, fold: NDArray[np.int64]) -> Curve:
+    """Best of ``P - weight * forecast cost`` for many weights: what a scorer of prompts alone can do.
+
+    The forecast knows the prompt's tokens and, for the answer's, the mean of the other folds.
+    """
+    p = np.stack([chances[tier] for tier in TIER_NAMES], axis=1)
+    forecast = np.stack([[cost[fold != k, t].mean() for k in fold] for t in range(len(TIER_NAMES))], axis=1)
+    length = np.array([row.answers["small"].tokens_in for row in rows], float)
+    forecast *= (length / length.mean())[:, None]
+    weights = np.concatenate([[0.0], np.geomspace(0.01, 100, 80)]) / forecast[:, -1].mean()
+    picks = np.stack([np.argmax(p - w * forecast, axis=1) for w in weights])
+    return _with_ends(Curve(name, *_picked(rows, cost, picks)), rows, cost)
+
+
+def _picked(
+    rows: Sequence[Row], cost: metrics.Floats, picks: NDArray[np.int64]
+) -> tuple[metrics.Floats, metrics.Floats]:
+    right = constants(rows, cost).quality.T
+    at = np.arange(len(rows))
+    return cost[at, picks], right[at, picks]
+
+
+def _with_ends(curve: Curve, rows: Sequence[Row], cost: metrics.Floats) -> Curve:
+    """The same curve, reaching from always-small to always-large, as any method may mix with those."""
+    ends = constants(rows, cost)
+    return Curve(
+        curve.name, np.vstack([ends.cost[:1], curve.cost, ends.cost[-1:]]),
+        np.vstack([ends.quality[:1], curve.quality, ends.quality[-1:]]),
+    )  # fmt: skip
+
+
+class Judged(NamedTuple):
+    """Cross-fitted judgements of one kind of evidence: tier -> per question.
+
+    ``own`` is the chance that the tier's answer is right, ``above`` the best that a tier above would reach,
+    ``barred`` whether a check turned the answer down by itself.
+    """
+
+    own: Chances
+    above: Chances
+    barred: Mapping[TierName, NDArray[np.bool_]]
+
+
+def judged(rows: Sequence[Row], terms: Terms, fold: NDArray[np.int64]) -> Judged:
+    """Judge every answer by models of the other folds; a tier without that evidence is turned down."""
+    own = {tier: np.zeros(len(rows)) for tier in TIER_NAMES[:-1]}
+    above = {tier: np.ones(len(rows)) for tier in TIER_NAMES[:-1]}
+    barred = {tier: np.ones(len(rows), bool) for tier in TIER_NAMES[:-1]}
+    for k in range(FOLDS):
+        calibration = calibrate([row for row, f in zip(rows, fold, strict=True) if f != k], [terms])
+        for i in np.flatnonzero(fold == k):
+            for tier in TIER_NAMES[:-1]:
+                signals = rows[i].answers[tier].signals
+                found = chances_of(terms, signals, rows[i].demand, tier, calibration)
+                if tier not in found:
+                    continue
+                own[tier][i] = found[tier]
+                above[tier][i] = max(found[t] for t in tiers_above(tier))
+                barred[tier][i] = by_itself(terms, signals, rows[i].demand) is not None
+    return Judged(own, above, barred)
+
+
+def cascaded(
+    name: str, rows: Sequence[Row], terms: Terms, prices: Mapping[TierName, Price], judgement: Judged,
+    measure: str, start: TierName = "small", prompt: Chances | None = None,
+) -> Curve:  # fmt: skip
+    """A cascade for many thresholds of ``measure``, ``accept`` or ``keep``.
+
+    With ``prompt``, a tier below large is tried only where that may save money, as the gateway does.
+    """
+    cost = costs_of(rows, prices)
+    right = constants(rows, cost).quality.T
+    first = TIER_NAMES.index(start)
+    bills, gains = [], []
+    for threshold in THRESHOLDS:
+        open_, paid, got = np.ones(len(rows), bool), np.zeros(len(rows)), right[:, -1].copy()
+        for t, tier in enumerate(TIER_NAMES[:-1]):
+            if t < first:
+                continue
+            tried = open_ & (_pays(prompt[tier], cost, t, terms) if prompt is not None else True)
+            paid += np.where(tried, cost[:, t], 0.0)
+            barred = judgement.barred[tier]
+            if terms.needs_samples:
+                extra = np.array([_cost(row.answers[tier], prices[tier], sampled=True) for row in rows])
+                paid += np.where(tried & ~barred, extra, 0.0)
+            need = threshold * (np.maximum(judgement.own[tier], judgement.above[tier]) if measure == "keep" else 1.0)
+            kept = tried & ~barred & (judgement.own[tier] >= need)
+            got[kept] = right[kept, t]
+            open_ &= ~kept
+        bills.append(paid + np.where(open_, cost[:, -1], 0.0))
+        gains.append(got)
+    return _with_ends(Curve(name, np.array(bills), np.array(gains)), rows, cost)
+
+
+def _pays(chance: metrics.Floats, cost: metrics.Floats, tier: int, terms: Terms) -> NDArray[np.bool_]:
+    """Where a try may save more than it costs: the rule of ``router.core.cascade.ladder``."""
+    calls = 3 if terms.needs_samples else 1
+    mean = cost.mean(axis=0)
+    found: NDArray[np.bool_] = chance * mean[-1] > mean[tier] * calls
+    return found
+
+
+# --- measuring ---------------------------------------------------------------------------------------
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One figure: a value with its interval."""
+
+    part: str
+    prices: str
+    method: str
+    against: str
+    where: str
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """All figures."""
+
+    n: int
+    kinds: Mapping[str, int]
+    accuracy: Mapping[str, Mapping[str, float]]
+    lines: list[Line]
+    coverage: Mapping[str, list[tuple[float, float]]]
+    prices: Mapping[str, Mapping[str, tuple[float, float]]]
+
+
+def measure(rows: Sequence[Row], draws: int) -> Report:
+    """Every figure of the page."""
+    fold = folds_of(rows)
+    lines: list[Line] = []
+    coverage: dict[str, list[tuple[float, float]]] = {}
+    judgements: dict[str, Judged] = {}
+    for name, terms in EVIDENCE.items():
+        judgement = judged(rows, terms, fold)
+        if not any(chance.any() for chance in judgement.own.values()):
+            continue
+        judgements[name] = judgement
+        for tier in TIER_NAMES[:-1]:
+            usable = ~judgement.barred[tier]
+            if judgement.own[tier].any():
+                lines += _confidence(rows, name, tier, judgement, draws)
+                coverage[f"{tier}, {name}"] = risk_coverage(rows, tier, np.where(usable, judgement.own[tier], -1.0))
+    prompt = prompt_chances(rows, fold)
+    for priced, prices in PRICES.items():
+        lines += _compare(rows, fold, priced, prices, prompt, judgements, draws)
+    return Report(
+        n=len(rows), kinds=_count(rows), accuracy=_accuracy(rows), lines=lines, coverage=coverage,
+        prices={name: {t: _usd(p) for t, p in table.items()} for name, table in PRICES.items()},
+    )  # fmt: skip
+
+
+def _usd(price: Price) -> tuple[float, float]:
+    assert price.input is not None
+    assert price.output is not None
+    return price.input / 1e9, price.output / 1e9
+
+
+def _count(rows: Sequence[Row]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for row in rows:
+        for key in (row.task, row.language, row.source):
+            counts[key] = counts.get(key, 0) + 1
+    return dict(sorted(counts.items()))
+
+
+def _accuracy(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
+    tasks = sorted({row.task for row in rows})
+    table = {}
+    for tier in TIER_NAMES:
+        right = {task: [row.answers[tier].right for row in rows if row.task == task] for task in tasks}
+        everything = [row.answers[tier].right for row in rows]
+        table[tier] = {"all": float(np.mean(everything))} | {task: float(np.mean(v)) for task, v in right.items()}
+    return table
+
+
+def _confidence(rows: Sequence[Row], name: str, tier: TierName, judgement: Judged, draws: int) -> list[Line]:
+    """How well the chance tells right from wrong: AUC, calibration error beside a perfect forecaster's."""
+    right = np.array([row.answers[tier].right for row in rows])
+    chance = judgement.own[tier]
+    ids = [row.question for row in rows]
+
+    def line(where: str, found: metrics.Interval) -> Line:
+        return Line(
+            part="confidence", prices="", method=f"{tier}, {name}", against="", where=where, value=found.value,
+            low=found.low, high=found.high, n=len(rows),
+        )  # fmt: skip
+
+    rng = np.random.default_rng(SEED)
+    auc = metrics.bootstrap(lambda picked: metrics.auc(right[picked], chance[picked]), ids, rng, draws)
+    ece = metrics.bootstrap(lambda picked: metrics.ece(chance[picked], right[picked].astype(float)), ids, rng, draws)
+    perfect = metrics.perfect_ece(chance, rng)
+    return [
+        line("AUC", auc),
+        line("ECE", ece),
+        line("ECE of a perfect forecaster", metrics.Interval(perfect, perfect, perfect)),
+    ]
+
+
+def risk_coverage(rows: Sequence[Row], tier: TierName, chance: metrics.Floats) -> list[tuple[float, float]]:
+    """(share of answers kept, share of those that are wrong), the most confident kept first."""
+    wrong = np.array([not row.answers[tier].right for row in rows], float)
+    order = np.argsort(-chance, kind="stable")
+    kept = np.arange(1, len(rows) + 1)
+    risk = np.cumsum(wrong[order]) / kept
+    at = [max(1, round(len(rows) * share)) for share in np.linspace(0.1, 1.0, 10)]
+    return [(round(k / len(rows), 3), round(float(risk[k - 1]), 4)) for k in at]
+
+
+def _compare(
+    rows: Sequence[Row], fold: NDArray[np.int64], priced: str, prices: Mapping[TierName, Price], prompt: Chances,
+    judgements: Mapping[str, Judged], draws: int,
+) -> list[Line]:  # fmt: skip
+    """Every cascade against every baseline, at equal cost."""
+    cost = costs_of(rows, prices)
+    shipped = {tier: np.array([row.p_right[tier] for row in rows]) for tier in TIER_NAMES}
+    baselines = [
+        constants(rows, cost),
+        routed("prompt only, shipped scorer", rows, shipped, cost, fold),
+        routed("prompt only, adapted scorer", rows, prompt, cost, fold),
+    ]
+    cascades = []
+    for name in judgements:
+        terms = EVIDENCE[name]
+        cascades += [
+            cascaded(f"cascade, {name}, {how}", rows, terms, prices, judgements[name], how, prompt=prompt)
+            for how in ("keep", "accept")
+        ]
+        plain = f"cascade, {name}, keep, from medium, no scorer"
+        cascades.append(cascaded(plain, rows, terms, prices, judgements[name], "keep", start="medium"))
+    drawn = resamples(len(rows), draws)
+    lines = [line for curve in (*baselines, *cascades) for line in _figures(curve, None, cost, priced, drawn)]
+    for curve in cascades:
+        for baseline in baselines:
+            lines += _figures(curve, baseline, cost, priced, drawn)
+    return lines
+
+
+def _figures(
+    curve: Curve, baseline: Curve | None, cost: metrics.Floats, priced: str, resampled: metrics.Floats
+) -> list[Line]:
+    """Quality, or its difference to a baseline, at each budget and over the whole range."""
+    least, most = (resampled @ cost[:, [0]], resampled @ cost[:, [-1]])
+    lines = []
+    for where, shares in [*((f"{b:.0%}", np.array([b])) for b in BUDGETS), ("10 to 90 %", GRID)]:
+        budgets = least + (most - least) * shares
+        found = curve.at(budgets, resampled).mean(axis=1)
+        if baseline is not None:
+            found = found - baseline.at(budgets, resampled).mean(axis=1)
+        low, high = np.percentile(found[1:], metrics.INTERVAL)
+        lines.append(
+            Line(part="quality" if baseline is None else "difference", prices=priced, method=curve.name,
+                 against=baseline.name if baseline else "", where=where, value=float(found[0]), low=float(low),
+                 high=float(high), n=len(cost))
+        )  # fmt: skip
+    return lines
+
+
+# --- shipping ----------------------------------------------------------------------------------------
+
+
+def ship(rows: Sequence[Row], path: Path = SHIPPED) -> None:
+    """Write the calibration that the gateway loads, learned from all rows."""
+    made = calibrate(rows, KINDS, "short-answers-2026-11")
+    body = {
+        "version": 1,
+        "name": made.name,
+        "learned_from": {
+            "rows": str(len(rows)),
+            "file": f"evals/results/{FILE.name}",
+            "command": "python -m evals.cascade --ship",
+        },
+        "heads": made.heads,
+    }
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(body), indent=1) + b"\n")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,265 @@
+"""Checkers of answers: what each needs, what each says, and the chance that an answer is right.
+
+Some checks say no by themselves (an answer that was cut off, refuses, or is not the JSON that was asked
+for). Two only bring evidence, log-probabilities and self-agreement; all evidence together becomes one
+chance by a small logistic model of the tier that answered, calibrated by task type (``Calibration``, plain
+numbers that the edge has read). A check that did not run is ``missing``, and missing is never a pass.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from router.core.signals import Demand, Signals
+from router.types import TIER_NAMES, Frozen, TierName
+
+CheckName = Literal["logprobs", "agreement", "finish", "refusal", "hedging", "format", "shape"]
+Need = Literal["first tokens", "whole answer"]
+CUT_SHORT = frozenset({"length", "content_filter"})
+LIKELIHOOD = "likelihood"
+
+TASKS = ("letter", "number", "json", "free")
+PLAIN = (
+    *(f"task_{task}" for task in TASKS), "korean", "log_tokens", "cut_short", "refusal", "hedging", "shape_broken",
+)  # fmt: skip
+LOGPROBS = ("p_mean", "p_first", "p_least", "p_low")
+AGREEMENT = ("agreement",)
+
+
+class Terms(Frozen, frozen=True, kw_only=True):
+    """What a policy asks of an answer before it is kept.
+
+    Attributes:
+        checks: in the order they are run.
+        accept: the least chance of being right; None where only the other checks speak.
+        keep: the same as a share of what the best tier above would reach.
+    """
+
+    checks: tuple[CheckName, ...]
+    accept: float | None = None
+    keep: float | None = None
+
+    @property
+    def needs_logprobs(self) -> bool:
+        """Log-probabilities must be asked for."""
+        return "logprobs" in self.checks
+
+    @property
+    def needs_samples(self) -> bool:
+        """The same question must be asked again."""
+        return "agreement" in self.checks
+
+
+class Head(Frozen, frozen=True, kw_only=True):
+    """One logistic model: ``logit P = bias + weights . evidence``."""
+
+    bias: float
+    weights: tuple[float, ...]
+
+
+class Calibration(Frozen, frozen=True, kw_only=True):
+    """Chances by evidence, learned from outcomes.
+
+    Attributes:
+        name: what it was learned from, for reasons and cards.
+        digest: of the file it came from.
+        heads: tier that answered -> kind of evidence (see ``kind_of``) -> tier whose answer would be
+            right -> model. The tier's own head judges its answer; those above say what asking them would bring.
+    """
+
+    name: str
+    digest: str
+    heads: Mapping[TierName, Mapping[str, Mapping[TierName, Head]]]
+
+
+class Verdict(Frozen, frozen=True, kw_only=True):
+    """What the checkers said.
+
+    Attributes:
+        good: the answer may be kept.
+        check: the check that decided; empty where all are satisfied.
+        missing: that check did not run.
+        words: the reason, to stand behind *because*.
+        chance: that the answer is right, where it was reckoned.
+    """
+
+    good: bool
+    check: str = ""
+    missing: bool = False
+    words: str = ""
+    chance: float | None = None
+
+
+def need(check: CheckName, demand: Demand) -> Need:
+    """How much of an answer a check must have seen. What is not demanded needs nothing more to be checked."""
+    whole = {
+        "finish": True,
+        "agreement": True,
+        "format": demand.json or demand.tools,
+        "shape": demand.shape is not None,
+    }
+    return "whole answer" if whole.get(check, False) else "first tokens"
+
+
+def needs_whole(terms: Terms, demand: Demand) -> bool:
+    """Whether one of the checks must see the whole answer."""
+    return any(need(check, demand) == "whole answer" for check in terms.checks)
+
+
+def by_itself(terms: Terms, signals: Signals, demand: Demand) -> Verdict | None:
+    """The first check that says no by itself or did not run; None where the evidence must decide.
+
+    Samples are not looked for, so that they need not be bought for an answer that fails anyway.
+    """
+    for check in terms.checks:
+        verdict = _RUN[check](signals, demand)
+        if verdict is not None:
+            return verdict
+    return None
+
+
+def judge(
+    terms: Terms, signals: Signals, demand: Demand, tier: TierName, above: Sequence[TierName],
+    calibration: Calibration | None,
+) -> Verdict:  # fmt: skip
+    """All checks over one answer of ``tier``; ``above`` are the tiers that may still be asked."""
+    found = by_itself(terms, signals, demand)
+    if found is not None:
+        return found
+    if terms.needs_samples and signals.agreement is None:
+        return _missing("agreement", "there are no samples to compare it with")
+    if terms.accept is None and terms.keep is None:
+        return Verdict(good=True, words="every check is satisfied")
+    chances = chances_of(terms, signals, demand, tier, calibration)
+    own = chances.get(tier)
+    if own is None:
+        return _missing(LIKELIHOOD, f"no calibration tells how likely an answer of {tier} is right")
+    if terms.accept is not None:
+        least, words = terms.accept, f"{terms.accept:.2f} is asked for"
+    else:
+        assert terms.keep is not None
+        reached = [chances[name] for name in above if name in chances]
+        if not reached:
+            return _missing(LIKELIHOOD, f"no calibration tells what a tier above {tier} would reach")
+        least = terms.keep * max(own, *reached)
+        words = f"{terms.keep:.0%} of {max(own, *reached):.2f} is asked for"
+    good = own >= least
+    return Verdict(
+        good=good, check="" if good else LIKELIHOOD, chance=own, words=f"it is right with chance {own:.2f}, and {words}"
+    )
+
+
+def chances_of(
+    terms: Terms, signals: Signals, demand: Demand, tier: TierName, calibration: Calibration | None
+) -> dict[TierName, float]:
+    """Tier -> the chance that its answer is right, given what the answer of ``tier`` showed."""
+    if calibration is None:
+        return {}
+    heads = calibration.heads.get(tier, {}).get(kind_of(terms), {})
+    x = evidence(signals, demand, terms)
+    return {name: _chance(head, x) for name, head in heads.items() if len(head.weights) == len(x)}
+
+
+def kind_of(terms: Terms) -> str:
+    """The kind of evidence: ``plain``, ``logprobs``, ``agreement`` or ``logprobs+agreement``."""
+    parts = [name for name in ("logprobs", "agreement") if name in terms.checks]
+    return "+".join(parts) or "plain"
+
+
+def evidence(signals: Signals, demand: Demand, terms: Terms) -> tuple[float, ...]:
+    """The numbers that a ``Head`` weighs, in the order of ``PLAIN``, ``LOGPROBS``, ``AGREEMENT``."""
+    plain = [float(demand.task == task) for task in TASKS]
+    plain += [
+        float(demand.language == "ko"),
+        math.log1p(signals.tokens),
+        float(signals.finish in CUT_SHORT),
+        float(signals.refusal),
+        float(signals.hedging),
+        float(signals.shape_ok is False),
+    ]
+    if terms.needs_logprobs and signals.logprobs is not None:
+        logprobs = signals.logprobs
+        plain += [math.exp(v) for v in (logprobs.mean, logprobs.first, logprobs.least, logprobs.low)]
+    if terms.needs_samples and signals.agreement is not None:
+        plain.append(signals.agreement)
+    return tuple(plain)
+
+
+def evidence_names(kind: str) -> tuple[str, ...]:
+    """Names of the numbers of one kind of evidence."""
+    return (*PLAIN, *(LOGPROBS if "logprobs" in kind else ()), *(AGREEMENT if "agreement" in kind else ()))
+
+
+def tiers_above(tier: TierName) -> tuple[TierName, ...]:
+    """The tiers above one, cheapest first."""
+    return TIER_NAMES[TIER_NAMES.index(tier) + 1 :]
+
+
+def _chance(head: Head, x: Sequence[float]) -> float:
+    logit = head.bias + math.fsum(w * v for w, v in zip(head.weights, x, strict=True))
+    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, logit))))
+
+
+# --- the checks one by one: None is a pass ------------------------------------------------------------
+
+
+def _missing(check: str, words: str) -> Verdict:
+    return Verdict(good=False, check=check, missing=True, words=words)
+
+
+def _no(check: str, words: str) -> Verdict:
+    return Verdict(good=False, check=check, words=words)
+
+
+def _logprobs(signals: Signals, _: Demand) -> Verdict | None:
+    return _missing("logprobs", "its server gave no log-probabilities") if signals.logprobs is None else None
+
+
+def _agreement(_signals: Signals, _demand: Demand) -> Verdict | None:
+    return None  # brings evidence only; ``judge`` asks whether there is any
+
+
+def _finish(signals: Signals, _: Demand) -> Verdict | None:
+    if signals.finish is None:
+        return _missing("finish", "its end was not seen")
+    return _no("finish", f"it was cut off ({signals.finish})") if signals.finish in CUT_SHORT else None
+
+
+def _refusal(signals: Signals, _: Demand) -> Verdict | None:
+    return _no("refusal", "it refuses") if signals.refusal else None
+
+
+def _hedging(signals: Signals, _: Demand) -> Verdict | None:
+    return _no("hedging", "it hedges") if signals.hedging else None
+
+
+def _format(signals: Signals, demand: Demand) -> Verdict | None:
+    if not (demand.json or demand.tools):
+        return None
+    if signals.format_unchecked:
+        return _missing("format", signals.format_unchecked)
+    if signals.format_ok is None:
+        return _missing("format", "its end was not seen")
+    return None if signals.format_ok else _no("format", "it does not keep the format that was asked for")
+
+
+def _shape(signals: Signals, demand: Demand) -> Verdict | None:
+    if demand.shape is None:
+        return None
+    if signals.shape_ok is None:
+        # A tool call answers in a shape of its own; the prompt's words do not bind it.
+        return None if signals.ended else _missing("shape", "its end was not seen")
+    return None if signals.shape_ok else _no("shape", f"the prompt asks for a {demand.shape} alone")
+
+
+_RUN = {
+    "logprobs": _logprobs,
+    "agreement": _agreement,
+    "finish": _finish,
+    "refusal": _refusal,
+    "hedging": _hedging,
+    "format": _format,
+    "shape": _shape,
+}
