@@ -78,10 +78,12 @@ class TextSite(NamedTuple):
 
 
 class _Function(msgspec.Struct):
+    name: Raw = _NULL
     arguments: Raw = _NULL
 
 
 class _Custom(msgspec.Struct):
+    name: Raw = _NULL
     input: Raw = _NULL
 
 
@@ -149,6 +151,11 @@ def _is_list(raw: Raw) -> bool:
 
 def _is_null(raw: Raw) -> bool:
     return bytes(memoryview(raw)[:5]) == b"null"
+
+
+def _word(raw: Raw) -> str:
+    """A text; empty where it is something else."""
+    return _str_decoder.decode(raw) if _is_string(raw) else ""
 
 
 class ToolCall(NamedTuple):
@@ -238,8 +245,13 @@ class ChatRequest:
         raw = self._head.messages[index].tool_calls
         if not _is_list(raw):
             return []
-        calls = (call.function for call in _calls_decoder.decode(raw))
-        return [ToolCall(call.name, bytes(memoryview(call.arguments))) for call in calls]
+        found: list[ToolCall] = []
+        for call in _calls_decoder.decode(raw):
+            if call.function is not None:
+                found.append(ToolCall(_word(call.function.name), bytes(memoryview(call.function.arguments))))
+            if call.custom is not None:
+                found.append(ToolCall(_word(call.custom.name), bytes(memoryview(call.custom.input))))
+        return found
 
     @property
     def cache_key(self) -> str | None:
