@@ -130,7 +130,8 @@ def decide(
             wanted, why, turn, stay, choice, lambda said: _aim(policy, allowed, said, costs)[0], reasons
         )
         # A turn or a session that had a say is left alone: exploring would undo what they ask for.
-        if lot is not None and score is not None and not rules.private and reasons == [*ruled, why]:
+        alone = reasons == [*ruled, why] and not rules.private and bool(fleet.deployments)
+        if lot is not None and score is not None and alone:
             p = {t: score.p_right[t] for t in allowed if t in score.p_right}
             wanted, propensity = explore(policy, wanted, p, costs, may, lot, reasons)
 
