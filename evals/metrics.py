@@ -210,7 +210,8 @@ def bootstrap(
         lengths = size[picked]
         inside = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         values[draw] = measure(order[np.repeat(start[picked], lengths) + inside])
-    low, high = np.nanpercentile(values, INTERVAL)
+    defined = values[~np.isnan(values)]
+    low, high = np.percentile(defined, INTERVAL) if len(defined) else (float("nan"), float("nan"))
     return Interval(measure(np.arange(len(member))), float(low), float(high))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from evals import familiarity, metrics
+from evals import ensemble, familiarity, metrics
 from evals import targets as learn
 from evals.routing_parts import FOLDS, SEED, Bench, apgr_lines, ece_lines
 from evals.routing_public import SOURCES, pair, qualities
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from router.score.unknown import Novelty
 
 LEAST_ROWS: Final = 100
+#: Boosted trees on structure alone, learned within sources: an experiment, not in the artefact.
+FORM: Final = "form within sources"
 #: The promise under which prompts are routed before some are handed to the fallback tier.
 PROMISE: Final = 0.97
 SHARES: Final = (0.1, 0.2, 0.4)
@@ -63,7 +65,14 @@ class Elsewhere(NamedTuple):
     model: OutcomeModel
     names: tuple[str, ...]
     novelty: Novelty
+    part: Part
+    gain: metrics.Floats
     note: str
+
+    def form(self, structure: NDArray[np.float32]) -> metrics.Floats:
+        """What the form of the prompts alone says, as chances of a small and a large tier."""
+        gain = ensemble.within_sources(self.part.inputs.structure, self.gain, self.part.source, structure)
+        return np.column_stack([np.zeros(len(gain)), gain])
 
 
 def learn_elsewhere(train: Part, allowed: NDArray[np.bool_], target: Sequence[Outcome]) -> Elsewhere:
@@ -75,7 +84,8 @@ def learn_elsewhere(train: Part, allowed: NDArray[np.bool_], target: Sequence[Ou
     fold = learn.folds(part.rows, FOLDS, SEED)
     novelty, _, _ = familiarity.fit(part.inputs, part.source, part.stem, fold, SEED)
     note = f"trained on {len(part.rows)} rows, {int(shared.sum())} dropped for shared questions"
-    return Elsewhere(model, goal.models, novelty, note)
+    gain = (goal.scores[:, -1] - goal.scores[:, -3]).astype(np.float64)
+    return Elsewhere(model, goal.models, novelty, part, gain, note)
 
 
 def sources_left_out(train: Part, valid: Part, draws: int) -> list[Line]:
@@ -96,7 +106,7 @@ def sources_left_out(train: Part, valid: Part, draws: int) -> list[Line]:
             source,
             target.rows,
             generic[here][:, ends],
-            {"ours": chance[here][:, ends]},
+            {"ours": chance[here][:, ends], FORM: found.form(target.inputs.structure)},
             {},
             found.note,
         )
@@ -121,6 +131,7 @@ def trained_elsewhere(train: Part, routellm: Part, draws: int) -> list[Line]:
         chance = found.model.predict_proba(target.inputs).astype(float)
         nearest = [found.names.index(name) for name in ROUTELLM_PROFILE]
         ours = {"ours": chance[:, [-3, -1]], f"ours, {ROUTELLM_FAMILY} profile": chance[:, nearest]}
+        ours[FORM] = found.form(target.inputs.structure)
         bench = Bench("trained elsewhere", source, target.rows, qualities(target.rows), ours, {}, found.note)
         lines += apgr_lines(bench, draws) + ece_lines(bench)
     return lines

@@ -82,11 +82,11 @@ def apgr_lines(bench: Bench, draws: int) -> list[Line]:
         return metrics.apgr_on(weak, strong, score)
 
     lines = [bench.line("APGR", router, of(score), draws) for router, score in scores.items()]
-    ours = next(iter(bench.ours))
-    for rival in RIVALS:
-        if rival in scores:
-            figure = minus(of(scores[ours]), of(scores[rival]))
-            lines.append(bench.line("APGR difference", f"{ours} - {rival}", figure, draws))
+    for name in bench.ours:
+        rivals = RIVALS if name == "ours" else ("prompt length",)
+        for rival in [rival for rival in rivals if rival in scores]:
+            figure = minus(of(scores[name]), of(scores[rival]))
+            lines.append(bench.line("APGR difference", f"{name} - {rival}", figure, draws))
     for share in (0.5, 0.8):
         for router, score in scores.items():
             lines.append(bench.point(f"CPT{share * 100:.0f}", router, metrics.cpt(weak, strong, score, share)))

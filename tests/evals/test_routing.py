@@ -47,7 +47,7 @@ def test_sources_left_out_are_learned_judged_and_written(data, tmp_path):
     part = json.loads((tmp_path / "routing.json").read_text())["parts"]["sources"]
     lines = {(line["protocol"], line["target"], line["metric"], line["router"]): line for line in part["lines"]}
     ours = lines["source left out", "calculus", "APGR", "ours"]
-    assert ours["value"] > 0.7
+    assert ours["value"] > 0.6
     assert ours["note"] == "trained on 320 rows, 0 dropped for shared questions"
     assert lines["source left out", "manners", "APGR", "random"]["value"] == 0.5
     assert ("unknown ground", "calculus", "share abstained", "of the source left out") in lines

@@ -101,3 +101,17 @@ def test_one_part_is_written_anew_and_the_others_stay(tmp_path):
     assert page.index("# first") < page.index("# second")
     assert "| APGR | ours | - |  | 10 |  |" in page
     assert "| APGR | ours | 0.600 | 0.500 to 0.700 | 10 |  |" in page
+
+
+def test_form_is_learned_within_sources_not_between_them():
+    rng = np.random.default_rng(2)
+    structure = rng.normal(size=(2000, 2)).astype(np.float32)
+    source = np.where(np.arange(2000) < 1000, "a", "b")
+    structure[source == "b", 1] += 5
+    gain = 0.2 * (structure[:, 0] > 0) + 0.7 * (source == "b")
+    gain[::7] = np.nan
+    asked = np.array([[-1, 0], [1, 0], [-1, 5], [1, 5]], dtype=np.float32)
+    low, high, far_low, far_high = ensemble.within_sources(structure, gain, source, asked)
+    assert high - low > 0.1
+    assert far_high - far_low > 0.1
+    assert abs(far_low - low) < 0.1
