@@ -19,7 +19,7 @@ It stays above the chosen tier while one of these holds:
 
   where "now" knows what each has cached and "warm" has all input cached.
 
-``HORIZON`` was chosen on simulated sessions (evals/results/sessions.md).
+``HORIZON`` is set by judgement: sessions of agents are long, and nobody knows where they end.
 """
 
 from __future__ import annotations

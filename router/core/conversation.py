@@ -107,14 +107,14 @@ def spoken(text: str) -> str:
 
 
 def _asks(request: ChatRequest, last: int) -> list[int]:
-    """Indices of the user's messages, the latest first; messages in a row are one ask, its last."""
+    """Indices of the user's messages, the latest first."""
     roles = request.roles
-    found: list[int] = []
-    least = max(-1, last - LOOK_BACK)
-    for index in range(last, -1, -1):
-        if index <= least and found:
-            break  # a long piece of work has its ask further back; that one must still be found
-        if roles[index] == "user" and not (found and found[-1] == index + 1):
+    if "user" not in roles:
+        return []
+    newest = last - roles[::-1].index("user")  # after long work the ask lies far back, and must still be found
+    found = [newest]
+    for index in range(newest - 1, max(-1, newest - LOOK_BACK), -1):
+        if roles[index] == "user":
             found.append(index)
             if len(found) > MAX_FOLLOW_UPS:
                 break

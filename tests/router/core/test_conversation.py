@@ -75,8 +75,8 @@ def test_the_ask_of_long_work_is_found_however_far_back_it_lies():
     assert (got.ask, got.inside, got.failures, got.repeats) == (HARD, True, 0, 1)
 
 
-def test_two_messages_of_the_user_in_a_row_are_one_ask():
-    assert talk(f"U: {HARD}", "U: go").follow_ups == 0
+def test_of_two_messages_in_a_row_the_second_may_continue_the_first():
+    assert talk(f"U: {HARD}", "U: go").open_ask == HARD
 
 
 def test_equal_arguments_of_another_tool_are_another_call():
