@@ -130,10 +130,10 @@ def legend(x: float, y: float, entries: Sequence[tuple[str, Look]], step: float 
 
 def picture(width: float, height: float, parts: Sequence[str], *, title: str) -> str:
     """The whole SVG; ``title`` is what a screen reader says."""
+    size = f"viewBox='0 0 {_n(width)} {_n(height)}' width='{_n(width)}' height='{_n(height)}'"
     return "\n".join(
         [
-            f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {_n(width)} {_n(height)}' "
-            f"width='{_n(width)}' height='{_n(height)}' role='img'>",
+            f"<svg xmlns='http://www.w3.org/2000/svg' {size} role='img'>",
             f"<title>{escape(title)}</title>",
             f"<rect width='{_n(width)}' height='{_n(height)}' fill='#ffffff'/>",
             *parts,
