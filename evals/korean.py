@@ -108,9 +108,7 @@ def tiers_of(scorer: Scorer, rows: Sequence[Outcome], families: Mapping[str, lea
     return found
 
 
-def measure(
-    scorer: Scorer, rows: Sequence[Outcome], families: Mapping[str, learn.Family], draws: int
-) -> list[Line]:
+def measure(scorer: Scorer, rows: Sequence[Outcome], families: Mapping[str, learn.Family], draws: int) -> list[Line]:
     """All figures: pooled first, then by family."""
     korean = np.array([row.language == "ko" for row in rows])
     stems = [row.stem for row in rows]
@@ -126,7 +124,6 @@ def measure(
         own = [tier for tier in tiers if tier.family == family]
         lines.append(_gap("AUC of P(right)", family, _mean([_tier_auc(t) for t in own]), korean, stems, draws))
     return lines
-
 
 
 def _pairs(tiers: Sequence[Tier]) -> list[tuple[Tier, Tier]]:

@@ -47,7 +47,14 @@ _CLOSINGS: Final = {
         " Many thanks, and have a nice day!",
         " Please let me know. Thanks!",
     ),
-    "ko": (" 부탁드립니다.", " 감사합니다!", "\n\n미리 감사드립니다.", " 꼭 좀 부탁드려요.", " 답변 기다리겠습니다.", " 고맙습니다~"),
+    "ko": (
+        " 부탁드립니다.",
+        " 감사합니다!",
+        "\n\n미리 감사드립니다.",
+        " 꼭 좀 부탁드려요.",
+        " 답변 기다리겠습니다.",
+        " 고맙습니다~",
+    ),
 }
 #: Formal, polite and plain endings of one meaning.
 _LEVELS: Final = (
@@ -93,7 +100,13 @@ def _typos(text: str, rng: random.Random, rate: float = 0.02) -> str:
     for match in sorted(chosen, key=lambda m: -m.start()):
         word = match[0]
         at = rng.randrange(1, len(word) - 1)
-        slip = rng.choice((word[:at] + word[at + 1] + word[at] + word[at + 2 :], word[:at] + word[at + 1 :], word[:at] + word[at] + word[at:]))
+        slip = rng.choice(
+            (
+                word[:at] + word[at + 1] + word[at] + word[at + 2 :],
+                word[:at] + word[at + 1 :],
+                word[:at] + word[at] + word[at:],
+            )
+        )
         text = text[: match.start()] + slip + text[match.end() :]
     return text
 

@@ -92,7 +92,11 @@ def moved(scorer: Scorer, prompt: str, family: str) -> Moved:
 def _grams(grams: Sequence[tuple[str, float]], average: float) -> list[tuple[str, str, float]]:
     named = [(gram, f'"{gram}"', push) for gram, push in grams[:GRAMS]]
     rest = sum(push for _, push in grams[GRAMS:])
-    return [*named, ("", f"{max(0, len(grams) - GRAMS)} other words and pairs", rest), ("", "less an average prompt's", average)]
+    return [
+        *named,
+        ("", f"{max(0, len(grams) - GRAMS)} other words and pairs", rest),
+        ("", "less an average prompt's", average),
+    ]
 
 
 def mean_slope(begin: float, end: float) -> float:

@@ -70,7 +70,9 @@ def test_korean_in_parts_is_read_as_composed():
 
 @pytest.mark.parametrize("style", ["{}. ", "({}) ", "{}) ", "[{}] ", "- {}) ", "{}: "])
 def test_option_labels_have_one_style(style):
-    options = "\n".join(style.format(letter) + word for letter, word in zip("ABC", ("red", "green", "blue"), strict=True))
+    options = "\n".join(
+        style.format(letter) + word for letter, word in zip("ABC", ("red", "green", "blue"), strict=True)
+    )
     assert canonical(f"Which one?\n{options}") == "which one?\na. red\nb. green\nc. blue"
 
 
@@ -97,7 +99,9 @@ def test_words_of_other_languages_are_left_alone():
 SALAD = "zorb quell manifold lattice entropy tensor brisk quorum"
 
 
-@pytest.mark.parametrize("dressed", [f"{SALAD} What is the capital of France?", f"What is the capital of France? {SALAD} ! $"])
+@pytest.mark.parametrize(
+    "dressed", [f"{SALAD} What is the capital of France?", f"What is the capital of France? {SALAD} ! $"]
+)
 def test_a_string_without_grammar_at_either_end_is_taken_off(dressed):
     assert canonical(dressed) == ASK
 
@@ -108,7 +112,11 @@ def test_a_string_without_grammar_that_is_the_ask_stays():
 
 
 def test_an_ordinary_ask_keeps_its_words():
-    for text in ("which model of car is best for a family", "explain how a router forwards packets", "is this poem difficult"):
+    for text in (
+        "which model of car is best for a family",
+        "explain how a router forwards packets",
+        "is this poem difficult",
+    ):
         assert canonical(text) == text
 
 
