@@ -103,10 +103,19 @@ def ours(scorer: Scorer) -> Judge:
 def simple_judges() -> list[Judge]:
     """Prompt length, and what ships inside LiteLLM."""
     names = ("v1 raw score", "v1 tiers", "v2 tiers")
-    return [
-        Judge("prompt length", lambda texts: np.array([float(len(text)) for text in texts])),
-        *(Judge(f"LiteLLM {name}", lambda texts, name=name: baselines.litellm_scores(texts)[name]) for name in names),
-    ]
+    seen: dict[tuple[str, ...], Mapping[str, NDArray[np.float64]]] = {}
+
+    def litellm(name: str) -> Judge:
+        def push(texts: Sequence[str]) -> NDArray[np.float64]:
+            key = tuple(texts)
+            if key not in seen:  # one pass over the texts gives all three
+                seen[key] = baselines.litellm_scores(texts)
+            return seen[key][name]
+
+        return Judge(f"LiteLLM {name}", push)
+
+    length = Judge("prompt length", lambda texts: np.array([float(len(text)) for text in texts]))
+    return [length, *map(litellm, names)]
 
 
 def threshold(score: NDArray[np.float64]) -> float:
@@ -153,7 +162,7 @@ def attempts_on(
     judge: Judge, small: Sequence[str], prompts: Sequence[str]
 ) -> Mapping[str, tuple[attacks.Attempt, ...]]:
     """Every family of attempts; the searched strings are fitted on the judge itself (not on LiteLLM's: too slow)."""
-    found = {**attacks.BEST_MODEL, **attacks.TRIGGERS, "gibberish": attacks.gibberish(20, SEED)}
+    found = {**attacks.BEST_MODEL, **attacks.TRIGGERS, **attacks.NEW_WORDINGS, "gibberish": attacks.gibberish(20, SEED)}
     if judge.name == "ours":
         words = vocabulary(prompts)
         fitted = small[:: max(1, len(small) // SEARCH_ROWS)][:SEARCH_ROWS]

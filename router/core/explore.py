@@ -63,7 +63,10 @@ def explore(
     """The tier to ask and the probability of asking it.
 
     Args:
+        policy: whose ``explore`` says how often and how near.
+        wanted: the tier that the aim chose.
         p: the chance of a right answer, of the tiers that rules leave.
+        costs: tier -> predicted nano-dollars.
         there: the tiers that can serve this request.
         lot: None where nothing may be explored.
         reasons: gets one more where the other tier is taken.

@@ -1,7 +1,8 @@
 """The text the scorer reads: what does not change how hard a prompt is has been taken out.
 
 Case, spacing, line ends, look-alike characters, Markdown dressing, the style of option labels, courtesies at
-either end, strings without grammar (``salad``), Korean politeness levels, and talk addressed to the router (``guardrails.routing_talk``).
+either end, strings without grammar (``salad``), Korean politeness levels, and talk addressed to the router
+(``guardrails.routing_talk``).
 
 Laws: total on any ``str``; ``canonical(canonical(t)) == canonical(t)``. One round of rewriting is linear, and
 rounds go on until nothing changes. A prompt with nothing to take out pays for one round: a few passes of

@@ -14,22 +14,42 @@ import re2
 TAIL_REACH: Final = 120
 
 _HEAD_EN: Final = (
-    r"(?:hi|hello|hey|dear|greetings|good (?:morning|afternoon|evening|day))(?: (?:there|all|everyone|assistant|ai|team|friend|sir|madam))?[,.!]? ?\b",
+    (
+        r"(?:hi|hello|hey|dear|greetings|good (?:morning|afternoon|evening|day))(?: (?:there|all|everyone|"
+        r"assistant|ai|team|friend|sir|madam))?[,.!]? ?\b"
+    ),
     r"(?:please|kindly|pls|plz)\b",
     r"(?:excuse|tell) me\b",
-    r"(?:sorry|i am sorry|i'm sorry) (?:to|for) (?:bother|disturb|bothering|disturbing|trouble|troubling)(?: you)?(?: (?:but|again))?\b",
-    r"(?:could|can|would|will) you(?: please| kindly| possibly| maybe| perhaps)*(?: be so kind as to| help me(?: to)?(?: with (?:this|the following)(?: \w+)?)?)?"
-    r"(?: (?:tell|explain to|show) me)?\b",
+    (
+        r"(?:sorry|i am sorry|i'm sorry) (?:to|for) (?:bother|disturb|bothering|disturbing|trouble|"
+        r"troubling)(?: you)?(?: (?:but|again))?\b"
+    ),
+    (
+        r"(?:could|can|would|will) you(?: please| kindly| possibly| maybe| perhaps)*(?: be so kind as to| "
+        r"help me(?: to)?(?: with (?:this|the following)(?: \w+)?)?)?(?: (?:tell|explain to|show) me)?\b"
+    ),
     r"would you mind\b",
     r"may i ask(?: you)?\b",
-    r"i(?: would|'d) (?:really |very much )?(?:like|love|appreciate it|be grateful|appreciate)(?: (?:for )?you to| if you (?:could|would|can)| to (?:know|ask)(?: you)?)?\b",
-    r"i (?:need|want|could use)(?: (?:your|some|a bit of))* help(?: (?:with|on|to|answering|solving))?(?: (?:this|the following|a)(?: \w+)?)?\b",
-    r"i (?:have|got|'ve got) (?:a|one|the following|another)(?: quick| small| simple| short)? question(?: for you)?\b",
+    (
+        r"i(?: would|'d) (?:really |very much )?(?:like|love|appreciate it|be grateful|appreciate)(?: (?:for "
+        r")?you to| if you (?:could|would|can)| to (?:know|ask)(?: you)?)?\b"
+    ),
+    (
+        r"i (?:need|want|could use)(?: (?:your|some|a bit of))* help(?: (?:with|on|to|answering|solving))?(?: "
+        r"(?:this|the following|a)(?: \w+)?)?\b"
+    ),
+    (
+        r"i (?:have|got|'ve got) (?:a|one|the following|another)(?: quick| small| simple| short)? question(?: "
+        r"for you)?\b"
+    ),
     r"i (?:was|am) wondering(?: if| whether)?(?: you (?:could|can|would))?\b",
     r"if (?:it is|it's|that is|that's)(?: not)? (?:too much trouble|possible|ok|okay|alright|convenient)\b",
     r"if you (?:don't|do not|wouldn't) mind\b",
     r"i hope (?:you are|you're|this (?:message )?finds you|you have been|all is)(?: doing)? well\b",
-    r"(?:many )?(?:thanks|thank you)(?: so much| very much)?(?: in advance)?(?: for (?:your|the|any) (?:help|time|assistance|support))?\b",
+    (
+        r"(?:many )?(?:thanks|thank you)(?: so much| very much)?(?: in advance)?(?: for (?:your|the|any) "
+        r"(?:help|time|assistance|support))?\b"
+    ),
     r"(?:here is|here's|this is) (?:my|a|the|one) (?:question|problem|task)\b",
     r"(?:question|q|query|prompt) ?:",
 )
@@ -42,16 +62,24 @@ _HEAD_KO: Final = (
     r"번거로우시겠지만|수고(?:하신다|많으시다|가 많으시다|하라|하시네요)",
     r"혹시(?: 시간(?:이)? (?:되시면|괜찮으시면|되신다면)| 괜찮으시(?:다면|면)| 가능하(?:시)?(?:다면|면))?",
     r"(?:괜찮으시(?:다면|면)|가능하(?:시)?(?:다면|면)|시간(?:이)? (?:되시면|괜찮으시면|되신다면))",
-    r"(?:잘 |꼭 |간곡히 |정중히 )?(?:좀 )?부탁(?:드린다|드려요|드릴게요|한다|(?:이|드릴 (?:것이|게|일이)) (?:있다|있는데요?))",
+    (
+        r"(?:잘 |꼭 |간곡히 |정중히 )?(?:좀 )?부탁(?:드린다|드려요|드릴게요|한다|(?:이|드릴 (?:것이|게|일이)) "
+        r"(?:있다|있는데요?))"
+    ),
     r"(?:질문|궁금한 (?:것|점|게)|여쭤볼 (?:것|게)|여쭙고 싶은 (?:것|게))(?:이)?(?: 하나)? (?:있다|있는데요?)",
     r"(?:미리 )?(?:감사(?:한다|드린다|드려요)|고맙다|고마워요?)",
     r"(?:질문|문의)(?: ?드린다)? ?[:.]",
 )
 _TAIL_EN: Final = (
-    r"(?:(?:many|so|very|much) )*(?:thanks|thank you|thx|cheers)(?:,? (?:so much|very much|a lot|in advance|a million|again|everyone|"
-    r"for (?:your|the|all|any|all your|helping)(?: \w+){1,4}))*",
+    (
+        r"(?:(?:many|so|very|much) )*(?:thanks|thank you|thx|cheers)(?:,? (?:so much|very much|a lot|in "
+        r"advance|a million|again|everyone|for (?:your|the|all|any|all your|helping)(?: \w+){1,4}))*"
+    ),
     r"(?:best|kind|warm|kindest)? ?regards|sincerely(?: yours)?|yours (?:truly|sincerely|faithfully)|best wishes",
-    r"(?:i(?: would|'d)? )?(?:really |greatly |much |truly )*appreciate (?:it|your (?:help|time|assistance|support))(?: \w+){0,2}",
+    (
+        r"(?:i(?: would|'d)? )?(?:really |greatly |much |truly )*appreciate (?:it|your (?:help|time|"
+        r"assistance|support))(?: \w+){0,2}"
+    ),
     r"any (?:help|advice|answer)(?: is| would be| will be)?(?: very| much| greatly)*(?: appreciated| welcome)",
     r"please(?: and thank you)?",
     r"have a (?:nice|great|good|wonderful|lovely) (?:day|one|evening|weekend)",
@@ -59,8 +87,10 @@ _TAIL_EN: Final = (
     r"take care",
 )
 _TAIL_KO: Final = (
-    r"(?:잘 |꼭 |미리 |정말 |도와주셔서 |답변 |빠른 답변 |도움 )*(?:부탁(?:드린다|드려요|드리겠다|드릴게요|한다|해)"
-    r"|감사(?:한다|드린다|드려요|하겠다|드리겠다)|고맙(?:다|겠다)|고마워요?|땡큐)",
+    (
+        r"(?:잘 |꼭 |미리 |정말 |도와주셔서 |답변 |빠른 답변 |도움 )*(?:부탁(?:드린다|드려요|드리겠다|"
+        r"드릴게요|한다|해)|감사(?:한다|드린다|드려요|하겠다|드리겠다)|고맙(?:다|겠다)|고마워요?|땡큐)"
+    ),
     r"수고하라|좋은 하루 (?:보내|되)라",
     r"(?:답변|답) ?(?:기다리겠다|기다릴게요?|기다린다)",
 )
@@ -86,14 +116,19 @@ _FIRST, _LAST = 0xAC00, 0xD7A3
 #: Ending -> its one form, never longer; the first that fits wins.
 _ENDINGS: Final = (
     *((f"주{end}", "줘") for end in (
-        "세요", "십시오", "시오", "시겠어요", "시겠습니까", "실래요", "실 수 있나요", "실 수 있을까요", "실 수 있습니까",
-        "실 수 있으신가요", "시기 바랍니다", "시길 바랍니다", "시면 감사하겠습니다", "시면 고맙겠습니다", "시면 좋겠습니다",
+        "세요", "십시오", "시오", "시겠어요", "시겠습니까", "실래요", "실 수 있나요", "실 수 있을까요",
+        "실 수 있습니까",
+        "실 수 있으신가요", "시기 바랍니다", "시길 바랍니다", "시면 감사하겠습니다", "시면 고맙겠습니다",
+        "시면 좋겠습니다",
     )),
     ("줘요", "줘"), ("줄래요", "줘"), ("줄래", "줘"),
-    ("시기 바랍니다", "라"), ("시길 바랍니다", "라"), ("십시오", "라"), ("시오", "라"), ("세요", "라"), ("해라", "하라"),
-    ("입니까", "인가"), ("인가요", "인가"), ("일까요", "인가"), ("한가요", "한가"), ("는가요", "는가"), ("은가요", "은가"),
+    ("시기 바랍니다", "라"), ("시길 바랍니다", "라"), ("십시오", "라"), ("시오", "라"), ("세요", "라"),
+    ("해라", "하라"),
+    ("입니까", "인가"), ("인가요", "인가"), ("일까요", "인가"), ("한가요", "한가"), ("는가요", "는가"),
+    ("은가요", "은가"),
     ("던가요", "던가"), ("까요", "까"), ("습니까", "나"), ("나요", "나"),
-    ("입니다", "이다"), ("이에요", "이다"), ("이예요", "이다"), ("예요", "이다"), ("습니다", "다"), ("해요", "한다"), ("돼요", "된다"),
+    ("입니다", "이다"), ("이에요", "이다"), ("이예요", "이다"), ("예요", "이다"), ("습니다", "다"), ("해요",
+    "한다"), ("돼요", "된다"),
     *((f"{stem}어요", f"{stem}다") for stem in "있없했됐었았겠였"),
 )  # fmt: skip
 _FORMAL: Final = re.compile("니[다까]")

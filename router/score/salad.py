@@ -20,11 +20,14 @@ _NEAR: Final = 120
 _MARKS: Final = ".,;:!?()[]{}<>$\\\"'-|/`"
 _TOKEN: Final = re.compile(r"\S+")
 _SMALL: Final = frozenset(
-    "the of a an to in is are am be been was were and or nor for on onto with within without that which who whom whose what "
-    "how when where why by as at it its if from this these those each every has have had having can could cannot not no do "
-    "does did will would should shall may might must than then there here any all some both either neither i you he she we "
-    "they your my his her our their me him us them but so into out up down off over under after before about between more "
-    "most less least one two three per via let just only also such same other another while because since until yes".split()
+    """
+    the of a an to in is are am be been was were and or nor for on onto with within without that which who whom
+    whose what how when where why by as at it its if from this these those each every has have had having can
+    could cannot not no do does did will would should shall may might must than then there here any all some
+    both either neither i you he she we they your my his her our their me him us them but so into out up down
+    off over under after before about between more most less least one two three per via let just only also such
+    same other another while because since until yes
+    """.split()  # noqa: SIM905 - a list of words reads as words
 )
 
 

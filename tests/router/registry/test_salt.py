@@ -1,4 +1,3 @@
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,7 +10,7 @@ def test_a_salt_is_made_once_and_kept(tmp_path):
     assert len(salt) == BYTES
     assert explore_salt(tmp_path / "home") == salt
     assert (tmp_path / "home" / FILE).stat().st_mode & 0o777 == 0o600
-    assert os.listdir(tmp_path / "home") == [FILE]
+    assert [path.name for path in (tmp_path / "home").iterdir()] == [FILE]
 
 
 def test_two_that_start_together_keep_the_same(tmp_path):
