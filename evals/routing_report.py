@@ -37,7 +37,7 @@ def write(lines: Sequence[Line], digest: str, seed: int, out: Path) -> None:
     about = {
         "command": "python -m evals.routing --data DIR",
         "date": datetime.now(UTC).date().isoformat(),
-        "commit": _commit(),
+        "commit": commit(),
         "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}",
         "artefact": digest,
         "litellm": baselines.litellm_version(),
@@ -86,7 +86,8 @@ def _row(line: Line) -> str:
     return f"| {line.metric} | {line.router} | {line.value:.{digits}f} | {interval} | {line.n} | {line.note} |"
 
 
-def _commit() -> str:
+def commit() -> str:
+    """The commit of this tree, short; ``unknown`` outside a repository."""
     here = Path(__file__).parent
     try:
         found = subprocess.run(
