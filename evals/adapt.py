@@ -257,9 +257,7 @@ def _inner(folds: Any) -> Any:
     return np.unique(folds, return_inverse=True)[1] % INNER_FOLDS
 
 
-def rival_of(
-    start: Artefact, used: Artefact, family: str, material: Material
-) -> tuple[Floats, frozenset[str], str]:
+def rival_of(start: Artefact, used: Artefact, family: str, material: Material) -> tuple[Floats, frozenset[str], str]:
     """What the scorer in use says of the rows: its logits, the questions it learned from, and its name.
 
     Its profile of the family counts where it has one, else its generic one: that is what traffic meets now.
@@ -278,7 +276,9 @@ def rival_of(
         if used.digest == start.digest:
             return sample.start, frozenset(), words
         if _reads_own(used, known):
-            raise OutcomeError("feedback cannot be judged against the scorer in use from another start; leave out --from")
+            raise OutcomeError(
+                "feedback cannot be judged against the scorer in use from another start; leave out --from"
+            )
     logits = known.ability + sample.place @ known.loading[:, shared].T
     own = np.setdiff1d(np.arange(known.loading.shape[1]), shared)
     if sample.grams is not None:

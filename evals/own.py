@@ -99,7 +99,12 @@ def sources(data: Path) -> Iterator[Source]:
 
 
 def _left_out(
-    name: str, train: Sequence[Outcome], valid: Sequence[Outcome], inputs: Design, held: Design, everything: OutcomeModel
+    name: str,
+    train: Sequence[Outcome],
+    valid: Sequence[Outcome],
+    inputs: Design,
+    held: Design,
+    everything: OutcomeModel,
 ) -> Source:
     here, there = (np.array([row.source == name for row in rows]) for rows in (train, valid))
     banned = {row.stem for row in (*train, *valid) if row.source == name}
@@ -111,7 +116,7 @@ def _left_out(
     own = _sample(start, mine, goal[: here.sum()])
     ask = _sample(start, judged, goal[here.sum() :])
     both, own_both = (~np.isnan(s.scores[:, [0, -1]]).any(axis=1) for s in (ask, own))
-    asked = [row for row in rows[here.sum() :]]
+    asked = list(rows[here.sum() :])
     known = everything.decision_function(judged)[:, [-3, -2, -1]][:, _columns(goal.shape[1])]
     return Source(
         name, own.rows(own_both), ask.rows(both), mine.rows(own_both), judged.rows(both),
@@ -187,7 +192,9 @@ def _gain(logits: Floats) -> Floats:
     return np.asarray(chance[:, -1] - chance[:, 0])
 
 
-def _judged(source: Source, found: Mapping[tuple[str, int], Sequence[Floats]], draws: int) -> dict[tuple[str, int], Floats]:
+def _judged(
+    source: Source, found: Mapping[tuple[str, int], Sequence[Floats]], draws: int
+) -> dict[tuple[str, int], Floats]:
     """APGR of every router, the mean over its orders: on all held rows, then on each bootstrap draw.
 
     All routers meet the same draws, so differences are paired.

@@ -84,7 +84,7 @@ def body_of(curves: Sequence[Curve], judged: Sequence[int], seed: int, repeats: 
             "date": datetime.now(UTC).date().isoformat(),
             "commit": commit(),
             "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}",
-            "split": "own rows from train, judged on valid, questions disjoint; the start shares no question with either",
+            "split": "own rows from train, judged on valid, questions disjoint; the start shares none with either",
             "seed": seed,
             "repeats": repeats,
         },
@@ -133,7 +133,7 @@ def _markdown(body: Mapping[str, Any], curves: Sequence[Curve]) -> Iterator[str]
     for line in body["medians"]:
         yield f"| {line['size']} | {line['rival']} | {_signed(line['value'])} | {_span(line)} |"
     yield from ("", "## Lift over prompt length, against the in-distribution lift", "")
-    yield "| own rows | sources with at least half | mean lift | mean lift in distribution | median share where positive |"
+    yield "| own rows | sources with half of it | mean lift | mean lift in distribution | median share where positive |"
     yield "|---|---|---|---|---|"
     for size, lift in body["lift"].items():
         share = lift["median_share_where_positive"]

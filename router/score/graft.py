@@ -59,9 +59,7 @@ def profile_of_rows(artefact: Artefact, rows: Sequence[int]) -> Profile:
     return Profile(tuple(rows), ability, loading)
 
 
-def sample_of(
-    artefact: Artefact, known: Profile, grams: Any, structure: NDArray[np.float32], scores: Floats
-) -> Sample:
+def sample_of(artefact: Artefact, known: Profile, grams: Any, structure: NDArray[np.float32], scores: Floats) -> Sample:
     """Rows of text as the artefact sees them: their shared place, the start's logits, bent structure, words."""
     arrays = artefact.arrays
     mean, scale = (arrays[name].astype(np.float32) for name in ("structure_mean", "structure_scale"))

@@ -41,7 +41,9 @@ def written(found, tmp_path_factory):
 
 def test_the_new_family_has_learned_what_is_hard(written):
     scorer = load(written)
-    hard, easy = (scorer.score(text, "ours") for text in ("Work out the torque of shaft 7", "Greet guest number 8 by name"))
+    hard, easy = (
+        scorer.score(text, "ours") for text in ("Work out the torque of shaft 7", "Greet guest number 8 by name")
+    )
     assert hard.complexity > easy.complexity + 0.3
     assert hard.p_right["large"] > hard.p_right["small"] + 0.3
 
@@ -109,7 +111,9 @@ def test_a_second_family_leaves_the_first_as_it_is(rows, written):
 def test_a_candidate_that_is_not_better_is_refused_with_the_difference(shipped, rows):
     material = adapt.material_of_rows(shipped, "ours", rows, {})
     knows_all = np.where(material.sample.scores > 0.5, 6.0, -6.0)
-    with pytest.raises(adapt.NotBetter, match=r"not better than the oracle: on 120 held-out rows its loss is 0\.\d+ higher"):
+    with pytest.raises(
+        adapt.NotBetter, match=r"not better than the oracle: on 120 held-out rows its loss is 0\.\d+ higher"
+    ):
         adapt.adapted(shipped, "ours", material, (knows_all, frozenset(), "the oracle"), {})
 
 
@@ -127,7 +131,10 @@ def test_rows_the_rival_learned_from_do_not_judge_it(shipped, rows, written):
     [
         (lambda rows: rows[:40], "40 rows; adapting needs at least 50"),
         (lambda rows: [{**r, "scores": {"m": 1.0}} for r in rows], "the rows score m; say which of them is which tier"),
-        (lambda rows: [*rows[:-1], {**rows[-1], "scores": {"small": 1, "large": 0}}], "row 'own/119' has no score for 'medium'"),
+        (
+            lambda rows: [*rows[:-1], {**rows[-1], "scores": {"small": 1, "large": 0}}],
+            "row 'own/119' has no score for 'medium'",
+        ),
         (lambda rows: [{**r, "scores": {**r["scores"], "small": 1}} for r in rows], "'small' score 1: one class only"),
     ],
 )
@@ -179,7 +186,9 @@ def test_feedback_teaches_from_places_alone(shipped):
     assert material.sample.grams is None
     found = adapt.adapted(shipped, "ours", material, adapt.rival_of(shipped, shipped, "ours", material), {})
     scorer = Scorer(artefact.Artefact("0" * 64, found.manifest, found.arrays))
-    hard, easy = (scorer.score(text, "ours") for text in ("Work out the torque of shaft 7", "Greet guest number 8 by name"))
+    hard, easy = (
+        scorer.score(text, "ours") for text in ("Work out the torque of shaft 7", "Greet guest number 8 by name")
+    )
     assert hard.complexity > easy.complexity
 
 
