@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from evals.about import about
+from evals.stamp import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,7 +25,7 @@ _PARTS = (
 
 def write(report: Report, out: Path) -> None:
     """Write ``cascade.json`` and ``cascade.md`` into ``out``."""
-    made = about("python -m evals.cascade") | {
+    made = stamp("python -m evals.cascade") | {
         "models": "SmolLM2-135M, Qwen2.5-Coder-0.5B, Qwen2.5-Coder-1.5B, all Instruct and Q4, in the embedded engine",
         "questions": report.n,
     }

@@ -19,8 +19,8 @@ import numpy as np
 
 from evals import metrics
 from evals import targets as learn
-from evals.about import commit, machine, today
 from evals.importers.outcomes import Outcome, OutcomeError, read_outcomes
+from evals.stamp import commit, machine, today
 from router.core.decide import NOVELTY_LIMIT
 from router.score import Scorer, load
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from evals import baselines
-from evals.about import commit, machine, today
 from evals.guards import wilson
+from evals.stamp import commit, machine, today
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from evals import baselines
-from evals.about import about
+from evals.stamp import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -35,7 +35,7 @@ def update(out: Path, part: str, lines: Sequence[Line], digest: str, seed: int, 
     path = out / "routing.json"
     stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     parts = stored.get("parts", {})
-    made = about(f"python -m evals.routing --data DIR --only {part}") | {
+    made = stamp(f"python -m evals.routing --data DIR --only {part}") | {
         "artefact": digest,
         "litellm": baselines.litellm_version(),
         "split": "valid (never trained on, questions disjoint from train by stem)",

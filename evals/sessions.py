@@ -8,12 +8,8 @@ usual habits. Figures are means over seeds with 95 % intervals of the mean; diff
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +18,7 @@ import numpy as np
 
 from evals.sessions_model import Call, Task, needed, outcome_pool, session, synthetic_pool, talk_of
 from evals.sessions_report import FIGURES, write
+from evals.stamp import stamp
 from policies.load import load_policy
 from policies.policy import Policy
 from router.core.affinity import HORIZON, Memory, Warm, cached_tokens, remember
@@ -235,12 +232,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for pool, tasks in pools.items()
     }
     about = {
-        "command": f"python -m evals.sessions --data DIR --seeds {options.seeds} --sessions {options.sessions}",
-        "date": datetime.now(UTC).date().isoformat(),
-        "commit": subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-        ).stdout.strip(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}",
+        **stamp(f"python -m evals.sessions --data DIR --seeds {options.seeds} --sessions {options.sessions}"),
         "seeds": options.seeds,
         "sessions_per_seed": options.sessions,
         "prices": {tier: f"{model} ({book.price(model).source})" for tier, model in MODELS.items()},

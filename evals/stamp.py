@@ -11,15 +11,21 @@ from pathlib import Path
 
 def stamp(command: str) -> dict[str, str]:
     """Command, date, commit and machine."""
-    return {
-        "command": command,
-        "date": datetime.now(UTC).date().isoformat(),
-        "commit": _commit(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}",
-    }
+    return {"command": command, "date": today(), "commit": commit(), "machine": machine()}
 
 
-def _commit() -> str:
+def today() -> str:
+    """The day, in UTC."""
+    return datetime.now(UTC).date().isoformat()
+
+
+def machine() -> str:
+    """What it was measured on."""
+    return f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}"
+
+
+def commit() -> str:
+    """The code that was measured, short; ``unknown`` outside a repository."""
     try:
         found = subprocess.run(
             ["git", "rev-parse", "--short", "HEAD"],

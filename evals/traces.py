@@ -10,18 +10,15 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import os
-import platform
-import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from evals.importers.agent_traces import COMMIT, Trace, TraceError, read_tau_bench
+from evals.stamp import stamp
 from policies.load import load_policy
 from policies.policy import Policy
 from router.core.affinity import Memory, Warm, remember
@@ -171,15 +168,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         tuple(Deployment(name=t, tier=t, model=t, upstream="u") for t in TIER_NAMES), reference_prices("generic")
     )
     replayed = [replay(trace, policy, scorer, fleet) for trace in traces]
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     body = {
         "about": {
-            "command": "python -m evals.traces --tau gpt-4o-airline.json",
+            **stamp("python -m evals.traces --tau gpt-4o-airline.json"),
             "source": f"sierra-research/tau-bench at {COMMIT[:12]}, MIT, {options.tau.name}",
             "runs": len(traces), "calls": sum(len(steps) for steps in replayed),
             "tasks": len({t.id.split(":")[1] for t in traces}), "policy": POLICY, "artefact": scorer.digest,
-            "date": datetime.now(UTC).date().isoformat(), "commit": commit.stdout.strip(),
-            "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}",
         },
         "trouble_and_outcome": associations(traces, replayed),
         "directions": directions(replayed),

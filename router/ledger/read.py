@@ -134,11 +134,8 @@ class Reader:
             f"SELECT {', '.join(_SHOWN_ATTEMPT)} FROM attempts WHERE request_id = ? ORDER BY n",  # noqa: S608
             (request["id"],),
         )
-        return story(
-            request,
-            [as_dict(_SHOWN_ATTEMPT, attempt) for attempt in attempts],
-            feedback_of(self._db, str(request["id"])),
-        )
+        shown = [as_dict(_SHOWN_ATTEMPT, attempt) for attempt in attempts]
+        return story(request, shown, feedback_of(self._db, str(request["id"])))
 
     # --- sums; what has been pruned is counted too
 

@@ -9,7 +9,8 @@ buckets; at the mode the weights of the rows are their residuals, from which the
 
 How far to go is a *recipe*; "no change" is among them. ``learn`` fits them all and blends them by their
 likelihood on held-out folds (pseudo-Bayesian model averaging, Yao et al. 2018): all are linear, so the blend
-is one change again, and few rows, which cannot tell recipes apart, choose none of them. SciPy is imported where it fits; serving never comes here.
+is one change again, and few rows, which cannot tell recipes apart, choose none of them. SciPy is imported
+where it fits; serving never comes here.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ class Recipe(NamedTuple):
         keep: how much of the start's logits stays (their spread over prompts; levels are always learned).
         common, apart: prior variance of what all tiers share, and of each tier's own part.
         start, structure, words: weight of each block of inputs; 0 leaves it out.
+        draw: what is learned is multiplied by it at the end (not the levels): a prior this wide finds the order
+            of prompts sooner and is too sure of it.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Recipe(NamedTuple):
     start: float
     structure: float
     words: float
+    draw: float = 1.0
 
 
 NO_CHANGE: Final = Recipe("no change", 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -60,16 +64,22 @@ RECIPES: Final = (
     NO_CHANGE,
     Recipe("levels", 1.0, 0.1, 0.1, 0.0, 0.0, 0.0),
     Recipe("start and structure", 0.0, 0.1, 0.1, 1.0, 1.0, 0.0),
+    Recipe("start and more structure", 0.0, 0.1, 0.1, 1.0, 20.0, 0.0, 0.6),
+    Recipe("start and most structure", 0.0, 0.1, 0.1, 1.0, 100.0, 0.0, 0.6),
     Recipe("all, little", 0.0, 0.03, 0.03, 1.0, 1.0, 1.0),
     Recipe("all", 0.0, 0.1, 0.1, 1.0, 1.0, 1.0),
     Recipe("all, the start more", 0.0, 0.1, 0.1, 3.0, 1.0, 1.0),
+    Recipe("all, more structure", 0.0, 0.1, 0.1, 1.0, 20.0, 1.0, 0.6),
     Recipe("own words and structure", 0.0, 0.1, 0.1, 0.0, 1.0, 1.0),
 )
 #: Without a start: what the same rows teach by themselves.
 FROM_NOTHING: Final = (
     Recipe("own structure", 0.0, 0.1, 0.1, 0.0, 1.0, 0.0),
+    Recipe("more own structure", 0.0, 0.1, 0.1, 0.0, 20.0, 0.0, 0.6),
+    Recipe("most own structure", 0.0, 0.1, 0.1, 0.0, 100.0, 0.0, 0.6),
     Recipe("own words and structure, little", 0.0, 0.03, 0.03, 0.0, 1.0, 1.0),
     Recipe("own words and structure", 0.0, 0.1, 0.1, 0.0, 1.0, 1.0),
+    Recipe("own words and more structure", 0.0, 0.1, 0.1, 0.0, 20.0, 1.0, 0.6),
 )
 #: For rows of which only the place is known.
 PLACE_RECIPES: Final = (
@@ -158,11 +168,12 @@ def fit(sample: Sample, recipe: Recipe, products: Floats | None = None) -> Chang
     rest = _residuals(kernel, target, known, offset, recipe)
     pull = -(recipe.common * rest.sum(axis=1, keepdims=True) + recipe.apart * rest)
     linear = (inputs.dense.T @ pull) * inputs.back[:, None]
+    linear[1:] *= recipe.draw
     level = (offset - recipe.keep * sample.start)[0] + linear[0] - inputs.centre[1:] @ linear[1:]
     slope, loading, bend = linear[1], linear[2 : 2 + kinds[0]], linear[2 + kinds[0] :]
     if not words:
         return Change(recipe.keep, level, slope, loading, bend, None)
-    table = recipe.words * np.asarray(sample.grams.T @ (pull - pull.mean(axis=0)))
+    table = recipe.draw * recipe.words * np.asarray(sample.grams.T @ (pull - pull.mean(axis=0)))
     middle = np.asarray(sample.grams.mean(axis=0)).ravel()
     return Change(recipe.keep, level - middle @ table, slope, loading, bend, table)
 

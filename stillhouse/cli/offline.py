@@ -17,7 +17,6 @@ from router.core.turns import turn_of
 from router.core.wire import ChatRequest, read_chat
 from router.registry.prices import PriceBook
 from router.registry.references import reference_prices
-from router.score import ArtefactError, load
 from router.types import Decision, Features, Score
 from stillhouse.cli import show
 
@@ -70,12 +69,7 @@ class Bench:
 
 def bench(policy: str, settings: Settings | None) -> Bench:
     """Load what is needed; ends the command with words where it cannot be had."""
-    scorer: Scorer | None
-    try:
-        scorer = load()
-    except (ArtefactError, OSError) as error:
-        show.note(f"no scorer: {error}")
-        scorer = None
+    scorer = scorer_in_use(settings)
     families = frozenset(scorer.families) if scorer else None
     try:
         loaded = load_policy(policy, families=families)
@@ -91,6 +85,16 @@ def bench(policy: str, settings: Settings | None) -> Bench:
         if d.price.input is not None and d.price.output is not None:
             prices[d.tier] = d.price
     return Bench(loaded, scorer, Fleet(deployments, prices))
+
+
+def scorer_in_use(settings: Settings | None) -> Scorer | None:
+    """What a gateway with these settings on this machine would score with; says where it cannot be had."""
+    from router.serve.scoring import Watch
+
+    found = Watch(None if settings is None else settings.scorer).look()
+    if found.scorer is None:
+        show.note(f"no scorer: {found.fault}")
+    return found.scorer
 
 
 def settings_or_none(config: Path | None) -> Settings | None:

@@ -76,9 +76,7 @@ def command(  # noqa: D103 - the help above is the docstring
     except (OutcomeError, ArtefactError, ScorersError) as error:
         show.fail(str(error))
     except adapt.NotBetter as worse:
-        show.fail(
-            str(worse), "Nothing was written and nothing is changed. More rows help most; see docs/own-traffic.md"
-        )
+        show.fail(str(worse), "nothing is changed; more rows help most, see docs/own-traffic.md")
     _say(found, family, digest, where, as_json)
 
 
@@ -164,9 +162,8 @@ def _say(found: Adapted, family: str, digest: str, where: str, as_json: bool) ->
     verdict = found.verdict
     if as_json:
         own = found.manifest["own"][family]
-        show.json_line(
-            {"digest": digest, "folder": where, **{k: own[k] for k in ("rows", "recipes", "judged", "data")}}
-        )
+        facts = {key: own[key] for key in ("rows", "recipes", "judged", "data")}
+        show.json_line({"digest": digest, "folder": where, **facts})
         return
     low, high = verdict.gain.low, verdict.gain.high
     show.line(

@@ -68,7 +68,7 @@ def full() -> tuple[RequestRecord, tuple[AttemptRecord, ...]]:
         novelty=0.75, tier_wanted="medium", reasons=(Reason(id="r", text="because", layer="floor"),), propensity=0.95,
         draw=0.125, draw_key="ab", predicted_cost={"small": 7}, findings=(found,), guard_in="mask", guard_out="detect",
         error_code="upstream_timeout", queue_ms=0.5, score_ms=0.1, guard_in_ms=0.2, guard_out_ms=0.3, cpu_us=300.0,
-        tokens_cached=5, outcome="upstream_error", status=504,
+        tokens_cached=5, outcome="upstream_error", status=504, place="AAAA",
     )  # fmt: skip
     last = attempt(
         1, kind="escalation", tier="large", lineage=Lineage(family="f", generation=2), http_status=504,
