@@ -53,7 +53,7 @@ def _markdown(report: Report, about: Mapping[str, Any]) -> Iterable[str]:
     yield "# Try, check, escalate, measured"
     yield ""
     yield "Made by `python -m evals.cascade` from `cascade-outcomes.jsonl`; do not edit. Real answers of three"
-    yield "embedded models; every chance is cross-fitted over five folds of questions. Intervals: 95 %, bootstrap"
+    yield "embedded models; every chance is cross-fitted over ten folds of questions. Intervals: 95 %, bootstrap"
     yield "by question, paired where a difference is shown. *Where* is the mean cost at which methods are compared,"
     yield "as a share of the way from always-small to always-large."
     yield ""

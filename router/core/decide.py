@@ -222,7 +222,7 @@ def _by_dial(
 ) -> tuple[TierName, Reason]:
     """Best of ``d·P - (1 - d)·cost / dearest cost``; ties go to the cheaper tier."""
     layer = policy.origin["aim"]
-    shares = _cost_shares(tuple(p), costs)
+    shares = cost_shares(tuple(p), costs)
     tier = max(p, key=lambda t: (dial * p[t] - (1 - dial) * shares[t], -RANK[t]))
     text = (
         f"At cost_quality {dial:g}, {tier} weighs best: right with {p[tier]:.2f} at {shares[tier]:.0%} of the dearest."
@@ -235,7 +235,8 @@ def _by_dial(
 _USUAL_SHARE: Mapping[str, float] = {"small": 0.1, "medium": 0.3, "large": 1.0}
 
 
-def _cost_shares(tiers: tuple[TierName, ...], costs: Mapping[str, int]) -> dict[str, float]:
+def cost_shares(tiers: tuple[TierName, ...], costs: Mapping[str, int]) -> dict[str, float]:
+    """Tier -> its predicted cost as a share of the dearest one's; the usual steps where one is unknown."""
     known = [costs[t] for t in tiers if t in costs]
     if len(known) < len(tiers) or not max(known):
         return {t: _USUAL_SHARE[t] for t in tiers}

@@ -35,6 +35,7 @@ def likely(kind, name, bias=-4.0, slope=8.0):
 
 def judging(kind, name):
     """A cell change: chances follow one number; what is above is right nine times in ten."""
+    kind += "+score"  # the shipped scorer's chances are evidence, too
     above = Head(bias=2.2, weights=(0.0,) * len(evidence_names(kind)))
     heads = {
         "small": {kind: {"small": likely(kind, name), "medium": above, "large": above}},
@@ -222,7 +223,7 @@ async def test_without_a_calibration_no_answer_is_judged_good(serve, up):
     def none(cell):
         cell.calibration = None
 
-    gw = await serve(policy("refusal", "accept: 0.0"), cell=none)
+    gw = await serve(policy("likelihood", "accept: 0.0"), cell=none)
     answer = await gw.chat("What is 2 + 2?")
     assert answer.headers["x-stillhouse-tier"] == "large"
     assert reasons(answer) == ["cascade-check-missing"] * 2
