@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 
 from evals import metrics
-from evals.cascade_outcomes import FILE, Answer, Row, read_rows, rows_of, write_rows
+from evals.cascade_outcomes import FILE, SAMPLES, Answer, Row, read_rows, rows_of, write_rows
 from router.core.checks import (
     NOTHING_KNOWN,
     Calibration,
@@ -60,7 +60,7 @@ PRICES: Final[Mapping[str, Mapping[TierName, Price]]] = {
     "llama-3.1 list": {tier: reference_prices("llama-3.1")[tier] for tier in TIER_NAMES},
     "by parameters": {
         tier: Price(input=round(b * 1e8), output=round(b * 4e8))
-        for tier, b in (("small", 0.135), ("medium", 0.63), ("large", 1.78))
+        for tier, b in zip(TIER_NAMES, (0.135, 0.63, 1.78), strict=True)
     },
 }
 
@@ -318,11 +318,11 @@ def judged(rows: Sequence[Row], terms: Terms, fold: NDArray[np.int64], priors: P
     for k in range(FOLDS):
         score = None if priors is None else priors[k]
         train = np.flatnonzero(fold != k)
-        calibration = calibrate([rows[i] for i in train], [terms], [None if score is None else score[train]])
-        for i in np.flatnonzero(fold == k):
+        calibration = calibrate([rows[i] for i in train.tolist()], [terms], [None if score is None else score[train]])
+        for i in np.flatnonzero(fold == k).tolist():
             for tier in TIER_NAMES[:-1]:
                 signals, demand = rows[i].answers[tier].signals, rows[i].demand
-                found = chances_of(terms, signals, demand, tier, calibration, _prior(score, int(i)))
+                found = chances_of(terms, signals, demand, tier, calibration, _prior(score, i))
                 if tier not in found:
                     continue
                 own[tier][i] = found[tier]
@@ -351,7 +351,7 @@ def cascaded(
         ahead: forecast costs, rows by tiers.
     """
     cost, right = costs_of(rows, prices), constants_right(rows)
-    calls = 3 if terms.needs_samples else 1
+    calls = 1 + SAMPLES["medium"] if terms.needs_samples else 1
     bills, gains = [], []
     for weight in WEIGHTS:
         served = np.argmax(scores - weight * ahead, axis=1)
@@ -444,7 +444,7 @@ def _count(rows: Sequence[Row]) -> dict[str, int]:
 
 def _accuracy(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
     tasks = sorted({row.task for row in rows})
-    table = {}
+    table: dict[str, dict[str, float]] = {}
     for tier in TIER_NAMES:
         right = {task: [row.answers[tier].right for row in rows if row.task == task] for task in tasks}
         everything = [row.answers[tier].right for row in rows]

@@ -84,9 +84,9 @@ def _tables(report: Report) -> Iterable[str]:
         "Share of wrong answers among those kept, the most confident first.",
         "",
     )
-    shares = [share for share, _ in next(iter(report.coverage.values()))]
-    yield f"| kept | {' | '.join(f'{share:.0%}' for share in shares)} |"
-    yield "|---|" + "---|" * len(shares)
+    kept = [share for share, _ in next(iter(report.coverage.values()))]
+    yield f"| kept | {' | '.join(f'{share:.0%}' for share in kept)} |"
+    yield "|---|" + "---|" * len(kept)
     for name, curve in report.coverage.items():
         yield f"| {name} | " + " | ".join(f"{risk:.2f}" for _, risk in curve) + " |"
 

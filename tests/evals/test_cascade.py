@@ -189,7 +189,7 @@ def test_graders_are_exact(task, answer, right):
     [
         ("서울입니다.", "서울", True),
         ("서울특별시", "서울", False),
-        ("7일", "7", False),
+        ("7일", "7", True),
         ("17", "7", False),
         ("Au", "au", True),
     ],
