@@ -21,8 +21,19 @@ import msgspec
 import numpy as np
 
 from evals import metrics
-from evals.cascade_outcomes import FILE, Answer, Row, read_rows, rows_of, write_rows
-from router.core.checks import Calibration, Head, Terms, by_itself, chances_of, evidence, kind_of, tiers_above
+from evals.cascade_outcomes import FILE, SAMPLES, Answer, Row, read_rows, rows_of, write_rows
+from router.core.checks import (
+    NOTHING_KNOWN,
+    Calibration,
+    Head,
+    Prior,
+    Terms,
+    by_itself,
+    chances_of,
+    evidence,
+    kind_of,
+    tiers_above,
+)
 from router.core.cost import cost_of
 from router.registry.references import reference_prices
 from router.types import TIER_NAMES, Price, TierName, Usage
@@ -31,42 +42,42 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SEED: Final = 20261124
-FOLDS: Final = 5
+FOLDS: Final = 10
 #: Inverse strength of the ridge; fixed before the figures were seen, for some 250 rows and a dozen numbers.
 RIDGE: Final = 0.5
 RESULTS: Final = FILE.parent
 SHIPPED: Final = Path(__file__).parents[1] / "router" / "score" / "answers.json"
-THRESHOLDS: Final = tuple(round(float(x), 3) for x in np.linspace(0, 1, 41))
+#: Weights of money against chances, in units of one over the mean cost of large: the dial's settings.
+WEIGHTS: Final = (0.0, *(float(w) for w in np.geomspace(0.01, 100, 60)))
 #: Where the curves are compared: shares of the way from always-small's cost to always-large's.
 BUDGETS: Final = (0.25, 0.5, 0.75)
 GRID: Final = np.linspace(0.1, 0.9, 33)
 
-#: Reference prices, nano-dollars per million tokens, input and output. The first is what the gateway itself
-#: reckons with where no price is known; the second stands in proportion to the models' parameters.
+#: Reference prices, nano-dollars per million tokens, input and output: list prices of the tiers that the gateway
+#: sets up from a provider's key, those it reckons with where nothing is known, and the parameters' proportion.
 PRICES: Final[Mapping[str, Mapping[TierName, Price]]] = {
-    "list": {tier: reference_prices("generic")[tier] for tier in TIER_NAMES},
+    "gpt-5 list": {tier: reference_prices("gpt-5")[tier] for tier in TIER_NAMES},
+    "llama-3.1 list": {tier: reference_prices("llama-3.1")[tier] for tier in TIER_NAMES},
     "by parameters": {
         tier: Price(input=round(b * 1e8), output=round(b * 4e8))
-        for tier, b in (("small", 0.135), ("medium", 0.63), ("large", 1.78))
+        for tier, b in zip(TIER_NAMES, (0.135, 0.63, 1.78), strict=True)
     },
 }
 
-WITH: Final = Terms(checks=("logprobs", "finish", "refusal"))
-WITHOUT: Final = Terms(checks=("finish", "refusal"))
-AGREEMENT: Final = Terms(checks=("agreement", "finish", "refusal"))
+WITH: Final = Terms(checks=("logprobs",))
+WITHOUT: Final = Terms(checks=("likelihood",))
+AGREEMENT: Final = Terms(checks=("agreement",))
 EVIDENCE: Final[Mapping[str, Terms]] = {
     "with log-probabilities": WITH,
     "without log-probabilities": WITHOUT,
     "self-agreement, without log-probabilities": AGREEMENT,
 }
 
-#: Every kind of evidence that is shipped.
-KINDS: Final = (
-    *(Terms(checks=(check,)) for check in ("refusal", "logprobs", "agreement")),
-    Terms(checks=("logprobs", "agreement")),
-)
+#: Every kind of evidence that is shipped, each with and without the scorer's chances.
+KINDS: Final = (WITHOUT, WITH, AGREEMENT, Terms(checks=("logprobs", "agreement")))
 
-Chances = Mapping[TierName, "metrics.Floats"]
+#: What was known of each prompt, rows by tiers; one array a test fold, so that nothing of it leaks.
+Priors = Sequence["metrics.Floats"]
 
 
 class Curve(NamedTuple):
@@ -157,19 +168,39 @@ def fit_head(x: metrics.Floats, y: NDArray[np.bool_]) -> Head:
     return Head(bias=round(bias, 6), weights=tuple(round(float(w), 6) for w in weights))
 
 
-def calibrate(rows: Sequence[Row], kinds: Sequence[Terms], name: str = "cross-fit") -> Calibration:
-    """Chances by evidence, from ``rows`` alone. A tier without some kind of evidence has no model of that kind."""
+def calibrate(
+    rows: Sequence[Row], kinds: Sequence[Terms], scores: Sequence[metrics.Floats | None], name: str = "cross-fit"
+) -> Calibration:
+    """Chances by evidence, from ``rows`` alone. A tier without some kind of evidence has no model of that kind.
+
+    Args:
+        rows: to learn from.
+        kinds: of evidence.
+        scores: what scorers think of the rows, rows by tiers; None for models that know no scorer.
+        name: of what is made.
+    """
     heads: dict[TierName, dict[str, dict[TierName, Head]]] = {}
     for tier in TIER_NAMES[:-1]:
         for terms in kinds:
             if not _recorded(rows, tier, terms):
                 continue
-            x = np.array([evidence(row.answers[tier].signals, row.demand, terms) for row in rows])
-            heads.setdefault(tier, {})[kind_of(terms)] = {
-                target: fit_head(x, np.array([row.answers[target].right for row in rows]))
-                for target in (tier, *tiers_above(tier))
-            }
+            for score in scores:
+                priors = [_prior(score, i) for i in range(len(rows))]
+                x = np.array([
+                    evidence(row.answers[tier].signals, row.demand, terms, prior)
+                    for row, prior in zip(rows, priors, strict=True)
+                ])  # fmt: skip
+                heads.setdefault(tier, {})[kind_of(terms, priors[0])] = {
+                    target: fit_head(x, np.array([row.answers[target].right for row in rows]))
+                    for target in (tier, *tiers_above(tier))
+                }
     return Calibration(name=name, digest="", heads=heads)
+
+
+def _prior(score: metrics.Floats | None, row: int) -> Prior:
+    if score is None:
+        return NOTHING_KNOWN
+    return Prior(score={tier: float(score[row, t]) for t, tier in enumerate(TIER_NAMES)})
 
 
 def _recorded(rows: Sequence[Row], tier: TierName, terms: Terms) -> bool:
@@ -180,20 +211,39 @@ def _recorded(rows: Sequence[Row], tier: TierName, terms: Terms) -> bool:
     )
 
 
-def prompt_chances(rows: Sequence[Row], fold: NDArray[np.int64]) -> Chances:
-    """A scorer adapted on the same folds: it sees the prompt's numbers, language and demand, no answer."""
+def shipped_scores(rows: Sequence[Row]) -> metrics.Floats:
+    """What the shipped scorer thinks, rows by tiers; it has seen none of the questions."""
+    return np.array([[row.p_right[tier] for tier in TIER_NAMES] for row in rows])
+
+
+def adapted_scores(rows: Sequence[Row], fold: NDArray[np.int64]) -> list[metrics.Floats]:
+    """A scorer adapted on the same folds: it sees the prompt's numbers, language and demand, no answer.
+
+    One array a test fold. Rows of the test fold are scored by a model of all other folds, each other row by a
+    model that saw neither its own fold nor the test fold, so that judges may be learned from them.
+    """
     tasks = ("letter", "number", "json")
     x = np.array([[*row.prompt, row.language == "ko", *(row.demand.task == t for t in tasks)] for row in rows], float)
-    found: dict[TierName, metrics.Floats] = {}
-    for tier in TIER_NAMES:
-        y = np.array([row.answers[tier].right for row in rows])
-        chance = np.empty(len(rows))
-        for k in range(FOLDS):
-            head = fit_head(x[fold != k], y[fold != k])
-            logit = head.bias + x[fold == k] @ np.array(head.weights)
-            chance[fold == k] = 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
-        found[tier] = chance
+    right = constants_right(rows)
+    made: dict[frozenset[int], list[Head]] = {}
+    found = []
+    for k in range(FOLDS):
+        scores = np.empty((len(rows), len(TIER_NAMES)))
+        for j in range(FOLDS):
+            unseen = frozenset((j, k))
+            if unseen not in made:
+                train = ~np.isin(fold, list(unseen))
+                made[unseen] = [fit_head(x[train], right[train, t] > 0) for t in range(len(TIER_NAMES))]
+            for t, head in enumerate(made[unseen]):
+                logit = head.bias + x[fold == j] @ np.array(head.weights)
+                scores[fold == j, t] = 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
+        found.append(scores)
     return found
+
+
+def own_fold(priors: Priors, fold: NDArray[np.int64]) -> metrics.Floats:
+    """Each row's scores from the array of its own fold."""
+    return np.array([priors[k][i] for i, k in enumerate(fold)])
 
 
 # --- methods -----------------------------------------------------------------------------------------
@@ -209,32 +259,31 @@ def _cost(answer: Answer, price: Price, *, sampled: bool = False) -> float:
     return float(cost_of(Usage(input_tokens=tokens[0], output_tokens=tokens[1]), price) or 0)
 
 
+def constants_right(rows: Sequence[Row]) -> metrics.Floats:
+    """Whether each tier's answer was right: questions by tiers."""
+    return np.array([[row.answers[tier].right for tier in TIER_NAMES] for row in rows], float)
+
+
 def constants(rows: Sequence[Row], cost: metrics.Floats) -> Curve:
     """Always small, always medium, always large; between them, random mixing."""
-    right = np.array([[row.answers[tier].right for tier in TIER_NAMES] for row in rows], float)
-    return Curve("random mixing", cost.T, right.T)
+    return Curve("random mixing", cost.T, constants_right(rows).T)
 
 
-def routed(name: str, rows: Sequence[Row], chances: Chances, cost: metrics.Floats, fold: NDArray[np.int64]) -> Curve:
-    """Best of ``P - weight * forecast cost`` for many weights: what a scorer of prompts alone can do.
-
-    The forecast knows the prompt's tokens and, for the answer's, the mean of the other folds.
-    """
-    p = np.stack([chances[tier] for tier in TIER_NAMES], axis=1)
-    forecast = np.stack([[cost[fold != k, t].mean() for k in fold] for t in range(len(TIER_NAMES))], axis=1)
+def forecasts(rows: Sequence[Row], cost: metrics.Floats, fold: NDArray[np.int64]) -> metrics.Floats:
+    """What each tier will probably cost, as shares of large's mean: the prompt's length times the other folds' mean."""
+    mean = np.stack([[cost[fold != k, t].mean() for k in fold] for t in range(len(TIER_NAMES))], axis=1)
     length = np.array([row.answers["small"].tokens_in for row in rows], float)
-    forecast *= (length / length.mean())[:, None]
-    weights = np.concatenate([[0.0], np.geomspace(0.01, 100, 80)]) / forecast[:, -1].mean()
-    picks = np.stack([np.argmax(p - w * forecast, axis=1) for w in weights])
-    return _with_ends(Curve(name, *_picked(rows, cost, picks)), rows, cost)
+    found: metrics.Floats = mean * (length / length.mean())[:, None] / mean[:, -1].mean()
+    return found
 
 
-def _picked(
-    rows: Sequence[Row], cost: metrics.Floats, picks: NDArray[np.int64]
-) -> tuple[metrics.Floats, metrics.Floats]:
-    right = constants(rows, cost).quality.T
+def routed(
+    name: str, rows: Sequence[Row], scores: metrics.Floats, cost: metrics.Floats, ahead: metrics.Floats
+) -> Curve:
+    """Best of ``chance - weight * forecast cost``: what a scorer of prompts alone can do at every dial."""
+    picks = np.stack([np.argmax(scores - w * ahead, axis=1) for w in WEIGHTS])
     at = np.arange(len(rows))
-    return cost[at, picks], right[at, picks]
+    return _with_ends(Curve(name, cost[at, picks], constants_right(rows)[at, picks]), rows, cost)
 
 
 def _with_ends(curve: Curve, rows: Sequence[Row], cost: metrics.Floats) -> Curve:
@@ -247,74 +296,83 @@ def _with_ends(curve: Curve, rows: Sequence[Row], cost: metrics.Floats) -> Curve
 
 
 class Judged(NamedTuple):
-    """Cross-fitted judgements of one kind of evidence: tier -> per question.
+    """Cross-fitted judgements of one kind of evidence.
 
-    ``own`` is the chance that the tier's answer is right, ``above`` the best that a tier above would reach,
-    ``barred`` whether a check turned the answer down by itself.
+    Attributes:
+        own: tier -> per question, the chance that its answer is right; empty where nothing can judge it.
+        above: tier -> questions by tiers, what the answer says of every tier; zero for those not above.
+        barred: tier -> whether a check turned the answer down by itself, or did not run.
     """
 
-    own: Chances
-    above: Chances
+    own: Mapping[TierName, metrics.Floats]
+    above: Mapping[TierName, metrics.Floats]
     barred: Mapping[TierName, NDArray[np.bool_]]
 
 
-def judged(rows: Sequence[Row], terms: Terms, fold: NDArray[np.int64]) -> Judged:
+def judged(rows: Sequence[Row], terms: Terms, fold: NDArray[np.int64], priors: Priors | None) -> Judged:
     """Judge every answer by models of the other folds; a tier without that evidence is turned down."""
-    own = {tier: np.zeros(len(rows)) for tier in TIER_NAMES[:-1]}
-    above = {tier: np.ones(len(rows)) for tier in TIER_NAMES[:-1]}
-    barred = {tier: np.ones(len(rows), bool) for tier in TIER_NAMES[:-1]}
+    n = len(rows)
+    own = {tier: np.zeros(n) for tier in TIER_NAMES[:-1]}
+    above = {tier: np.zeros((n, len(TIER_NAMES))) for tier in TIER_NAMES[:-1]}
+    barred = {tier: np.ones(n, bool) for tier in TIER_NAMES[:-1]}
     for k in range(FOLDS):
-        calibration = calibrate([row for row, f in zip(rows, fold, strict=True) if f != k], [terms])
-        for i in np.flatnonzero(fold == k):
+        score = None if priors is None else priors[k]
+        train = np.flatnonzero(fold != k)
+        calibration = calibrate([rows[i] for i in train.tolist()], [terms], [None if score is None else score[train]])
+        for i in np.flatnonzero(fold == k).tolist():
             for tier in TIER_NAMES[:-1]:
-                signals = rows[i].answers[tier].signals
-                found = chances_of(terms, signals, rows[i].demand, tier, calibration)
+                signals, demand = rows[i].answers[tier].signals, rows[i].demand
+                found = chances_of(terms, signals, demand, tier, calibration, _prior(score, i))
                 if tier not in found:
                     continue
                 own[tier][i] = found[tier]
-                above[tier][i] = max(found[t] for t in tiers_above(tier))
-                barred[tier][i] = by_itself(terms, signals, rows[i].demand) is not None
+                for name in tiers_above(tier):
+                    above[tier][i, TIER_NAMES.index(name)] = found[name]
+                barred[tier][i] = by_itself(terms, signals, demand) is not None
     return Judged(own, above, barred)
 
 
 def cascaded(
     name: str, rows: Sequence[Row], terms: Terms, prices: Mapping[TierName, Price], judgement: Judged,
-    measure: str, start: TierName = "small", prompt: Chances | None = None,
+    scores: metrics.Floats, ahead: metrics.Floats,
 ) -> Curve:  # fmt: skip
-    """A cascade for many thresholds of ``measure``, ``accept`` or ``keep``.
+    """The gateway's cascade at every dial.
 
-    With ``prompt``, a tier below large is tried only where that may save money, as the gateway does.
+    The aim chooses a tier, a cheaper one is tried first where that may save money, and after each answer the aim
+    is asked again.
+
+    Args:
+        name: of the curve.
+        rows: questions.
+        terms: the checks.
+        prices: what is paid.
+        judgement: what the checks say.
+        scores: the scorer's chances, rows by tiers.
+        ahead: forecast costs, rows by tiers.
     """
-    cost = costs_of(rows, prices)
-    right = constants(rows, cost).quality.T
-    first = TIER_NAMES.index(start)
+    cost, right = costs_of(rows, prices), constants_right(rows)
+    calls = 1 + SAMPLES["medium"] if terms.needs_samples else 1
     bills, gains = [], []
-    for threshold in THRESHOLDS:
-        open_, paid, got = np.ones(len(rows), bool), np.zeros(len(rows)), right[:, -1].copy()
-        for t, tier in enumerate(TIER_NAMES[:-1]):
-            if t < first:
-                continue
-            tried = open_ & (_pays(prompt[tier], cost, t, terms) if prompt is not None else True)
+    for weight in WEIGHTS:
+        served = np.argmax(scores - weight * ahead, axis=1)
+        theirs = ahead[np.arange(len(rows)), served]
+        open_, paid, got = np.ones(len(rows), bool), np.zeros(len(rows)), np.zeros(len(rows))
+        for t, tier in enumerate(TIER_NAMES):
+            pays = scores[:, t] * theirs > ahead[:, t] * calls
+            tried = open_ & ((served <= t) | pays)
             paid += np.where(tried, cost[:, t], 0.0)
-            barred = judgement.barred[tier]
-            if terms.needs_samples:
-                extra = np.array([_cost(row.answers[tier], prices[tier], sampled=True) for row in rows])
-                paid += np.where(tried & ~barred, extra, 0.0)
-            need = threshold * (np.maximum(judgement.own[tier], judgement.above[tier]) if measure == "keep" else 1.0)
-            kept = tried & ~barred & (judgement.own[tier] >= need)
+            kept = tried
+            if t < len(TIER_NAMES) - 1:
+                worth = (judgement.above[tier] - weight * ahead)[:, t + 1 :].max(axis=1)
+                kept = tried & ~judgement.barred[tier] & (judgement.own[tier] >= worth)
+                if terms.needs_samples:
+                    extra = np.array([_cost(row.answers[tier], prices[tier], sampled=True) for row in rows])
+                    paid += np.where(tried & ~judgement.barred[tier], extra, 0.0)
             got[kept] = right[kept, t]
             open_ &= ~kept
-        bills.append(paid + np.where(open_, cost[:, -1], 0.0))
+        bills.append(paid)
         gains.append(got)
     return _with_ends(Curve(name, np.array(bills), np.array(gains)), rows, cost)
-
-
-def _pays(chance: metrics.Floats, cost: metrics.Floats, tier: int, terms: Terms) -> NDArray[np.bool_]:
-    """Where a try may save more than it costs: the rule of ``router.core.cascade.ladder``."""
-    calls = 3 if terms.needs_samples else 1
-    mean = cost.mean(axis=0)
-    found: NDArray[np.bool_] = chance * mean[-1] > mean[tier] * calls
-    return found
 
 
 # --- measuring ---------------------------------------------------------------------------------------
@@ -348,22 +406,22 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 def measure(rows: Sequence[Row], draws: int) -> Report:
     """Every figure of the page."""
     fold = folds_of(rows)
+    priors = {"shipped": [shipped_scores(rows)] * FOLDS, "adapted": adapted_scores(rows, fold)}
     lines: list[Line] = []
     coverage: dict[str, list[tuple[float, float]]] = {}
-    judgements: dict[str, Judged] = {}
+    judgements: dict[tuple[str, str], Judged] = {}
     for name, terms in EVIDENCE.items():
-        judgement = judged(rows, terms, fold)
-        if not any(chance.any() for chance in judgement.own.values()):
-            continue
-        judgements[name] = judgement
-        for tier in TIER_NAMES[:-1]:
-            usable = ~judgement.barred[tier]
-            if judgement.own[tier].any():
-                lines += _confidence(rows, name, tier, judgement, draws)
-                coverage[f"{tier}, {name}"] = risk_coverage(rows, tier, np.where(usable, judgement.own[tier], -1.0))
-    prompt = prompt_chances(rows, fold)
+        for scorer, prior in priors.items():
+            judgement = judged(rows, terms, fold, prior)
+            if not any(chance.any() for chance in judgement.own.values()):
+                continue
+            judgements[name, scorer] = judgement
+            for tier in TIER_NAMES[:-1]:
+                if scorer == "shipped" and judgement.own[tier].any():
+                    lines += _confidence(rows, name, tier, judgement, draws)
+                    coverage[f"{tier}, {name}"] = risk_coverage(rows, tier, judgement.own[tier])
     for priced, prices in PRICES.items():
-        lines += _compare(rows, fold, priced, prices, prompt, judgements, draws)
+        lines += _compare(rows, fold, priced, prices, priors, judgements, draws)
     return Report(
         n=len(rows), kinds=_count(rows), accuracy=_accuracy(rows), lines=lines, coverage=coverage,
         prices={name: {t: _usd(p) for t, p in table.items()} for name, table in PRICES.items()},
@@ -386,7 +444,7 @@ def _count(rows: Sequence[Row]) -> dict[str, int]:
 
 def _accuracy(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
     tasks = sorted({row.task for row in rows})
-    table = {}
+    table: dict[str, dict[str, float]] = {}
     for tier in TIER_NAMES:
         right = {task: [row.answers[tier].right for row in rows if row.task == task] for task in tasks}
         everything = [row.answers[tier].right for row in rows]
@@ -428,26 +486,21 @@ def risk_coverage(rows: Sequence[Row], tier: TierName, chance: metrics.Floats) -
 
 
 def _compare(
-    rows: Sequence[Row], fold: NDArray[np.int64], priced: str, prices: Mapping[TierName, Price], prompt: Chances,
-    judgements: Mapping[str, Judged], draws: int,
+    rows: Sequence[Row], fold: NDArray[np.int64], priced: str, prices: Mapping[TierName, Price],
+    priors: Mapping[str, Priors], judgements: Mapping[tuple[str, str], Judged], draws: int,
 ) -> list[Line]:  # fmt: skip
     """Every cascade against every baseline, at equal cost."""
     cost = costs_of(rows, prices)
-    shipped = {tier: np.array([row.p_right[tier] for row in rows]) for tier in TIER_NAMES}
+    ahead = forecasts(rows, cost, fold)
+    scores = {scorer: own_fold(prior, fold) for scorer, prior in priors.items()}
     baselines = [
         constants(rows, cost),
-        routed("prompt only, shipped scorer", rows, shipped, cost, fold),
-        routed("prompt only, adapted scorer", rows, prompt, cost, fold),
+        *(routed(f"prompt only, {scorer} scorer", rows, p, cost, ahead) for scorer, p in scores.items()),
     ]
-    cascades = []
-    for name in judgements:
-        terms = EVIDENCE[name]
-        cascades += [
-            cascaded(f"cascade, {name}, {how}", rows, terms, prices, judgements[name], how, prompt=prompt)
-            for how in ("keep", "accept")
-        ]
-        plain = f"cascade, {name}, keep, from medium, no scorer"
-        cascades.append(cascaded(plain, rows, terms, prices, judgements[name], "keep", start="medium"))
+    cascades = [
+        cascaded(f"cascade {name}, {scorer} scorer", rows, EVIDENCE[name], prices, judgement, scores[scorer], ahead)
+        for (name, scorer), judgement in judgements.items()
+    ]
     drawn = resamples(len(rows), draws)
     lines = [line for curve in (*baselines, *cascades) for line in _figures(curve, None, cost, priced, drawn)]
     for curve in cascades:
@@ -481,7 +534,7 @@ def _figures(
 
 def ship(rows: Sequence[Row], path: Path = SHIPPED) -> None:
     """Write the calibration that the gateway loads, learned from all rows."""
-    made = calibrate(rows, KINDS, "short-answers-2026-11")
+    made = calibrate(rows, KINDS, [None, shipped_scores(rows)], "short-answers-2026-11")
     body = {
         "version": 1,
         "name": made.name,

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from evals.cascade_outcomes import SAMPLES
 from evals.short_questions import SEED, Question, questions
 from router.registry.weights import load_weights
 from router.types import TIER_NAMES, TierName
@@ -29,9 +30,6 @@ IMPORTED: Final = {
     "reasoning-gym-easy": 30,
     "llmrouter-uiuc": 20,
 }
-#: How often each tier is asked besides its greedy answer. Nobody asks the last tier twice, and samples of
-#: the smallest cost more than they say: it is seldom right.
-SAMPLES: Final[dict[TierName, int]] = {"small": 0, "medium": 2, "large": 0}
 TEMPERATURE: Final = 0.7
 Call = tuple[Question, TierName, int]
 BLOCK: Final = 8

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 FILE: Final = Path(__file__).parent / "results" / "cascade-outcomes.jsonl"
 #: Families whose chances stand for where the scorer places a prompt: each is another view on it.
 VIEWS: Final = ("generic", "llama-3.1", "gemma-2", "qwen2.5", "gpt-4o", "claude-3", "mistral", "openai-2026")
+#: How often each tier is asked besides its greedy answer. Nobody asks the last tier twice, and samples of the
+#: smallest cost more than they say: it is seldom right.
+SAMPLES: Final[Mapping[TierName, int]] = {"small": 0, "medium": 1, "large": 0}
 _DIGITS: Final = 5
 
 
@@ -86,7 +89,8 @@ def rows_of(asked: Sequence[Question], raw: Sequence[Mapping[str, Any]], scorer:
     """Rows of the questions that every tier has answered; the others are left out."""
     given: dict[tuple[str, str], dict[int, Mapping[str, Any]]] = {}
     for row in raw:
-        given.setdefault((row["question"], row["tier"]), {})[row["sample"]] = row["answer"]
+        if row["sample"] <= SAMPLES[row["tier"]]:
+            given.setdefault((row["question"], row["tier"]), {})[row["sample"]] = row["answer"]
     rows = []
     for question in asked:
         answers = {tier: given.get((question.hash, tier), {}) for tier in TIER_NAMES}
@@ -103,7 +107,7 @@ def _row(question: Question, answers: Mapping[TierName, Mapping[int, Mapping[str
         prompt=_prompt_numbers(question.prompt, scorer),
         p_right={t: _short(p) for t, p in scorer.score(question.prompt).p_right.items() if t in TIER_NAMES},
         answers={tier: _answer(question, demand, got) for tier, got in answers.items()},
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 def _prompt_numbers(prompt: str, scorer: Scorer) -> tuple[float, ...]:

@@ -53,7 +53,7 @@ def _markdown(report: Report, made: Mapping[str, Any]) -> Iterable[str]:
     yield "# Try, check, escalate, measured"
     yield ""
     yield "Made by `python -m evals.cascade` from `cascade-outcomes.jsonl`; do not edit. Real answers of three"
-    yield "embedded models; every chance is cross-fitted over five folds of questions. Intervals: 95 %, bootstrap"
+    yield "embedded models; every chance is cross-fitted over ten folds of questions. Intervals: 95 %, bootstrap"
     yield "by question, paired where a difference is shown. *Where* is the mean cost at which methods are compared,"
     yield "as a share of the way from always-small to always-large."
     yield ""
@@ -84,9 +84,9 @@ def _tables(report: Report) -> Iterable[str]:
         "Share of wrong answers among those kept, the most confident first.",
         "",
     )
-    shares = [share for share, _ in next(iter(report.coverage.values()))]
-    yield f"| kept | {' | '.join(f'{share:.0%}' for share in shares)} |"
-    yield "|---|" + "---|" * len(shares)
+    kept = [share for share, _ in next(iter(report.coverage.values()))]
+    yield f"| kept | {' | '.join(f'{share:.0%}' for share in kept)} |"
+    yield "|---|" + "---|" * len(kept)
     for name, curve in report.coverage.items():
         yield f"| {name} | " + " | ".join(f"{risk:.2f}" for _, risk in curve) + " |"
 

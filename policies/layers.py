@@ -287,6 +287,8 @@ def _cascade_loosenings(floor: Layered, mine: Cascade) -> Iterator[Problem]:
         words = f"{_layer(floor)} promises {_aim_words(budget)}; the tries of a cascade add up beyond it"
         yield Problem(("cascade",), words, "remove it")
     elif quality is not None:
+        if mine.evidence and mine.accept is None and mine.keep is None:
+            return  # the promise itself decides on the answer
         kind, least = ("keep", quality.keep) if quality.keep is not None else ("accept", quality.floor)
         value = getattr(mine, kind)
         if least is not None and (value is None or value < least):

@@ -17,12 +17,12 @@ from policies.patterns import PatternError, compile_pattern
 
 TierName = Literal["small", "medium", "large"]
 StreamMode = Literal["immediate", "guarded", "checked"]
-CheckName = Literal["logprobs", "agreement", "finish", "refusal", "hedging", "format", "shape"]
+CheckName = Literal["logprobs", "agreement", "likelihood", "finish", "refusal", "hedging", "format", "shape"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 TIERS: tuple[TierName, ...] = ("small", "medium", "large")
 AIMS = ("quality", "cost_quality", "budget")
-EVIDENCE: tuple[CheckName, ...] = ("logprobs", "agreement")
+EVIDENCE: tuple[CheckName, ...] = ("logprobs", "agreement", "likelihood")
 EFFECTS = ("pin", "at_least", "forbid", "private")
 DEFAULT_KEEP = 0.95
 _RESERVED_NAMES = frozenset({"auto", "default", *TIERS})
@@ -220,7 +220,7 @@ class Cascade(Strict):
     """Ask a small tier first and keep its answer if the checks are satisfied; else ask the next one up.
 
     At most one of ``accept`` (the least chance that the answer is right) and ``keep`` (that chance as a
-    share of what the best tier above would reach). See docs/cascade.md.
+    share of what the best tier above would reach); with neither, the policy's aim decides. See docs/cascade.md.
     """
 
     start: TierName
@@ -232,6 +232,11 @@ class Cascade(Strict):
     hold: Annotated[int, Field(ge=1, le=4_096)] = 64
     deadline: Seconds = 60.0
 
+    @property
+    def evidence(self) -> tuple[CheckName, ...]:
+        """The checks that say how likely an answer is right."""
+        return tuple(check for check in self.checks if check in EVIDENCE)
+
     @model_validator(mode="after")
     def _checks_agree(self) -> Self:
         refuse(self._problems())
@@ -240,10 +245,10 @@ class Cascade(Strict):
     def _problems(self) -> Iterator[Problem]:
         if self.accept is not None and self.keep is not None:
             yield Problem(("keep",), "stands beside 'accept'", "a cascade has one measure: keep one of them")
-        evidence = [check for check in self.checks if check in EVIDENCE]
-        if evidence and self.accept is None and self.keep is None:
-            words = f"{evidence[0]} says how likely an answer is right, and nothing says how likely it must be"
-            yield Problem(("checks",), words, "add accept: 0.8, or keep: 0.95")
+        for measure in ("accept", "keep"):
+            if getattr(self, measure) is not None and not self.evidence:
+                words = "measures how likely an answer is right, and no check tells that"
+                yield Problem((measure,), words, f"add one of {', '.join(EVIDENCE)} to the checks")
         if "samples" in self.model_fields_set and "agreement" not in self.checks:
             yield Problem(("samples",), "no check compares samples", "add agreement to the checks, or remove it")
 
@@ -319,6 +324,10 @@ class PolicyBody(Strict):
 
     def _tier_problems(self) -> Iterator[Problem]:
         allowed = f"tiers are [{', '.join(self.tiers)}]"
+        cascade = self.cascade
+        if cascade and cascade.evidence and self.budget and cascade.accept is None and cascade.keep is None:
+            words = f"{cascade.evidence[0]} says how likely an answer is right, a budget not how likely is enough"
+            yield Problem(("cascade", "checks"), words, "add accept: 0.8, or keep: 0.95")
         if self.fallback_tier not in self.tiers:
             yield Problem(("fallback_tier",), f"{self.fallback_tier} is not among the policy's tiers", allowed)
         if self.cascade is not None:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Literal
 
 from policies.schema import PolicyBody
-from router.core.checks import Verdict
+from router.core.checks import Terms, Verdict
 from router.core.decide import RANK, Fleet
 from router.core.plan import Try, plan
 from router.errors import UpstreamError
@@ -128,6 +128,17 @@ def planned(
     limits = Limits(max_escalations=cascade.max_escalations, deadline=cascade.deadline)
     calls = 1 + (cascade.samples if "agreement" in cascade.checks else 0)
     return ladder(decision, cascade.start, score, there, limits, calls)
+
+
+def terms_of(body: PolicyBody) -> Terms:
+    """What a policy's cascade asks of an answer; its own measure, else the policy's aim asked again."""
+    cascade, quality = body.cascade, body.quality
+    assert cascade is not None
+    if cascade.accept is not None or cascade.keep is not None or not cascade.evidence:
+        return Terms(checks=cascade.checks, accept=cascade.accept, keep=cascade.keep)
+    if quality is not None:
+        return Terms(checks=cascade.checks, accept=quality.floor, keep=quality.keep)
+    return Terms(checks=cascade.checks, dial=body.cost_quality)
 
 
 def _pays(tier: TierName, served: TierName, score: Score | None, decision: Decision, calls: int) -> bool:

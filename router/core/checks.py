@@ -1,9 +1,11 @@
 """Checkers of answers: what each needs, what each says, and the chance that an answer is right.
 
 Some checks say no by themselves (an answer that was cut off, refuses, or is not the JSON that was asked
-for). Two only bring evidence, log-probabilities and self-agreement; all evidence together becomes one
-chance by a small logistic model of the tier that answered, calibrated by task type (``Calibration``, plain
-numbers that the edge has read). A check that did not run is ``missing``, and missing is never a pass.
+for). Others bring evidence: log-probabilities, self-agreement, the answer's other signs. All evidence
+together, with what the scorer thought of the prompt, becomes one chance by a small logistic model of the
+tier that answered, calibrated by task type (``Calibration``, plain numbers that the edge has read). The same
+answer tells what the tiers above would reach, so the policy's aim can be asked again, now knowing the answer.
+A check that did not run is ``missing``, and missing is never a pass.
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ from typing import Literal
 from router.core.signals import Demand, Signals
 from router.types import TIER_NAMES, Frozen, TierName
 
-CheckName = Literal["logprobs", "agreement", "finish", "refusal", "hedging", "format", "shape"]
+CheckName = Literal["logprobs", "agreement", "likelihood", "finish", "refusal", "hedging", "format", "shape"]
 Need = Literal["first tokens", "whole answer"]
 CUT_SHORT = frozenset({"length", "content_filter"})
 LIKELIHOOD = "likelihood"
+EVIDENCE: tuple[CheckName, ...] = ("logprobs", "agreement", "likelihood")
 
 TASKS = ("letter", "number", "json", "free")
 PLAIN = (
@@ -26,20 +29,24 @@ PLAIN = (
 )  # fmt: skip
 LOGPROBS = ("p_mean", "p_first", "p_least", "p_low")
 AGREEMENT = ("agreement",)
+SCORE = tuple(f"score_{tier}" for tier in TIER_NAMES)
 
 
 class Terms(Frozen, frozen=True, kw_only=True):
-    """What a policy asks of an answer before it is kept.
+    """What a policy asks of an answer before it is kept. Of the three measures at most one is set.
 
     Attributes:
         checks: in the order they are run.
-        accept: the least chance of being right; None where only the other checks speak.
+        accept: the least chance of being right.
         keep: the same as a share of what the best tier above would reach.
+        dial: the policy's ``cost_quality``: a tier above is worth asking where ``d * (its chance - this
+            one's)`` exceeds ``(1 - d) * its cost``.
     """
 
     checks: tuple[CheckName, ...]
     accept: float | None = None
     keep: float | None = None
+    dial: float | None = None
 
     @property
     def needs_logprobs(self) -> bool:
@@ -50,6 +57,31 @@ class Terms(Frozen, frozen=True, kw_only=True):
     def needs_samples(self) -> bool:
         """The same question must be asked again."""
         return "agreement" in self.checks
+
+    @property
+    def needs_chance(self) -> bool:
+        """How likely the answer is right decides, too."""
+        return any(check in EVIDENCE for check in self.checks)
+
+
+class Prior(Frozen, frozen=True, kw_only=True):
+    """What was known before the answer.
+
+    Attributes:
+        score: tier -> the scorer's chance for this prompt; None without a scorer.
+        cost: tier -> what asking it would cost, as a share of the dearest tier's.
+    """
+
+    score: Mapping[TierName, float] | None = None
+    cost: Mapping[TierName, float] = {}
+
+    @property
+    def scored(self) -> bool:
+        """The scorer's chances are known for every tier, so they count as evidence."""
+        return self.score is not None and all(tier in self.score for tier in TIER_NAMES)
+
+
+NOTHING_KNOWN = Prior()
 
 
 class Head(Frozen, frozen=True, kw_only=True):
@@ -122,7 +154,7 @@ def by_itself(terms: Terms, signals: Signals, demand: Demand) -> Verdict | None:
 
 def judge(
     terms: Terms, signals: Signals, demand: Demand, tier: TierName, above: Sequence[TierName],
-    calibration: Calibration | None,
+    calibration: Calibration | None, prior: Prior = NOTHING_KNOWN,
 ) -> Verdict:  # fmt: skip
     """All checks over one answer of ``tier``; ``above`` are the tiers that may still be asked."""
     found = by_itself(terms, signals, demand)
@@ -130,48 +162,58 @@ def judge(
         return found
     if terms.needs_samples and signals.agreement is None:
         return _missing("agreement", "there are no samples to compare it with")
-    if terms.accept is None and terms.keep is None:
+    if not terms.needs_chance:
         return Verdict(good=True, words="every check is satisfied")
-    chances = chances_of(terms, signals, demand, tier, calibration)
+    chances = chances_of(terms, signals, demand, tier, calibration, prior)
     own = chances.get(tier)
     if own is None:
         return _missing(LIKELIHOOD, f"no calibration tells how likely an answer of {tier} is right")
-    if terms.accept is not None:
-        least, words = terms.accept, f"{terms.accept:.2f} is asked for"
-    else:
-        assert terms.keep is not None
-        reached = [chances[name] for name in above if name in chances]
-        if not reached:
-            return _missing(LIKELIHOOD, f"no calibration tells what a tier above {tier} would reach")
-        least = terms.keep * max(own, *reached)
-        words = f"{terms.keep:.0%} of {max(own, *reached):.2f} is asked for"
+    if terms.accept is None and not any(name in chances for name in above):
+        return _missing(LIKELIHOOD, f"no calibration tells what a tier above {tier} would reach")
+    least, words = _least(terms, own, {name: chances[name] for name in above if name in chances}, prior)
     good = own >= least
     return Verdict(
         good=good, check="" if good else LIKELIHOOD, chance=own, words=f"it is right with chance {own:.2f}, and {words}"
     )
 
 
+def _least(terms: Terms, own: float, above: Mapping[TierName, float], prior: Prior) -> tuple[float, str]:
+    """The chance that an answer must have to be kept, and the words for it."""
+    if terms.accept is not None:
+        return terms.accept, f"{terms.accept:.2f} is asked for"
+    if terms.keep is not None:
+        best = max(own, *above.values())
+        return terms.keep * best, f"{terms.keep:.0%} of {best:.2f} is asked for"
+    dial = 0.5 if terms.dial is None else terms.dial
+    if dial == 0:
+        return 0.0, "only cost counts"
+    worth = {name: chance - (1 - dial) / dial * prior.cost.get(name, 1.0) for name, chance in above.items()}
+    name = max(worth, key=lambda tier: worth[tier])
+    return worth[name], f"asking {name} is worth {worth[name]:.2f} after its cost"
+
+
 def chances_of(
-    terms: Terms, signals: Signals, demand: Demand, tier: TierName, calibration: Calibration | None
-) -> dict[TierName, float]:
+    terms: Terms, signals: Signals, demand: Demand, tier: TierName, calibration: Calibration | None,
+    prior: Prior = NOTHING_KNOWN,
+) -> dict[TierName, float]:  # fmt: skip
     """Tier -> the chance that its answer is right, given what the answer of ``tier`` showed."""
     if calibration is None:
         return {}
-    heads = calibration.heads.get(tier, {}).get(kind_of(terms), {})
-    x = evidence(signals, demand, terms)
+    heads = calibration.heads.get(tier, {}).get(kind_of(terms, prior), {})
+    x = evidence(signals, demand, terms, prior)
     return {name: _chance(head, x) for name, head in heads.items() if len(head.weights) == len(x)}
 
 
-def kind_of(terms: Terms) -> str:
-    """The kind of evidence: ``plain``, ``logprobs``, ``agreement`` or ``logprobs+agreement``."""
+def kind_of(terms: Terms, prior: Prior = NOTHING_KNOWN) -> str:
+    """The kind of evidence: ``plain``, or what is had of ``logprobs``, ``agreement``, ``score``, with plus signs."""
     parts = [name for name in ("logprobs", "agreement") if name in terms.checks]
-    return "+".join(parts) or "plain"
+    return "+".join([*parts, *(["score"] if prior.scored else [])]) or "plain"
 
 
-def evidence(signals: Signals, demand: Demand, terms: Terms) -> tuple[float, ...]:
-    """The numbers that a ``Head`` weighs, in the order of ``PLAIN``, ``LOGPROBS``, ``AGREEMENT``."""
-    plain = [float(demand.task == task) for task in TASKS]
-    plain += [
+def evidence(signals: Signals, demand: Demand, terms: Terms, prior: Prior = NOTHING_KNOWN) -> tuple[float, ...]:
+    """The numbers that a ``Head`` weighs, in the order of ``evidence_names``."""
+    found = [float(demand.task == task) for task in TASKS]
+    found += [
         float(demand.language == "ko"),
         math.log1p(signals.tokens),
         float(signals.finish in CUT_SHORT),
@@ -181,15 +223,23 @@ def evidence(signals: Signals, demand: Demand, terms: Terms) -> tuple[float, ...
     ]
     if terms.needs_logprobs and signals.logprobs is not None:
         logprobs = signals.logprobs
-        plain += [math.exp(v) for v in (logprobs.mean, logprobs.first, logprobs.least, logprobs.low)]
+        found += [math.exp(v) for v in (logprobs.mean, logprobs.first, logprobs.least, logprobs.low)]
     if terms.needs_samples and signals.agreement is not None:
-        plain.append(signals.agreement)
-    return tuple(plain)
+        found.append(signals.agreement)
+    if prior.scored and prior.score is not None:
+        found += [_logit(prior.score[tier]) for tier in TIER_NAMES]
+    return tuple(found)
 
 
 def evidence_names(kind: str) -> tuple[str, ...]:
     """Names of the numbers of one kind of evidence."""
-    return (*PLAIN, *(LOGPROBS if "logprobs" in kind else ()), *(AGREEMENT if "agreement" in kind else ()))
+    parts = {"logprobs": LOGPROBS, "agreement": AGREEMENT, "score": SCORE}
+    return (*PLAIN, *(name for part, names in parts.items() if part in kind.split("+") for name in names))
+
+
+def _logit(chance: float) -> float:
+    bounded = min(0.999, max(0.001, chance))
+    return math.log(bounded / (1 - bounded))
 
 
 def tiers_above(tier: TierName) -> tuple[TierName, ...]:
@@ -217,8 +267,8 @@ def _logprobs(signals: Signals, _: Demand) -> Verdict | None:
     return _missing("logprobs", "its server gave no log-probabilities") if signals.logprobs is None else None
 
 
-def _agreement(_signals: Signals, _demand: Demand) -> Verdict | None:
-    return None  # brings evidence only; ``judge`` asks whether there is any
+def _evidence_only(_signals: Signals, _demand: Demand) -> Verdict | None:
+    return None  # ``judge`` asks whether there is any
 
 
 def _finish(signals: Signals, _: Demand) -> Verdict | None:
@@ -256,7 +306,8 @@ def _shape(signals: Signals, demand: Demand) -> Verdict | None:
 
 _RUN = {
     "logprobs": _logprobs,
-    "agreement": _agreement,
+    "agreement": _evidence_only,
+    "likelihood": _evidence_only,
     "finish": _finish,
     "refusal": _refusal,
     "hedging": _hedging,

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
-from router.core.cascade import Ask, Limits, Outcome, Rung, Told, climb, planned
-from router.core.checks import Terms, Verdict, by_itself, judge, needs_whole
+from router.core.cascade import Ask, Limits, Outcome, Rung, Told, climb, planned, terms_of
+from router.core.checks import Prior, Terms, Verdict, by_itself, judge, needs_whole
+from router.core.cost import cost_shares
 from router.core.peek import (
     Opening,
     Wishes,
@@ -30,7 +31,7 @@ from router.errors import UpstreamError, UpstreamInvalid, UpstreamRejected, Upst
 from router.serve.accept import Order
 from router.serve.forward import forwarded
 from router.serve.story import Note, Story, Times
-from router.types import Deployment, Reason, TierName, Usage
+from router.types import TIER_NAMES, Deployment, Reason, TierName, Usage
 from router.upstream.base import Deadline, StreamReply, Upstream
 from router.upstream.errormap import error_of_event
 
@@ -52,6 +53,7 @@ class Way(NamedTuple):
     tail: list[Rung]
     limits: Limits
     terms: Terms
+    prior: Prior
     wishes: Wishes
     samples: int
     hold: int
@@ -66,7 +68,7 @@ def way_of(
     cascade, decision, features = wish.policy.body.cascade, story.decision, story.features
     if cascade is None or decision is None or features is None:
         return None
-    terms = Terms(checks=cascade.checks, accept=cascade.accept, keep=cascade.keep)
+    terms = terms_of(wish.policy.body)
     limits = Limits(max_escalations=cascade.max_escalations, deadline=cascade.deadline)
     tiers, reason = planned(wish.policy.body, decision, story.score, features, cell.fleet(wish.policy))
     rungs = deployments(tiers) if tiers else []
@@ -91,7 +93,9 @@ def way_of(
     climbed = {tier for tier, _ in rungs}
     tail = [rung for rung in deployments(()) if rung[0] not in climbed]
     wishes = wishes_of(request, request.ask(), features.language)
-    return Way(rungs, tail, limits, terms, wishes, cascade.samples, cascade.hold, wish.policy.body.timeouts)
+    known = story.score
+    prior = Prior(score=known.p_right if known else None, cost=cost_shares(TIER_NAMES, decision.cost))  # type: ignore[arg-type]
+    return Way(rungs, tail, limits, terms, prior, wishes, cascade.samples, cascade.hold, wish.policy.body.timeouts)
 
 
 # --- whole answers -----------------------------------------------------------------------------------
@@ -334,7 +338,7 @@ async def _judge(
         if said is not None:
             agreed = agreement(reading.said, [sample.said for sample in said], demand)
             signals = msgspec.structs.replace(signals, agreement=agreed)
-    verdict = judge(terms, signals, demand, ask.step.tier, ask.above, cell.calibration)
+    verdict = judge(terms, signals, demand, ask.step.tier, ask.above, cell.calibration, way.prior)
     word = "kept" if verdict.good else "missing" if verdict.missing else "turned_down"
     cell.metrics.cascades.add(1, ask.step.tier, word, verdict.check or "all")
     return verdict, signals

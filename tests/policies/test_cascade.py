@@ -24,8 +24,13 @@ def mistakes(tmp_path, text):
 @pytest.mark.parametrize(
     ("text", "path", "words"),
     [
-        ("cascade: {start: small, checks: [logprobs]}", "cascade.checks", "how likely it must be"),
-        ("cascade: {start: small, checks: [finish], accept: 0.8, keep: 0.9}", "cascade.keep", "beside 'accept'"),
+        (
+            "budget: {usd_per_request: 1}\ncascade: {start: small, checks: [logprobs]}",
+            "cascade.checks",
+            "how likely is enough",
+        ),
+        ("cascade: {start: small, checks: [likelihood], accept: 0.8, keep: 0.9}", "cascade.keep", "beside 'accept'"),
+        ("cascade: {start: small, checks: [finish], accept: 0.8}", "cascade.accept", "no check tells that"),
         ("cascade: {start: small, checks: [finish], samples: 3}", "cascade.samples", "no check compares"),
         ("cascade: {start: small, checks: []}", "cascade.checks", "at least"),
         ("cascade: {start: small, checks: [finish, finish]}", "cascade.checks", "twice"),

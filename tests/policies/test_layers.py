@@ -254,7 +254,7 @@ def test_an_empty_layer_changes_nothing_but_the_name(below):
 
 
 def cascade(**settings):
-    return Cascade(**{"start": "small", "checks": ("finish", "refusal"), "accept": 0.8} | settings)
+    return Cascade(**{"start": "small", "checks": ("likelihood", "refusal"), "accept": 0.8} | settings)
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def cascade(**settings):
     [
         ({"cascade": cascade()}, cascade(accept=0.7), ("cascade", "accept"), "accept: 0.8"),
         ({"cascade": cascade()}, cascade(accept=None, keep=1.0), ("cascade",), "accept: 0.8"),
-        ({"cascade": cascade()}, cascade(checks=("finish",)), ("cascade", "checks"), "refusal"),
+        ({"cascade": cascade()}, cascade(checks=("likelihood",)), ("cascade", "checks"), "refusal"),
         ({"cascade": cascade(start="medium")}, cascade(), ("cascade", "start"), "below medium"),
         ({"cascade": cascade()}, cascade(max_escalations=1), ("cascade", "max_escalations"), "2 escalations"),
         ({"cascade": cascade()}, cascade(deadline=90.0), ("cascade", "deadline"), "longer"),
@@ -288,7 +288,8 @@ def test_a_cascade_may_only_ask_more_than_the_floor(below, above, path, words):
         ({"cost_quality": 0.5}, cascade()),
         ({"quality": Quality(keep=0.9)}, cascade(accept=None, keep=0.9)),
         ({"quality": Quality(floor=0.7)}, cascade()),
-        ({"cascade": cascade()}, cascade(accept=0.9, checks=("shape", "refusal", "finish"), deadline=10.0)),
+        ({"quality": Quality(floor=0.7)}, cascade(accept=None)),
+        ({"cascade": cascade()}, cascade(accept=0.9, checks=("shape", "refusal", "likelihood"), deadline=10.0)),
     ],
     ids=str,
 )

@@ -6,6 +6,7 @@ from router.core.checks import (
     LIKELIHOOD,
     Calibration,
     Head,
+    Prior,
     Terms,
     evidence,
     evidence_names,
@@ -15,6 +16,7 @@ from router.core.checks import (
     needs_whole,
 )
 from router.core.signals import Demand, Logprobs, Signals
+from router.types import TIER_NAMES
 
 SURE = Logprobs(mean=-0.01, least=-0.02, first=-0.01, low=-0.02, median=-0.01)
 UNSURE = Logprobs(mean=-2.0, least=-5.0, first=-3.0, low=-4.0, median=-2.0)
@@ -99,7 +101,7 @@ def test_a_hopeless_question_is_kept_where_nothing_above_would_do_better():
     [
         (("logprobs",), signals(), True, "logprobs"),
         (("agreement",), signals(), True, "agreement"),
-        (("refusal",), signals(), False, LIKELIHOOD),
+        (("likelihood",), signals(), False, LIKELIHOOD),
     ],
     ids=str,
 )
@@ -145,8 +147,23 @@ def test_each_check_states_how_much_it_must_see(check, demand, whole):
     assert needs_whole(Terms(checks=(check,)), demand) is whole
 
 
-@pytest.mark.parametrize("checks", [("refusal",), ("logprobs",), ("agreement",), ("logprobs", "agreement")])
-def test_evidence_has_the_numbers_it_names(checks):
+@pytest.mark.parametrize("scored", [False, True])
+@pytest.mark.parametrize("checks", [("likelihood",), ("logprobs",), ("agreement",), ("logprobs", "agreement")])
+def test_evidence_has_the_numbers_it_names(checks, scored):
     terms = Terms(checks=checks, accept=0.5)
-    found = evidence(signals(logprobs=SURE, agreement=0.5), Demand(), terms)
-    assert len(found) == len(evidence_names(kind_of(terms)))
+    prior = Prior(score=dict.fromkeys(TIER_NAMES, 0.5) if scored else None)
+    found = evidence(signals(logprobs=SURE, agreement=0.5), Demand(), terms, prior)
+    assert len(found) == len(evidence_names(kind_of(terms, prior)))
+
+
+@pytest.mark.parametrize(
+    ("dial", "cost", "good"),
+    [(1.0, 1.0, False), (0.0, 0.0, True), (0.5, 0.0, False), (0.5, 0.7, True), (0.8, 0.7, False)],
+)
+def test_under_a_dial_the_tier_above_must_be_worth_its_cost(dial, cost, good):
+    # the answer is right with 0.26, the tier above with 0.90
+    terms = Terms(checks=("logprobs",), dial=dial)
+    found = signals(logprobs=Logprobs(mean=-1.0, least=-1.0, first=-1.0, low=-1.0, median=-1.0))
+    prior = Prior(cost={"medium": cost})
+    said = judge(terms, found, Demand(), "small", ("medium",), calibration(), prior)
+    assert said.good is good

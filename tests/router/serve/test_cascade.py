@@ -35,6 +35,7 @@ def likely(kind, name, bias=-4.0, slope=8.0):
 
 def judging(kind, name):
     """A cell change: chances follow one number; what is above is right nine times in ten."""
+    kind += "+score"  # the shipped scorer's chances are evidence, too
     above = Head(bias=2.2, weights=(0.0,) * len(evidence_names(kind)))
     heads = {
         "small": {kind: {"small": likely(kind, name), "medium": above, "large": above}},
@@ -222,7 +223,7 @@ async def test_without_a_calibration_no_answer_is_judged_good(serve, up):
     def none(cell):
         cell.calibration = None
 
-    gw = await serve(policy("refusal", "accept: 0.0"), cell=none)
+    gw = await serve(policy("likelihood", "accept: 0.0"), cell=none)
     answer = await gw.chat("What is 2 + 2?")
     assert answer.headers["x-stillhouse-tier"] == "large"
     assert reasons(answer) == ["cascade-check-missing"] * 2
@@ -374,3 +375,24 @@ async def test_a_caller_who_leaves_stops_the_cascade(serve, up, stream):
     with pytest.raises(asyncio.CancelledError):
         await task
     await asyncio.wait_for(seen.gone.wait(), 5)
+
+
+async def test_route_tells_the_tiers_that_would_be_tried(serve, up):
+    gw = await serve(policy())
+    body = {"model": "auto", "messages": [{"role": "user", "content": "What is 2 + 2?"}]}
+    told = (await gw.http.post("/v1/route", json=body)).json()
+    assert told["cascade"] == ["small", "medium", "large"]
+    assert told["tier"] != "small"
+    direct = (await gw.http.post("/v1/route", json=body | {"model": "large"})).json()
+    assert direct["cascade"] == []
+    assert not up.requests
+
+
+async def test_without_a_measure_of_its_own_the_policy_s_aim_is_asked_again(serve, up):
+    text = policy("logprobs").replace("quality: {keep: 1.0}", "cost_quality: 1.0")
+    gw = await serve(text, cell=judging("logprobs", "p_mean"))
+    up.script(Answer.completion("4", logs=tokens(("4", -0.5))), Answer.completion("4", logs=tokens(("4", -0.01))))
+    answer = await gw.chat("What is 2 + 2?")
+    # At a dial of 1 only chances count: the first answer's is 0.70 and the tier above reaches 0.90.
+    assert reasons(answer) == ["cascade-escalated", "cascade-kept"]
+    assert answer.headers["x-stillhouse-tier"] == "medium"
