@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-Perturb = "Callable[[str, random.Random], str]"
-
 _WORD: Final = re.compile(r"\b[A-Za-z]{4,}\b")
 _OPTION: Final = re.compile(r"(?m)^(?:- )?\(?([A-J])[.):](?= )")
 _LOOKS_LIKE: Final = str.maketrans("aceiopsxyABCEHKMOPTX", "асеіорѕхуАВСЕНКМОРТХ")

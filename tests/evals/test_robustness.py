@@ -54,4 +54,4 @@ def test_flips_and_moves_are_counted(monkeypatch):
     longer = next(attack for attack in moved if attack.attempt == "invented mathematics")
     assert longer.n == 20
     assert longer.up > 0
-    assert longer.interval[0] < longer.up / longer.n <= longer.interval[1]
+    assert longer.interval[0] < longer.up / longer.n <= longer.interval[1] + 1e-9
