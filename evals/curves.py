@@ -23,7 +23,7 @@ from evals.stamp import stamp
 from router.score import Scorer, load
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -129,6 +129,10 @@ def _point(paid: metrics.Floats, got: metrics.Floats, on: Bench, stems: Sequence
     return {"cost": _ratio(paid, on.cost[:, -1]), "quality": kept.value, "low": kept.low, "high": kept.high}
 
 
+def _mean_of(values: metrics.Floats) -> Callable[[NDArray[np.int64]], float]:
+    return lambda index: float(values[index].mean())
+
+
 def reliability(
     scorer: Scorer, rows: Sequence[Outcome], families: Mapping[str, learn.Family], draws: int
 ) -> dict[str, Any]:
@@ -152,7 +156,7 @@ def reliability(
         names = [stems[k] for k in part.tolist()]
         right = outcome[part]
         interval = metrics.bootstrap(
-            lambda index, right=right: float(right[index].mean()), names, np.random.default_rng(SEED), draws
+            _mean_of(right), names, np.random.default_rng(SEED), draws
         )
         bins.append(
             {"said": float(chance[part].mean()), "right": interval.value, "low": interval.low, "high": interval.high}

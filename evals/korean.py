@@ -187,8 +187,11 @@ def _calibration(tiers: Sequence[Tier], korean: NDArray[np.bool_]) -> list[Line]
         perfect.append(metrics.perfect_ece(chance[use], rng, 50))
         counts.append(int(use.sum()))
     return [
-        Line("ECE", "all tiers, pooled", *measured, n_english=counts[0], n_korean=counts[1]),
-        Line("ECE of a perfect forecaster", "all tiers, pooled", *perfect, n_english=counts[0], n_korean=counts[1]),
+        Line("ECE", "all tiers, pooled", measured[0], measured[1], n_english=counts[0], n_korean=counts[1]),
+        Line(
+            "ECE of a perfect forecaster", "all tiers, pooled", perfect[0], perfect[1],
+            n_english=counts[0], n_korean=counts[1],
+        ),
     ]
 
 

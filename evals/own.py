@@ -33,6 +33,8 @@ from router.score.estimator import Design, OutcomeModel, design
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from evals.importers.outcomes import Outcome
 
 SEED: Final = 20261124
@@ -115,7 +117,7 @@ def _left_out(
     mine, judged = inputs.rows(here), held.rows(there)
     own = _sample(start, mine, goal[: here.sum()])
     ask = _sample(start, judged, goal[here.sum() :])
-    both, own_both = (~np.isnan(s.scores[:, [0, -1]]).any(axis=1) for s in (ask, own))
+    both, own_both = _answered(ask), _answered(own)
     asked = list(rows[here.sum() :])
     known = everything.decision_function(judged)[:, [-3, -2, -1]][:, _columns(goal.shape[1])]
     return Source(
@@ -140,6 +142,12 @@ def _goal(name: str, rows: Sequence[Outcome]) -> Floats:
 
 def _columns(tiers: int) -> list[int]:
     return [0, 2] if tiers == 2 else [0, 1, 2]
+
+
+def _answered(sample: Sample) -> NDArray[np.bool_]:
+    """Rows that the smallest and the largest tier both answered."""
+    known: NDArray[np.bool_] = ~np.isnan(sample.scores[:, [0, -1]]).any(axis=1)
+    return known
 
 
 def _sample(start: OutcomeModel, inputs: Design, goal: Floats) -> Sample:
@@ -201,7 +209,12 @@ def _judged(
     """
     weak, strong = source.held.scores[:, 0], source.held.scores[:, -1]
     seen: list[Any] = []
-    metrics.bootstrap(lambda index: float(seen.append(index) is None), source.stems, np.random.default_rng(SEED), draws)
+
+    def see(index: Any) -> float:
+        seen.append(index)
+        return 0.0
+
+    metrics.bootstrap(see, source.stems, np.random.default_rng(SEED), draws)
     picks = [seen[-1], *seen[:-1]]
     return {
         key: np.array([np.mean([metrics.apgr(weak[p], strong[p], order[p]) for order in orders]) for p in picks])

@@ -197,6 +197,6 @@ def talk(text: str) -> list[Talk]:
     """Every stretch of such talk, in order; a stretch that is both counts as addressed."""
     if _EITHER.search(text) is None:
         return []
-    found = [Talk(*match.span(), addressed=True) for match in _ADDRESSED.finditer(text)]
-    found += [Talk(*match.span(), addressed=False) for match in _PRAISED.finditer(text)]
+    found = [Talk(match.start(), match.end(), addressed=True) for match in _ADDRESSED.finditer(text)]
+    found += [Talk(match.start(), match.end(), addressed=False) for match in _PRAISED.finditer(text)]
     return sorted(found)

@@ -110,8 +110,7 @@ def reading_of(body: bytes) -> tuple[Reading, Usage | None]:
     choice = read_choice(answer.choices[0])
     texts = {site.path: site.text for site in choice_sites(choice)}
     usage = None
-    if answer.usage is not None:
-        wire = answer.usage
+    if (wire := read_usage(answer.usage)) is not None:
         usage = Usage(input_tokens=wire.prompt_tokens, output_tokens=wire.completion_tokens, cached_tokens=wire.cached)
     reading = Reading(
         text=texts.get("content", ""),

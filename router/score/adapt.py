@@ -196,11 +196,11 @@ def learn(
 def blend(changes: Sequence[tuple[Change, float]]) -> Change:
     """The weighted mean of changes."""
     tables = [part * change.table for change, part in changes if change.table is not None]
-    return Change(
-        sum(part * change.keep for change, part in changes),
-        *(_mean([(getattr(change, name), part) for change, part in changes]) for name in Change._fields[1:5]),
-        np.sum(tables, axis=0) if tables else None,
+    level, slope, loading, bend = (
+        _mean([(getattr(change, name), part) for change, part in changes]) for name in Change._fields[1:5]
     )
+    keep = sum(part * change.keep for change, part in changes)
+    return Change(keep, level, slope, loading, bend, np.sum(tables, axis=0) if tables else None)
 
 
 def _mean(values: Sequence[tuple[Floats, float]]) -> Floats:
