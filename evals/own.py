@@ -146,7 +146,7 @@ def _columns(tiers: int) -> list[int]:
 
 def _answered(sample: Sample) -> NDArray[np.bool_]:
     """Rows that the smallest and the largest tier both answered."""
-    known: NDArray[np.bool_] = ~np.isnan(sample.scores[:, [0, -1]]).any(axis=1)
+    known: NDArray[np.bool_] = np.asarray(~np.isnan(sample.scores[:, [0, -1]]).any(axis=1))
     return known
 
 

@@ -143,7 +143,7 @@ def test_mmlu_pro_joins_the_models_by_question(tmp_path, words):
 
 def test_mmlu_pro_names_a_file_that_is_no_zip(put, tmp_path, words):
     put(f"{mmlu_pro.RESULTS}/model_outputs_Llama-2-7b-hf_5shots.zip", "version https://git-lfs")
-    with pytest.raises(OutcomeError, match="Llama-2-7b-hf.*Git LFS pointer"):
+    with pytest.raises(OutcomeError, match=r"Llama-2-7b-hf.*Git LFS pointer"):
         list(mmlu_pro.read(tmp_path, words))
 
 
