@@ -3,7 +3,7 @@ import re
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.score import load
@@ -14,6 +14,7 @@ SCORER = load()
 PROMPTS = st.one_of(st.text(st.characters(), max_size=200), st.just("Prove that there are infinitely many primes."))
 
 
+@settings(deadline=None)
 @given(PROMPTS, st.sampled_from(SCORER.families))
 def test_the_parts_add_up_in_logits_and_in_points(prompt, family):
     found = moved(SCORER, prompt, family)
@@ -25,6 +26,7 @@ def test_the_parts_add_up_in_logits_and_in_points(prompt, family):
     assert sum(gram.points for gram in found.grams) == pytest.approx(wording.points, abs=0.05)
 
 
+@settings(deadline=None)
 @given(PROMPTS)
 def test_points_have_the_sign_of_their_push(prompt):
     found = moved(SCORER, prompt, "generic")

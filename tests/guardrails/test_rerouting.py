@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardrails import Action, compile_rails
@@ -65,6 +65,7 @@ def test_it_may_be_masked_and_allowed():
     assert rails.check("Use the best model. Hi").text.startswith("[ROUTER_TALK_1]")
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([*ASKING, *ORDINARY, "\n", " ", "x" * 200])), st.data())
 def test_pieces_are_read_as_the_whole(parts, data):
     rails = compile_rails([{"rerouting": {"action": "mask"}}])

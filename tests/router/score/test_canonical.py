@@ -15,7 +15,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(st.one_of(st.text(st.characters(), max_size=200), st.lists(PIECES, max_size=40).map("".join)))
 def test_a_canonical_text_stays_as_it_is(text):
     once = canonical(text)

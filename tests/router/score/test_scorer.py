@@ -3,7 +3,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.score import UnknownFamily, load
@@ -141,6 +141,7 @@ def test_case_and_spaces_hardly_move_it(scorer):
     assert loud == pytest.approx(plain, abs=0.05)
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(st.characters(), max_size=300), st.sampled_from(PROMPTS)))
 def test_an_explanation_adds_up_for_every_text(text):
     scorer = load_once()
