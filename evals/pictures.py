@@ -38,7 +38,7 @@ TITLES: Final = {
 PROTOCOLS: Final = {
     "in distribution": "in distribution: same sources, new questions",
     "source left out": "left out: the whole source unseen",
-    "trained elsewhere": "trained elsewhere: RouteLLM's benchmark",
+    "trained elsewhere": "trained elsewhere: the RouteLLM benchmark",
 }
 
 
@@ -119,12 +119,12 @@ def in_and_out(results: Mapping[str, Any]) -> str:
     }
     rows = sum(len(targets) + 1 for targets in groups.values())
     height = 26 * rows + drawing.TOP + drawing.BOTTOM
-    panel = Panel(180, 0, 560, height, (0.2, 0.85), (0, rows))
+    panel = Panel(180, 0, 560, height, (0.2, 0.85), (-0.7, rows))
     ticks = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
     panel.frame(
         "Ranking prompts by need (APGR; 0.5 is random)", "APGR, 95 % interval", "", ticks, [], lambda v: f"{v:.1f}"
     )
-    panel.line([(0.5, 0), (0.5, rows)], Look(GREY, "1 3"))
+    panel.line([(0.5, -0.7), (0.5, rows)], Look(GREY, "1 3"))
     level = float(rows)
     for protocol, title in PROTOCOLS.items():
         level -= 1

@@ -60,7 +60,7 @@ def test_results_are_written_for_machines_and_people(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "line, problem",
+    ("line", "problem"),
     [
         ('{"id": "a"}', "1: Object missing required field"),
         ('{"id": "a", "intent": "huge", "language": "en", "kind": "law", "messages": []}', "Invalid enum value 'huge'"),

@@ -14,7 +14,7 @@ CURVES = {
         "llama-3.1": {
             "n": 10,
             "tiers": [{"tier": "small", "cost": 0.1, "quality": 0.8}, {"tier": "large", "cost": 1.0, "quality": 1.0}],
-            "curves": {name: POINTS for name in pictures.LOOKS},
+            "curves": dict.fromkeys(pictures.LOOKS, POINTS),
         }
     },
     "reliability": {

@@ -92,5 +92,5 @@ def test_the_same_rows_give_the_same_bytes(tmp_path):
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
-    with pytest.raises(OutcomeError, match="nowhere.*cannot be written"):
+    with pytest.raises(OutcomeError, match=r"nowhere.*cannot be written"):
         write_rows([a_row()], tmp_path / "nowhere" / "rows.jsonl")

@@ -143,7 +143,7 @@ def test_mmlu_pro_joins_the_models_by_question(tmp_path, words):
 
 def test_mmlu_pro_names_a_file_that_is_no_zip(put, tmp_path, words):
     put(f"{mmlu_pro.RESULTS}/model_outputs_Llama-2-7b-hf_5shots.zip", "version https://git-lfs")
-    with pytest.raises(OutcomeError, match="Llama-2-7b-hf.*Git LFS pointer"):
+    with pytest.raises(OutcomeError, match=r"Llama-2-7b-hf.*Git LFS pointer"):
         list(mmlu_pro.read(tmp_path, words))
 
 
@@ -310,7 +310,7 @@ def test_a_sum_without_an_answer_is_right_as_published_and_wrong_when_mended(zer
 
 
 @pytest.mark.parametrize(
-    "output, answer",
+    ("output", "answer"),
     [
         ('{"answer": "18"}', "18"),
         ('words {"reasoning": "a {b} c", "answer": 7} more {"answer": 9}', "7"),
@@ -325,7 +325,7 @@ def test_an_answer_is_found_where_the_format_is_kept_or_nearly(output, answer):
     assert zeroeval.answer_in(output) == answer
 
 
-@pytest.mark.parametrize("answer, same", [("$70,000", True), ("70000 dollars", True), ("7/2", False), ("", False)])
+@pytest.mark.parametrize(("answer", "same"), [("$70,000", True), ("70000 dollars", True), ("7/2", False), ("", False)])
 def test_sums_are_compared_by_their_first_number(answer, same):
     assert zeroeval.same_number(answer, "# 70000") is same
 
@@ -345,7 +345,7 @@ def test_literals_of_one_value_are_the_same():
 
 
 @pytest.mark.parametrize(
-    "file, model",
+    ("file", "model"),
     [
         ("Meta-Llama-3.1-8B-Instruct", "llama-3.1-8b-instruct"),
         ("Meta-Llama-3.1-405B-Instruct@hyperbolic", "llama-3.1-405b-instruct"),
