@@ -142,7 +142,7 @@ def in_and_out(results: Mapping[str, Any]) -> str:
                     panel.bar((line["low"], y), (line["high"], y), colour)
                 panel.dot((line["value"], y), colour, hollow=not ours)
     entries = [("ours", Look(BLUE)), ("prompt length (hollow)", Look(ORANGE)), ("random", Look(GREY, "1 3"))]
-    parts = panel.parts + drawing.legend(240, height + 12, entries, 150)
+    parts = panel.parts + drawing.legend(215, height + 12, entries, 175)
     return drawing.picture(750, height + 26, parts, title="APGR in and out of distribution")
 
 
