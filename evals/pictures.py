@@ -48,8 +48,7 @@ def quality_cost(results: Mapping[str, Any]) -> str:
     width, height, parts = 420, 320, []
     for index, (name, found) in enumerate(families.items()):
         panel = Panel(index % 2 * width, index // 2 * height, width, height, (0, 1.05), _quality_range(found))
-        low, high = panel.y_range
-        ticks = [round(low + (high - low) * k / 5, 3) for k in range(6)]
+        ticks = _round_ticks(*panel.y_range)
         panel.frame(
             f"{TITLES.get(name, name)}, n = {found['n']}",
             "cost, share of always-large",
@@ -80,7 +79,13 @@ def quality_cost(results: Mapping[str, Any]) -> str:
 def _quality_range(found: Mapping[str, Any]) -> tuple[float, float]:
     values = [p["quality"] for points in found["curves"].values() for p in points]
     values += [tier["quality"] for tier in found["tiers"]]
-    return int(min(values) * 20) / 20, (int(max(values) * 20) + 1) / 20
+    return int(min(values) * 10) / 10, (int(max(values) * 10) + 1) / 10
+
+
+def _round_ticks(low: float, high: float) -> list[float]:
+    """Multiples of 10 % between two of them, of 5 % where there would be few."""
+    step = 10 if high - low > 0.35 else 5
+    return [percent / 100 for percent in range(round(low * 100), round(high * 100) + 1, step)]
 
 
 def reliability(results: Mapping[str, Any]) -> str:
