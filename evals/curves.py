@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -151,9 +152,7 @@ def reliability(
     for part in np.array_split(order, BINS):
         names = [stems[k] for k in part.tolist()]
         right = outcome[part]
-        interval = metrics.bootstrap(
-            lambda index, right=right: float(right[index].mean()), names, np.random.default_rng(SEED), draws
-        )
+        interval = metrics.bootstrap(partial(_mean, right), names, np.random.default_rng(SEED), draws)
         bins.append(
             {"said": float(chance[part].mean()), "right": interval.value, "low": interval.low, "high": interval.high}
         )
@@ -165,6 +164,10 @@ def reliability(
         "perfect": perfect,
         "bins": bins,
     }
+
+
+def _mean(values: metrics.Floats, index: NDArray[np.int64]) -> float:
+    return float(values[index].mean())
 
 
 def _costs(row: Outcome, family: learn.Family) -> list[float]:
