@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -23,7 +24,7 @@ from evals.stamp import stamp
 from router.score import Scorer, load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -129,10 +130,6 @@ def _point(paid: metrics.Floats, got: metrics.Floats, on: Bench, stems: Sequence
     return {"cost": _ratio(paid, on.cost[:, -1]), "quality": kept.value, "low": kept.low, "high": kept.high}
 
 
-def _mean_of(values: metrics.Floats) -> Callable[[NDArray[np.int64]], float]:
-    return lambda index: float(values[index].mean())
-
-
 def reliability(
     scorer: Scorer, rows: Sequence[Outcome], families: Mapping[str, learn.Family], draws: int
 ) -> dict[str, Any]:
@@ -155,9 +152,7 @@ def reliability(
     for part in np.array_split(order, BINS):
         names = [stems[k] for k in part.tolist()]
         right = outcome[part]
-        interval = metrics.bootstrap(
-            _mean_of(right), names, np.random.default_rng(SEED), draws
-        )
+        interval = metrics.bootstrap(partial(_mean, right), names, np.random.default_rng(SEED), draws)
         bins.append(
             {"said": float(chance[part].mean()), "right": interval.value, "low": interval.low, "high": interval.high}
         )
@@ -169,6 +164,10 @@ def reliability(
         "perfect": perfect,
         "bins": bins,
     }
+
+
+def _mean(values: metrics.Floats, index: NDArray[np.int64]) -> float:
+    return float(values[index].mean())
 
 
 def _costs(row: Outcome, family: learn.Family) -> list[float]:

@@ -20,7 +20,7 @@ GRID: Final = "#dddddd"
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
 PURPLE, RED, GREY = "#CC79A7", "#D55E00", "#777777"
 FONT: Final = "font-family='Helvetica, Arial, sans-serif'"
-LEFT, RIGHT, TOP, BOTTOM = 58, 14, 40, 48
+LEFT, RIGHT, TOP, BOTTOM = 58, 26, 40, 48
 
 
 class Look(NamedTuple):

@@ -38,7 +38,7 @@ TITLES: Final = {
 PROTOCOLS: Final = {
     "in distribution": "in distribution: same sources, new questions",
     "source left out": "left out: the whole source unseen",
-    "trained elsewhere": "trained elsewhere: RouteLLM's benchmark",
+    "trained elsewhere": "trained elsewhere: the RouteLLM benchmark",
 }
 
 
@@ -48,8 +48,7 @@ def quality_cost(results: Mapping[str, Any]) -> str:
     width, height, parts = 420, 320, []
     for index, (name, found) in enumerate(families.items()):
         panel = Panel(index % 2 * width, index // 2 * height, width, height, (0, 1.05), _quality_range(found))
-        low, high = panel.y_range
-        ticks = [round(low + (high - low) * k / 5, 3) for k in range(6)]
+        ticks = _round_ticks(*panel.y_range)
         panel.frame(
             f"{TITLES.get(name, name)}, n = {found['n']}",
             "cost, share of always-large",
@@ -80,7 +79,13 @@ def quality_cost(results: Mapping[str, Any]) -> str:
 def _quality_range(found: Mapping[str, Any]) -> tuple[float, float]:
     values = [p["quality"] for points in found["curves"].values() for p in points]
     values += [tier["quality"] for tier in found["tiers"]]
-    return int(min(values) * 20) / 20, (int(max(values) * 20) + 1) / 20
+    return int(min(values) * 10) / 10, (int(max(values) * 10) + 1) / 10
+
+
+def _round_ticks(low: float, high: float) -> list[float]:
+    """Multiples of 10 % between two of them, of 5 % where there would be few."""
+    step = 10 if high - low > 0.35 else 5
+    return [percent / 100 for percent in range(round(low * 100), round(high * 100) + 1, step)]
 
 
 def reliability(results: Mapping[str, Any]) -> str:
@@ -119,12 +124,12 @@ def in_and_out(results: Mapping[str, Any]) -> str:
     }
     rows = sum(len(targets) + 1 for targets in groups.values())
     height = 26 * rows + drawing.TOP + drawing.BOTTOM
-    panel = Panel(180, 0, 560, height, (0.2, 0.85), (0, rows))
+    panel = Panel(180, 0, 560, height, (0.2, 0.85), (-0.7, rows))
     ticks = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
     panel.frame(
         "Ranking prompts by need (APGR; 0.5 is random)", "APGR, 95 % interval", "", ticks, [], lambda v: f"{v:.1f}"
     )
-    panel.line([(0.5, 0), (0.5, rows)], Look(GREY, "1 3"))
+    panel.line([(0.5, -0.7), (0.5, rows)], Look(GREY, "1 3"))
     level = float(rows)
     for protocol, title in PROTOCOLS.items():
         level -= 1
@@ -142,7 +147,7 @@ def in_and_out(results: Mapping[str, Any]) -> str:
                     panel.bar((line["low"], y), (line["high"], y), colour)
                 panel.dot((line["value"], y), colour, hollow=not ours)
     entries = [("ours", Look(BLUE)), ("prompt length (hollow)", Look(ORANGE)), ("random", Look(GREY, "1 3"))]
-    parts = panel.parts + drawing.legend(240, height + 12, entries, 150)
+    parts = panel.parts + drawing.legend(215, height + 12, entries, 175)
     return drawing.picture(750, height + 26, parts, title="APGR in and out of distribution")
 
 

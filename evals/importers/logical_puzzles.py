@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from evals.importers.files import read_csv, truth_field
 from evals.importers.outcomes import OutcomeError
-from evals.importers.rows import LONGEST_REFERENCE, Row, prompt_hash, row
+from evals.importers.rows import LONGEST_REFERENCE, Row, prompt_hash, row, without_repeats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +60,15 @@ class _Puzzle(NamedTuple):
 
 
 def read(clone: Path, count: Count) -> Iterator[Row]:  # noqa: ARG001 - estimated from bytes
-    """Every puzzle that at least ``LEAST_MODELS`` models answered."""
+    """Every puzzle that at least ``LEAST_MODELS`` models answered.
+
+    Of a puzzle under two ids, the one that more models answered.
+    """
+    rows = sorted(_rows(clone), key=lambda item: -item.n_models)
+    yield from sorted(without_repeats(rows), key=lambda item: item.id)
+
+
+def _rows(clone: Path) -> Iterator[Row]:
     folder = clone / "results"
     puzzles: dict[tuple[str, str], _Puzzle] = {}
     found = [(folder / name, model) for name, model in MODELS.items() if (folder / name).is_dir()]

@@ -39,9 +39,9 @@ RENAMED: Final = {
     "deepseek-chat": "deepseek-v2-chat-0628",
     "deepseek-coder": "deepseek-v2-coder-0614",
     "gemma-2-27b-it@together": "gemma-2-27b-it",
+    # MATH holds two runs of this model: right only where both are
+    "Meta-Llama-3.1-70B-Instruct@hyperbolic": "llama-3.1-70b-instruct",
 }
-#: Two runs of one model: the file that does not count.
-PASSED_OVER: Final = frozenset({"Meta-Llama-3.1-70B-Instruct@hyperbolic"})
 
 
 class _Task(NamedTuple):
@@ -67,7 +67,7 @@ def read_mended(clone: Path, count: Count) -> Iterator[Row]:
 
 
 def _task(folder: Path, task: _Task, count: Count) -> Iterator[Row]:
-    files = sorted(path for path in folder.glob("*.json") if path.stem not in PASSED_OVER)
+    files = sorted(folder.glob("*.json"))
     if not files:
         raise OutcomeError(f"{folder}: no model's file; is this a clone of WildEval/ZeroEval?")
     asked: dict[str, tuple[str, str]] = {}
@@ -85,7 +85,8 @@ def _task(folder: Path, task: _Task, count: Count) -> Iterator[Row]:
             asked.setdefault(number, (text_field(item, task.question, where), reference))
             answer = answer_in(said[0])
             score = task.unanswered if answer is None else float(task.right(answer, reference))
-            scores.setdefault(number, {})[model] = score
+            of_models = scores.setdefault(number, {})
+            of_models[model] = min(score, of_models.get(model, score))
             length = count(said[0])
             if length:
                 tokens.setdefault(number, {})[model] = length

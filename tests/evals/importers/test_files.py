@@ -59,7 +59,9 @@ def test_a_record_may_span_lines(put):
     assert (where.rsplit(":", 1)[1], item) == ("3", {"a": "one\ntwo", "b": "2"})
 
 
-@pytest.mark.parametrize(("said", "meant"), [(True, 1.0), ("True", 1.0), (1, 1.0), ("0", 0.0), (False, 0.0), (0.0, 0.0)])
+@pytest.mark.parametrize(
+    ("said", "meant"), [(True, 1.0), ("True", 1.0), (1, 1.0), ("0", 0.0), (False, 0.0), (0.0, 0.0)]
+)
 def test_right_and_wrong_are_read_in_every_spelling(said, meant):
     assert files.truth_field({"ok": said}, "ok", "here") == meant
 

@@ -671,7 +671,7 @@ async def test_a_failing_look_for_edits_is_not_the_last(serve, home, monkeypatch
     gw = await serve()
     looks = iter([OSError("no"), None])
 
-    def reload(_cell):
+    def reload(_cell, _fresh):
         if error := next(looks, None):
             raise error
         looked.set()
