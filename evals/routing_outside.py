@@ -191,7 +191,7 @@ def _generic(valid: Part) -> tuple[metrics.Floats, NDArray[np.bool_]]:
     """Scores of the three generic tiers, and the rows that have them all."""
     goal = learn.targets(valid.rows, learn.learnable_models(valid.rows, LEAST_ROWS))
     generic = goal.scores[:, -3:].astype(np.float64)
-    return generic, ~np.isnan(generic).any(axis=1)
+    return generic, np.asarray(~np.isnan(generic).any(axis=1))
 
 
 def _large_enough(valid: Part, judged: NDArray[np.bool_]) -> list[str]:
