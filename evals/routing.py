@@ -6,7 +6,8 @@
 * ``families``: the shipped scorer on the valid split, questions it never saw, per family;
 * ``calibration``: expected calibration error and share abstained, by language;
 * ``puzzles``: haerae-logic, puzzle types known and left out;
-* ``sources``: the same model fitted without one source, judged on that source; abstaining there;
+* ``sources``: the same model fitted without one source, judged on that source;
+* ``unknown``: whether kinds of prompts left out are recognised, and whether abstaining on them helps;
 * ``elsewhere``: RouteLLM's MMLU and GSM8K with a model trained on everything else;
 * ``public``: RouteLLM's own protocols, learned on its own rows;
 * ``curve``: figures against the number of training rows;
@@ -28,7 +29,7 @@ from evals import encode
 from evals import targets as learn
 from evals.importers.outcomes import OutcomeError, read_outcomes, refuse_shared_stems
 from evals.routing_inside import calibration, families_inside, learning_curve, puzzles, speed
-from evals.routing_outside import Part, sources_left_out, trained_elsewhere
+from evals.routing_outside import Part, sources_left_out, trained_elsewhere, unknown_ground
 from evals.routing_parts import SEED
 from evals.routing_public import public
 from evals.routing_report import update
@@ -86,6 +87,7 @@ PARTS: Final[Mapping[str, Callable[[Data], list[Line]]]] = {
     "calibration": lambda data: calibration(data.scorer, data.valid.rows, data.families),
     "puzzles": lambda data: puzzles(data.scorer, data.train, data.valid, data.families),
     "sources": lambda data: sources_left_out(data.train, data.valid, data.draws),
+    "unknown": lambda data: unknown_ground(data.train, data.valid, data.draws),
     "elsewhere": lambda data: trained_elsewhere(data.train, data.routellm, data.draws),
     "public": lambda data: public(data.routellm.rows, data.routellm.inputs, data.vectors, data.draws),
     "curve": lambda data: learning_curve(data.train, data.valid, data.families),

@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from router.score.unknown import Novelty
 
 LEAST_ROWS: Final = 100
+#: Sources whose kind of prompt is not in any other source: without them, that kind is unknown.
+KINDS: Final = frozenset(
+    {"haerae-logic", "llmrouter-uiuc", "mmlu-pro", "reasoning-gym-easy", "zeroeval-cruxeval-o", "zeroeval-zebralogic"}
+)
 #: Boosted trees on structure alone, learned within sources: an experiment, not in the artefact.
 FORM: Final = "form within sources"
-#: The promise under which prompts are routed before some are handed to the fallback tier.
-PROMISE: Final = 0.97
 SHARES: Final = (0.1, 0.2, 0.4)
 #: The profile nearest to RouteLLM's pair: the same weak model and a strong one of the same vendor.
 ROUTELLM_FAMILY: Final = "mixtral-gpt4o"
@@ -90,33 +92,38 @@ def learn_elsewhere(train: Part, allowed: NDArray[np.bool_], target: Sequence[Ou
 
 def sources_left_out(train: Part, valid: Part, draws: int) -> list[Line]:
     """Each source in turn: judged by the generic profile on its own thirds of models."""
-    generic = learn.targets(valid.rows, learn.learnable_models(valid.rows, LEAST_ROWS)).scores[:, -3:].astype(float)
-    judged = ~np.isnan(generic).any(axis=1)
+    generic, judged = _generic(valid)
+    ends = [0, -1]
     lines: list[Line] = []
-    for source in sorted(set(valid.source) - learn.NOT_GENERIC):
+    for source in _large_enough(valid, judged):
         here = judged & (valid.source == source)
-        if here.sum() < LEAST_ROWS:
-            continue
         target = valid.where(here)
         found = learn_elsewhere(train, train.source != source, target.rows)
-        chance = _chances(found, valid.inputs)
-        ends = [0, -1]
-        bench = Bench(
-            "source left out",
-            source,
-            target.rows,
-            generic[here][:, ends],
-            {"ours": chance[here][:, ends], FORM: found.form(target.inputs.structure)},
-            {},
-            found.note,
-        )
+        chance = _chances(found, target.inputs)[:, ends]
+        ours = {"ours": chance, FORM: found.form(target.inputs.structure)}
+        bench = Bench("source left out", source, target.rows, generic[here][:, ends], ours, {}, found.note)
         lines += apgr_lines(bench, draws) + ece_lines(bench)
+    return lines
+
+
+def unknown_ground(train: Part, valid: Part, draws: int) -> list[Line]:
+    """Kinds of prompts left out, alone and as half of the traffic: are they recognised, does abstaining help?
+
+    A threshold on the gain sends half of the known traffic to the large tier, the other half to the small one.
+    """
+    generic, judged = _generic(valid)
+    lines: list[Line] = []
+    for source in [name for name in _large_enough(valid, judged) if name in KINDS]:
+        here = judged & (valid.source == source)
+        found = learn_elsewhere(train, train.source != source, valid.where(here).rows)
+        chance = _chances(found, valid.inputs)
         strange = familiarity.judge(found.novelty, valid.inputs)
-        lines += abstention("unknown ground", source, target.rows, generic[here], chance[here], strange[here], draws)
-        mixed = here | (judged & _drawn(~here & judged, int(here.sum())))
-        named = f"{source}, half of the traffic"
-        part = valid.where(mixed)
-        lines += abstention("unknown ground", named, part.rows, generic[mixed], chance[mixed], strange[mixed], draws)
+        gain = chance[:, 2] - chance[:, 0]
+        large = gain > np.median(gain[judged & ~here])
+        mixed = here | _drawn(judged & ~here, int(here.sum()))
+        for name, use in ((source, here), (f"{source}, half of the traffic", mixed)):
+            rows = valid.where(use).rows
+            lines += abstention("unknown ground", name, rows, generic[use], large[use], strange[use], draws)
         lines += _recognised(source, strange[here], strange[judged & ~here])
     return lines
 
@@ -142,27 +149,27 @@ def abstention(
     target: str,
     rows: Sequence[Outcome],
     quality: metrics.Floats,
-    chance: metrics.Floats,
+    large: NDArray[np.bool_],
     strange: metrics.Floats,
     draws: int,
 ) -> list[Line]:
     """Quality against the share handed to a fallback tier, the strangest prompts first.
 
-    ``area`` is that of APGR with the routed answer as weak and the fallback's as strong: 0.5 is abstaining by
-    lot. NaN where the fallback is no better than routing.
+    ``large`` says which rows the router sends to the large tier; the others go to the small one. ``area`` is
+    that of APGR with the routed answer as weak and the fallback's as strong: 0.5 is abstaining by lot.
     """
-    picks = np.argmax(chance >= PROMISE * chance.max(axis=1, keepdims=True), axis=1)
-    routed = quality[np.arange(len(quality)), picks]
-    bench = Bench(protocol, target, rows, quality, {"ours": chance})
-    lines = [bench.point("quality", "routed, none abstained", float(routed.mean()))]
+    routed = np.where(large, quality[:, 2], quality[:, 0])
+    bench = Bench(protocol, target, rows, quality, {})
+    share = f"{large.mean():.0%} to large by the threshold that sends half of known traffic there"
+    lines = [bench.point("quality", "routed, none abstained", float(routed.mean()), share)]
     for name, fallback in ((TIER_NAMES[2], quality[:, 2]), (TIER_NAMES[1], quality[:, 1])):
         lines.append(bench.point("quality", f"always {name}", float(fallback.mean())))
         for router, score in (("novelty", strange), ("by lot", np.zeros(len(strange)))):
             lines.append(bench.line(f"area, fallback {name}", router, metrics.apgr_on(routed, fallback, score), draws))
             curve = metrics.gain_curve(routed, fallback, score)
-            for share in SHARES:
-                reached = float(routed.mean() + curve[round(share * len(routed))])
-                lines.append(bench.point(f"quality at {share:.0%} abstained, fallback {name}", router, reached))
+            for given in SHARES:
+                reached = float(routed.mean() + curve[round(given * len(routed))])
+                lines.append(bench.point(f"quality at {given:.0%} abstained, fallback {name}", router, reached))
     return lines
 
 
@@ -178,6 +185,18 @@ def _recognised(source: str, left: metrics.Floats, known: metrics.Floats) -> lis
     return [
         Line("unknown ground", source, metric, router, value, None, None, n) for metric, router, value, n in figures
     ]
+
+
+def _generic(valid: Part) -> tuple[metrics.Floats, NDArray[np.bool_]]:
+    """Scores of the three generic tiers, and the rows that have them all."""
+    goal = learn.targets(valid.rows, learn.learnable_models(valid.rows, LEAST_ROWS))
+    generic = goal.scores[:, -3:].astype(np.float64)
+    return generic, np.asarray(~np.isnan(generic).any(axis=1))
+
+
+def _large_enough(valid: Part, judged: NDArray[np.bool_]) -> list[str]:
+    source = valid.source[judged]
+    return [str(name) for name in sorted(set(source) - learn.NOT_GENERIC) if (source == name).sum() >= LEAST_ROWS]
 
 
 def _chances(found: Elsewhere, inputs: Design) -> metrics.Floats:
