@@ -55,9 +55,11 @@ def test_every_router_meets_the_same_draws(curve):
 
 
 def test_the_report_says_medians_lifts_and_every_curve(curve, tmp_path):
-    own_report.write([curve, curve], own.JUDGED, own.SEED, 2, tmp_path)
+    own_report.write([curve, curve], own.JUDGED, own.SEED, "python -m evals.own", tmp_path)
     body = json.loads((tmp_path / "own-traffic.json").read_text())
-    assert {(m["size"], m["rival"]) for m in body["medians"]} == {(s, r) for s in (50, 200, 500) for r in own_report.RIVALS}
+    assert {(m["size"], m["rival"]) for m in body["medians"]} == {
+        (s, r) for s in (50, 200, 500) for r in own_report.RIVALS
+    }
     assert body["lift"]["500"]["sources"] == 2
     text = (tmp_path / "own-traffic.md").read_text()
     assert "| 50 | start | +0." in text
@@ -71,3 +73,28 @@ def test_the_median_is_taken_within_each_draw():
 
     found = own_report.median_difference([one("a", 0.6, 0.1), one("b", 0.7, 0), one("c", 0.9, 0)], "start", 50)
     assert found == pytest.approx((0.2, 0.2, 0.2))
+
+
+def test_the_command_leaves_each_source_out_and_writes_both_files(tmp_path):
+    import gzip
+
+    rng = np.random.default_rng(3)
+    for split, first, count in (("train", 0, 800), ("valid", 5000, 200)):
+        lines = []
+        for k in range(first, first + count):
+            hard = rng.random() < 0.5
+            source = ("sums", "letters")[k % 2]
+            prompt = f"{source} number {k}: " + ("prove the lemma" if hard else "say hello")
+            chance = (0.2, 0.5, 0.9) if hard else (0.8, 0.85, 0.9)
+            scores = {m: float(rng.random() < p) for m, p in zip(("a", "b", "c"), chance, strict=True)}
+            lines.append(json.dumps({"id": str(k), "source": source, "prompt": prompt, "scores": scores}) + "\n")
+        (tmp_path / f"{split}.jsonl.gz").write_bytes(gzip.compress("".join(lines).encode()))
+    out = tmp_path / "out"
+    arguments = ["--data", tmp_path, "--out", out, "--sizes", "50", "--repeats", "1", "--draws", "10"]
+    assert own.main([str(a) for a in arguments]) == 0
+    body = json.loads((out / "own-traffic.json").read_text())
+    assert {line["source"] for line in body["curves"]} == {"sums", "letters"}
+    assert "--sizes 50 --repeats 1 --draws 10" in body["about"]["command"]
+    by = {(line["source"], line["router"]): line["value"] for line in body["curves"]}
+    assert by["sums", "adapted"] > by["sums", "prompt length"]
+    assert own.main(["--data", str(tmp_path / "nowhere")]) == 2
