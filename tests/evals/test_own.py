@@ -84,7 +84,7 @@ def test_the_command_leaves_each_source_out_and_writes_both_files(tmp_path):
         for k in range(first, first + count):
             hard = rng.random() < 0.5
             source = ("sums", "letters")[k % 2]
-            prompt = f"{source} number {k}: " + ("prove the lemma" if hard else "say hello")
+            prompt = f"{source} number {k}: " + ("prove the lemma" if hard else "say hello there")
             chance = (0.2, 0.5, 0.9) if hard else (0.8, 0.85, 0.9)
             scores = {m: float(rng.random() < p) for m, p in zip(("a", "b", "c"), chance, strict=True)}
             lines.append(json.dumps({"id": str(k), "source": source, "prompt": prompt, "scores": scores}) + "\n")
