@@ -7,6 +7,7 @@ from evals import own, own_report
 from evals.own_report import Curve
 from router.score.adapt import Sample
 from router.score.estimator import Design
+from router.score.features import STRUCTURE
 
 
 def source(rows=160, held=200, seed=0):
@@ -22,8 +23,8 @@ def source(rows=160, held=200, seed=0):
         hard = place[:, 1] + 2.0 * word - 1.0
         chance = 1 / (1 + np.exp(-np.column_stack([0.5 - 2 * hard, np.full(n, 1.5)])))
         scores = (rng.random((n, 2)) < chance).astype(float)
-        raw = structure[:, :25].astype(np.float32)
-        return Sample(place, np.zeros((n, 2)), scores, structure, grams), Design(grams, raw)
+        raw = rng.normal(size=(n, len(STRUCTURE))).astype(np.float32)
+        return Sample(place, np.zeros((n, 2)), scores, structure, grams), Design(grams, grams, raw)
 
     (mine, texts), (asked, asked_texts) = part(rows), part(held)
     known = np.column_stack([-asked.place[:, 1], np.zeros(held)])
