@@ -76,14 +76,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for own-traffic.json and own-traffic.md")
     parser.add_argument("--draws", type=int, default=400, help="bootstrap draws per interval")
     parser.add_argument("--repeats", type=int, default=5, help="times that own rows are drawn")
+    parser.add_argument("--sizes", type=_sizes, default=SIZES, help="numbers of own rows, e.g. 50,200,500")
     options = parser.parse_args(argv)
     try:
-        curves = [curve(source, options.repeats, options.draws) for source in sources(options.data)]
+        curves = [curve(source, options.repeats, options.draws, options.sizes) for source in sources(options.data)]
     except OutcomeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    write(curves, JUDGED, SEED, options.repeats, options.out)
+    command = f"--sizes {','.join(map(str, options.sizes))} --repeats {options.repeats} --draws {options.draws}"
+    write(curves, JUDGED, SEED, f"python -m evals.own --data DIR {command}", options.out)
     return 0
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
 
 
 # --- preparing ---------------------------------------------------------------------------------------
@@ -160,7 +166,7 @@ def _sample(start: OutcomeModel, inputs: Design, goal: Floats) -> Sample:
 # --- measuring ---------------------------------------------------------------------------------------
 
 
-def curve(source: Source, repeats: int, draws: int) -> Curve:
+def curve(source: Source, repeats: int, draws: int, sizes: Sequence[int] = SIZES) -> Curve:
     """Every router at every size: the order it gives, judged plainly and on bootstrap draws."""
     fixed = {
         "start": [_gain(source.held.start)],
@@ -169,7 +175,7 @@ def curve(source: Source, repeats: int, draws: int) -> Curve:
     }
     found = {(router, 0): orders for router, orders in fixed.items()}
     used = {}
-    for size in SIZES:
+    for size in sizes:
         if size > len(source.own.scores) and size not in JUDGED:
             continue
         used[size] = min(size, len(source.own.scores))

@@ -72,15 +72,14 @@ def lift_share(curves: Sequence[Curve], size: int) -> dict[str, Any]:
     }
 
 
-def body_of(curves: Sequence[Curve], judged: Sequence[int], seed: int, repeats: int) -> dict[str, Any]:
+def body_of(curves: Sequence[Curve], judged: Sequence[int], seed: int, command: str) -> dict[str, Any]:
     """Everything that was measured, as JSON."""
     sizes = [size for size in judged if all(size in c.used for c in curves)]
     return {
         "about": {
-            **stamp("python -m evals.own --data DIR"),
+            **stamp(command),
             "split": "own rows from train, judged on valid, questions disjoint; the start shares none with either",
             "seed": seed,
-            "repeats": repeats,
         },
         "medians": [
             {"size": size, "rival": rival, **_rounded(median_difference(curves, rival, size))}
@@ -103,9 +102,9 @@ def _rounded(found: Interval) -> dict[str, float | None]:
     return {k: round(v, 4) if np.isfinite(v) else None for k, v in found._asdict().items()}
 
 
-def write(curves: Sequence[Curve], judged: Sequence[int], seed: int, repeats: int, out: Path) -> None:
+def write(curves: Sequence[Curve], judged: Sequence[int], seed: int, command: str, out: Path) -> None:
     """Write ``own-traffic.json`` and ``own-traffic.md`` into ``out``."""
-    body = body_of(curves, judged, seed, repeats)
+    body = body_of(curves, judged, seed, command)
     out.mkdir(parents=True, exist_ok=True)
     (out / "own-traffic.json").write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
     (out / "own-traffic.md").write_text("\n".join(_markdown(body, curves)) + "\n", encoding="utf-8")

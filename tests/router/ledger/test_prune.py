@@ -110,3 +110,21 @@ def test_a_gateway_keeps_recording_meanwhile(tmp_path: Path) -> None:
     with Reader(path) as reader:
         assert (reader.info().requests, reader.info().pruned_requests) == (25, 500)
     assert ledger.dropped == 0
+
+
+def test_feedback_leaves_with_its_request(tmp_path: Path) -> None:
+    from router.ledger.feedback import Feedback, give
+
+    path = tmp_path / "ledger.db"
+    fill(path, [request("old", at_ms=NOON), request("new", at_ms=CUT + DAY_MS)])
+    for name, at in (("old", NOON), ("new", CUT + DAY_MS)):
+        given = Feedback(request_id=name, at_ms=at, who="person", score=1.0, given_ms=at)
+        assert give(path, given) == (1.0, True)
+        assert give(path, given) == (1.0, False)
+    assert sum(prune(path, CUT)) == 1
+    with closing(open_writer(path)) as db:
+        assert db.execute("SELECT request_id FROM feedback").fetchall() == [("new",)]
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            db.execute("DELETE FROM feedback")
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            db.execute("UPDATE feedback SET score = 0")
