@@ -67,6 +67,10 @@ class Family(Protocol):
     def left(self) -> int:
         """How far to the left of a position an opinion may look."""
 
+    @property
+    def digits(self) -> bool:
+        """Whether every hit holds a digit, so that a text without one need not be scanned."""
+
     def scan(self, text: str, positions: list[int], last: bool) -> tuple[list[Hit], int]:
         """Final hits at or after ``positions`` (which move on), and ``live``."""
 
@@ -89,6 +93,8 @@ class Candidate:
         return words.search(self.text, max(0, self.start - reach), self.start) is not None
 
 
+# Text and offset -> falsy when no candidate begins at or after the offset; cheap.
+Gate = Callable[[str, int], object]
 Find = Callable[[str, int], Iterator[tuple[int, int]]]
 Judge = Callable[[Candidate], float]
 
@@ -126,15 +132,17 @@ class Kind:
 
     Attributes:
         name: for the reader and for grouping.
-        gate: False when ``text`` holds no candidate of any rule from the offset on; cheap.
+        gate: falsy when ``text`` holds no candidate of any rule from the offset on; cheap.
         live: law 2 of this module, for a text that may grow.
         hold: the longest tail that ``live`` leaves.
+        digits: whether the gate opens only where there is a digit (0-9).
     """
 
     name: str
-    gate: Callable[[str, int], bool]
+    gate: Gate
     live: Callable[[str], int]
     hold: int
+    digits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +181,11 @@ class RuleFamily:
         """As the kind declares."""
         return self.kind.hold
 
+    @property
+    def digits(self) -> bool:
+        """As the kind declares."""
+        return self.kind.digits
+
     def scan(self, text: str, positions: list[int], last: bool) -> tuple[list[Hit], int]:
         """See ``Family``."""
         live = len(text) if last else self.kind.live(text)
@@ -209,10 +222,9 @@ class RuleFamily:
         return start
 
 
-def gate_by(pattern: str) -> Callable[[str, int], bool]:
+def gate_by(pattern: str) -> Gate:
     """A gate: whether ``pattern`` occurs at or after the offset."""
-    search = re.compile(pattern, re.ASCII).search
-    return lambda text, start: search(text, start) is not None
+    return re.compile(pattern, re.ASCII).search
 
 
 def live_by(begun: str, limit: int) -> Callable[[str], int]:

@@ -58,6 +58,7 @@ class RegexFamily:
     item: int
 
     width = 1
+    digits = False
     left = LEFT
 
     @property

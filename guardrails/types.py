@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+import msgspec
+
 
 class Action(IntEnum):
     """What a guard does about a finding. The order is the order of strictness: the highest wins."""
@@ -56,9 +58,8 @@ class Finding:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the rails say about one text.
+class Verdict(msgspec.Struct, frozen=True):
+    """What the rails say about one text. A Struct because one is made for every text that is read.
 
     Attributes:
         action: the strictest action of all findings.

@@ -89,6 +89,7 @@ class WordFamily:
     item: int
 
     width = 1
+    digits = False
 
     @property
     def actions(self) -> frozenset[Action]:

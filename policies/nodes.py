@@ -300,6 +300,9 @@ class _Builder:
         return node
 
 
+_MISFITS = ("expected key", "expected ':'", "block end", "document start", "'-' indicator")
+
+
 def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Mistake:
     """A fault of syntax in words, at the place where it can be mended."""
     at = error.problem_mark or error.context_mark
@@ -338,7 +341,7 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Mistake:
         found = max(text.rfind("["), text.rfind("{"))
         line, column = text.count("\n", 0, found), found - text.rfind("\n", 0, found) - 1
         words, hint = f"'{text[found]}' opens here and is never closed", "close it on the same line"
-    elif any(sign in problem for sign in ("expected key", "expected ':'", "block end", "document start", "'-' indicator")):
+    elif any(sign in problem for sign in _MISFITS):
         words = "this line does not fit the lines above it"
         hint = "check its indentation, and quote text with special characters"
     else:

@@ -200,6 +200,12 @@ class UpstreamInvalid(UpstreamError):
     code = "upstream_invalid"
 
 
+class UpstreamMisplaced(UpstreamInvalid):
+    """A page or a redirect where an API should be. Asking again would find the same."""
+
+    retryable = False
+
+
 class UpstreamTimeout(UpstreamError):
     """The upstream took longer than the policy allows."""
 

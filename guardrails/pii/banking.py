@@ -54,7 +54,7 @@ def _judge_iban(candidate: Candidate) -> float:
 
 
 _IBAN_BEGUN = live_by(r"(?<![0-9A-Za-z])[A-Za-z](?:[A-Za-z](?:[0-9](?:[0-9][0-9A-Za-z ]{0,40})?)?)?", _IBAN_MAX + 1)
-IBAN = Kind("iban", gate_by(r"[A-Za-z]{2}[0-9]{2} ?[0-9A-Za-z]"), _IBAN_BEGUN, _IBAN_MAX + 1)
+IBAN = Kind("iban", gate_by(r"[A-Za-z]{2}[0-9]{2} ?[0-9A-Za-z]"), _IBAN_BEGUN, _IBAN_MAX + 1, digits=True)
 
 # --- SWIFT, vehicles, national insurance --------------------------------------------------------------
 _SWIFT_WORDS = words(r"swift|\bbic\b|bank identifier|송금|스위프트")
@@ -94,6 +94,7 @@ NINO = Kind(
     gate_by(r"[0-9]{2} ?[0-9]{2} ?[0-9]{2}"),
     live_by(r"(?<![0-9A-Za-z])[A-Z](?:[A-Z](?: ?[0-9][0-9 ]{0,9}[A-D]?| )?)?", 14),
     14,
+    digits=True,
 )
 
 RULES: tuple[tuple[Kind, Rule], ...] = (

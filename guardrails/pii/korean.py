@@ -102,6 +102,7 @@ PASSPORT = Kind(
     gate_by(r"[MSRGDOmsrgdo][0-9]{3}[0-9A-Za-z]"),
     live_by(r"(?<![0-9A-Za-z_-])[MSRGDOmsrgdo](?:[0-9]{1,3}(?:[0-9A-Za-z][0-9]{0,4})?)?", 10),
     10,
+    digits=True,
 )
 
 

@@ -55,7 +55,7 @@ def _live_email(text: str) -> int:
     return start + len(tail) - len(tail.lstrip(_LOCAL_FRONT + "@"))
 
 
-EMAIL = Kind("email", lambda text, start: text.find("@", start) >= 0, _live_email, _EMAIL_MAX)
+EMAIL = Kind("email", gate_by("@"), _live_email, _EMAIL_MAX)
 
 # --- web --------------------------------------------------------------------------------------------
 _URL_CHARS = _ALNUM + "-._~:/?#[]@!$&'()*+,;=%"
@@ -125,7 +125,7 @@ def _judge_mac(candidate: Candidate) -> float:
     return 0.0 if len(set(nibbles)) == 1 else 0.95
 
 
-IPV4 = Kind("ipv4", gate_by(r"\.[0-9]{1,3}\.[0-9]"), lambda text: run_start(text, "0123456789.", 18), 18)
+IPV4 = Kind("ipv4", gate_by(r"\.[0-9]{1,3}\.[0-9]"), lambda text: run_start(text, "0123456789.", 18), 18, digits=True)
 HEX = Kind("hex", gate_by(r"[:.-][0-9A-Fa-f]{0,4}[:.-]"), lambda text: run_start(text, _HEX + ":.-", 48), 48)
 
 RULES: tuple[tuple[Kind, Rule], ...] = (

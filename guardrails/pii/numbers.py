@@ -40,7 +40,13 @@ def _live_number(text: str) -> int:
     return start
 
 
-NUMBER = Kind("number", gate_by(r"[0-9](?:[ ().+-]{0,3}[0-9]){5}"), _live_number, _NUMBER_MAX + _LABEL_MAX + 1)
+NUMBER = Kind(
+    "number",
+    gate_by(r"[0-9](?:[ ().+-]{0,3}[0-9]){5}"),
+    _live_number,
+    _NUMBER_MAX + _LABEL_MAX + 1,
+    digits=True,
+)
 
 
 def words(pattern: str) -> re.Pattern[str]:

@@ -59,20 +59,31 @@ class Format:
         return not text[begin:].strip(self.alphabet)
 
 
-_DUMMY = re.compile(
-    r"example|placeholder|your[-_]?|dummy|redacted|changeme|insert|sample|xxxx|\.\.\.|0000000"
-    r"|1234567890abcdef|abcdefgh",
-    re.IGNORECASE,
-)
+# Nobody could take these for a key: they are blanks to be filled in.
+_BLANK = r"placeholder|your[-_]?|redacted|changeme|xxxx|\.\.\.|0000000"
+_DUMMY = re.compile(rf"{_BLANK}|example|dummy|insert|sample|1234567890abcdef|abcdefgh", re.IGNORECASE)
+_UNFILLED = re.compile(_BLANK, re.IGNORECASE)
 
 
 _STOCK_PASSWORDS = frozenset(("pass", "passwd", "password", "passw0rd", "pwd", "secret", "user", "username"))
 
 
+def has_the_form(value: str) -> bool:
+    """Of a key in the exact form of its maker: not a blank to be filled in, not one character repeated.
+
+    A documentation's example has the form too, and by form nobody can tell it from a key that works.
+    """
+    return _varied(value) and not _UNFILLED.search(value)
+
+
 def looks_random(value: str) -> bool:
-    """Not a word of documentation, not one character repeated, and not letters only."""
+    """Of a value told only by its name: not a word of documentation either."""
+    return _varied(value) and not _DUMMY.search(value)
+
+
+def _varied(value: str) -> bool:
     body = value[-24:]
-    return len(set(body)) > min(8, len(body) // 2) and not _DUMMY.search(value)
+    return len(set(body)) > min(8, len(body) // 2)
 
 
 def real_password(uri: str) -> bool:
@@ -88,7 +99,7 @@ def _token(category: str, markers: str, body: str, limit: int = 260, edge: str =
     literals = tuple(markers.split())
     heads = "|".join(re.escape(literal) for literal in sorted(literals, key=len, reverse=True))
     pattern = re.compile(rf"{edge}(?:{heads}){body}(?![{_WORD}])", re.ASCII)
-    return Format(category, literals, pattern, limit, _KEY_ALPHABET, looks_random, 0, 0.97)
+    return Format(category, literals, pattern, limit, _KEY_ALPHABET, has_the_form, 0, 0.97)
 
 
 def _named(category: str, markers: str, pattern: str, limit: int = 160, score: float = 0.9) -> Format:

@@ -34,6 +34,7 @@ class SecretFamily:
     item: int
 
     width = 1
+    digits = False
     left = LEFT
 
     @classmethod

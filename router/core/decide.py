@@ -15,7 +15,7 @@ Same input, same decision: no clock, no randomness, no state.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from policies.policy import LayeredRule, Policy
@@ -60,7 +60,7 @@ class Fleet:
 
     def serving(self, tier: str, *, features: Features, private: bool) -> tuple[Deployment, ...]:
         """Deployments of ``tier`` that can carry this request."""
-        return tuple(d for d in self.deployments if d.tier == tier and _fits(d, features, private=private))
+        return tuple([d for d in self.deployments if d.tier == tier and _fits(d, features, private=private)])
 
 
 def _fits(d: Deployment, features: Features, *, private: bool) -> bool:
@@ -144,17 +144,16 @@ def _apply_rules(policy: Policy, features: Features, caller: Caller, reasons: li
 
 def _matches(layered: LayeredRule, features: Features, caller: Caller) -> bool:
     when = layered.rule.when
-    checks: Sequence[Callable[[], bool]] = (
-        lambda: when.tenant is None or caller.tenant in when.tenant,
-        lambda: when.tag is None or any(tag in when.tag for tag in caller.tags),
-        lambda: when.language is None or features.language in when.language,
-        lambda: when.tools is None or features.tools == when.tools,
-        lambda: when.images is None or features.images == when.images,
-        lambda: when.context_tokens_over is None or features.input_tokens > when.context_tokens_over,
-        lambda: when.findings is None or any(_found(name, features.findings) for name in when.findings),
-        lambda: layered.pattern is None or layered.pattern.search(caller.text) is not None,
+    return (
+        (when.tenant is None or caller.tenant in when.tenant)
+        and (when.tag is None or any(tag in when.tag for tag in caller.tags))
+        and (when.language is None or features.language in when.language)
+        and (when.tools is None or features.tools == when.tools)
+        and (when.images is None or features.images == when.images)
+        and (when.context_tokens_over is None or features.input_tokens > when.context_tokens_over)
+        and (when.findings is None or any(_found(name, features.findings) for name in when.findings))
+        and (layered.pattern is None or layered.pattern.search(caller.text) is not None)
     )
-    return all(check() for check in checks)
 
 
 def _found(name: str, findings: tuple[str, ...]) -> bool:

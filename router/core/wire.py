@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -78,19 +78,25 @@ class TextSite(NamedTuple):
 
 
 class _Function(msgspec.Struct):
-    name: str = ""
     arguments: Raw = _NULL
 
 
+class _Custom(msgspec.Struct):
+    input: Raw = _NULL
+
+
 class _ToolCall(msgspec.Struct):
-    function: _Function = msgspec.field(default_factory=_Function)
-    index: int = 0
+    index: int | None = None
+    function: _Function | None = None
+    custom: _Custom | None = None
 
 
 class _Part(msgspec.Struct):
     type: str = ""
     text: Raw = _NULL
     refusal: Raw = _NULL
+    thinking: Raw = _NULL
+    content: Raw = _NULL
 
 
 class _Message(msgspec.Struct):
@@ -98,6 +104,9 @@ class _Message(msgspec.Struct):
     content: Raw = _NULL
     refusal: Raw = _NULL
     reasoning_content: Raw = _NULL
+    reasoning: Raw = _NULL
+    thinking_blocks: Raw = _NULL
+    reasoning_details: Raw = _NULL
     tool_calls: Raw = _NULL
     function_call: Raw = _NULL
 
@@ -122,6 +131,8 @@ _chat_decoder = msgspec.json.Decoder(_ChatBody)
 _parts_decoder = msgspec.json.Decoder(list[_Part])
 _calls_decoder = msgspec.json.Decoder(list[_ToolCall])
 _function_decoder = msgspec.json.Decoder(_Function)
+_items_decoder = msgspec.json.Decoder(list[Raw])
+_object_decoder = msgspec.json.Decoder(dict[str, Raw])
 _options_decoder = msgspec.json.Decoder(_StreamOptions)
 
 
@@ -180,7 +191,7 @@ class ChatRequest:
         self.images = images
         self.turns = len(head.messages)
         self.max_output = head.max_completion_tokens or head.max_tokens
-        self.n = head.n or 1
+        self.n = max(1, head.n or 1)  # what is no number of choices is the upstream's to refuse
 
     def ask(self) -> str:
         """The last thing the user said: what the scorer reads. Empty where no user spoke."""
@@ -220,7 +231,7 @@ class ChatRequest:
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> None:
-    if len(pairs) != len({key for key, _ in pairs}):
+    if len(pairs) != len(dict(pairs)):
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
@@ -301,10 +312,15 @@ def _message_sites(path: str, message: _Message, sites: list[TextSite]) -> bool:
                 images |= part.type in {"image_url", "input_image", "image"}
                 _add(f"{path}.content[{k}].text", role, part.text, sites)
                 _add(f"{path}.content[{k}].refusal", role, part.refusal, sites)
+                _texts_in(f"{path}.content[{k}].thinking", role, part.thinking, sites)
+                _texts_in(f"{path}.content[{k}].content", role, part.content, sites)
         elif not _is_null(content):
             raise BadRequest(f"'{path}.content' must be a string, a list of parts or null.", param=f"{path}.content")
     _add(f"{path}.refusal", role, message.refusal, sites)
     _add(f"{path}.reasoning_content", role, message.reasoning_content, sites)
+    _texts_in(f"{path}.reasoning", role, message.reasoning, sites)
+    _texts_in(f"{path}.thinking_blocks", role, message.thinking_blocks, sites)
+    _texts_in(f"{path}.reasoning_details", role, message.reasoning_details, sites)
     _call_sites(path, role, message, sites)
     return images
 
@@ -312,7 +328,12 @@ def _message_sites(path: str, message: _Message, sites: list[TextSite]) -> bool:
 def _call_sites(path: str, role: str, message: _Message, sites: list[TextSite]) -> None:
     if _is_list(message.tool_calls):
         for k, call in enumerate(_calls_decoder.decode(message.tool_calls)):
-            _add(f"{path}.tool_calls[{k}].function.arguments", role, call.function.arguments, sites)
+            if call.function is not None:
+                _add(f"{path}.tool_calls[{k}].function.arguments", role, call.function.arguments, sites)
+            if call.custom is not None:
+                _add(f"{path}.tool_calls[{k}].custom.input", role, call.custom.input, sites)
+    elif given(message.tool_calls):
+        raise BadRequest(f"'{path}.tool_calls' must be a list or null.", param=f"{path}.tool_calls")
     if message.function_call is not _NULL and not _is_null(message.function_call):
         arguments = _function_decoder.decode(message.function_call).arguments
         _add(f"{path}.function_call.arguments", role, arguments, sites)
@@ -324,6 +345,26 @@ def _add(path: str, role: str, raw: Raw, sites: list[TextSite]) -> None:
     if not _is_string(raw):
         raise BadRequest(f"'{path}' must be a string or null.", param=path)
     sites.append(TextSite(path, role, _str_decoder.decode(raw), raw))
+
+
+# Under these keys a part of a message holds text, or parts of its own.
+_PART_TEXTS = ("text", "refusal", "thinking", "reasoning", "summary", "content")
+
+
+def _texts_in(path: str, role: str, raw: Raw, sites: list[TextSite]) -> None:
+    """Collect the texts of a field that some servers fill with a string and some with parts, nested or not."""
+    if raw is _NULL:
+        return
+    if _is_string(raw):
+        sites.append(TextSite(path, role, _str_decoder.decode(raw), raw))
+    elif _is_list(raw):
+        for item in _items_decoder.decode(raw):
+            if bytes(memoryview(item)[:1]) == b"{":
+                part = _object_decoder.decode(item)
+                for key in _PART_TEXTS:
+                    _texts_in(f"{path}[].{key}", role, part.get(key, _NULL), sites)
+            else:
+                _texts_in(f"{path}[]", role, item, sites)
 
 
 _WANTED: dict[str, tuple[type | tuple[type, ...], str]] = {
@@ -364,15 +405,18 @@ def _explain(body: bytes) -> BadRequest:
 # --- answers -------------------------------------------------------------------------------------
 
 
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
 class _PromptDetails(msgspec.Struct):
-    cached_tokens: int | None = None
+    cached_tokens: _Count | None = None
 
 
 class WireUsage(msgspec.Struct):
-    """OpenAI's usage object, as far as we count."""
+    """OpenAI's usage object, as far as we count. One without both counts is none: nothing is not zero."""
 
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    prompt_tokens: _Count
+    completion_tokens: _Count
     prompt_tokens_details: _PromptDetails | None = None
 
     @property
@@ -386,8 +430,10 @@ class _AnswerMessage(msgspec.Struct):
     refusal: Raw = _NULL
     reasoning_content: Raw = _NULL
     reasoning: Raw = _NULL
-    tool_calls: Raw = _NULL
-    function_call: Raw = _NULL
+    thinking_blocks: Raw = _NULL
+    reasoning_details: Raw = _NULL
+    tool_calls: list[_ToolCall] | None = None
+    function_call: _Function | None = None
 
 
 class AnswerChoice(msgspec.Struct):
@@ -403,7 +449,7 @@ class Answer(msgspec.Struct):
     """A ``chat.completion`` as far as we act on it. ``choices`` are kept raw: a blocked one is replaced."""
 
     choices: list[Raw]
-    usage: WireUsage | None = None
+    usage: Raw = _NULL
 
 
 _answer_decoder = msgspec.json.Decoder(Answer)
@@ -437,33 +483,43 @@ def read_choice(raw: Raw) -> AnswerChoice:
 def choice_sites(choice: AnswerChoice) -> list[TextSite]:
     """Every text of one choice that a caller could read."""
     message = choice.message
+    sites = _said(message)
+    for k, call in enumerate(message.tool_calls or ()):
+        _call_texts(k, call, sites)
+    if message.function_call is not None:
+        _text_of("function_call", message.function_call.arguments, sites)
+    return sites
+
+
+def _said(message: _AnswerMessage | _Delta) -> list[TextSite]:
+    """What a choice says and thinks, without its tool calls. Written out: it runs for every event."""
     sites: list[TextSite] = []
     for name, raw in (
         ("content", message.content),
         ("refusal", message.refusal),
         ("reasoning_content", message.reasoning_content),
         ("reasoning", message.reasoning),
+        ("thinking_blocks", message.thinking_blocks),
+        ("reasoning_details", message.reasoning_details),
     ):
-        if raw is not _NULL and _is_string(raw):
-            sites.append(TextSite(name, "assistant", _str_decoder.decode(raw), raw))
-    if _is_list(message.tool_calls):
-        for k, call in enumerate(_calls_decoder.decode(message.tool_calls)):
-            if _is_string(call.function.arguments):
-                text = _str_decoder.decode(call.function.arguments)
-                sites.append(TextSite(f"tool_calls[{k}]", "assistant", text, call.function.arguments))
-    if message.function_call is not _NULL and not _is_null(message.function_call):
-        raw = _function_decoder.decode(message.function_call).arguments
-        if _is_string(raw):
-            sites.append(TextSite("function_call", "assistant", _str_decoder.decode(raw), raw))
+        if raw is not _NULL:
+            _texts_in(name, "assistant", raw, sites)
     return sites
 
 
+def _call_texts(index: int, call: _ToolCall, sites: list[TextSite]) -> None:
+    if call.function is not None:
+        _text_of(f"tool_calls[{index}]", call.function.arguments, sites)
+    if call.custom is not None:
+        _text_of(f"custom[{index}]", call.custom.input, sites)
+
+
+def _text_of(path: str, raw: Raw, sites: list[TextSite]) -> None:
+    if _is_string(raw):
+        sites.append(TextSite(path, "assistant", _str_decoder.decode(raw), raw))
+
+
 # --- events --------------------------------------------------------------------------------------
-
-
-class _ChunkTool(msgspec.Struct):
-    index: int = 0
-    function: _Function = msgspec.field(default_factory=_Function)
 
 
 class _Delta(msgspec.Struct):
@@ -471,7 +527,9 @@ class _Delta(msgspec.Struct):
     refusal: Raw = _NULL
     reasoning_content: Raw = _NULL
     reasoning: Raw = _NULL
-    tool_calls: list[_ChunkTool] | None = None
+    thinking_blocks: Raw = _NULL
+    reasoning_details: Raw = _NULL
+    tool_calls: list[_ToolCall] | None = None
     function_call: _Function | None = None
 
 
@@ -479,7 +537,7 @@ class ChunkChoice(msgspec.Struct):
     """One choice of an event."""
 
     index: int = 0
-    delta: _Delta = msgspec.field(default_factory=_Delta)
+    delta: _Delta | None = None
     finish_reason: Raw = _NULL
     logprobs: Raw = _NULL
 
@@ -527,28 +585,24 @@ def read_chunk(data: bytes) -> Chunk:
 def delta_sites(choice: ChunkChoice) -> list[TextSite]:
     """Every text in one choice of an event; ``path`` names the running text it continues."""
     delta = choice.delta
-    sites: list[TextSite] = []
-    for name, raw in (
-        ("content", delta.content),
-        ("refusal", delta.refusal),
-        ("reasoning_content", delta.reasoning_content),
-        ("reasoning", delta.reasoning),
-    ):
-        if raw is not _NULL and _is_string(raw):
-            sites.append(TextSite(name, "assistant", _str_decoder.decode(raw), raw))
+    if delta is None:
+        return []
+    sites = _said(delta)
     for call in delta.tool_calls or ():
-        if _is_string(call.function.arguments):
-            text = _str_decoder.decode(call.function.arguments)
-            sites.append(TextSite(f"tool_calls[{call.index}]", "assistant", text, call.function.arguments))
-    if delta.function_call is not None and _is_string(delta.function_call.arguments):
-        text = _str_decoder.decode(delta.function_call.arguments)
-        sites.append(TextSite("function_call", "assistant", text, delta.function_call.arguments))
+        _call_texts(call.index or 0, call, sites)
+    if delta.function_call is not None:
+        _text_of("function_call", delta.function_call.arguments, sites)
     return sites
 
 
 def finished(choice: AnswerChoice | ChunkChoice) -> bool:
     """Whether the upstream gave this choice a finish reason."""
     return choice.finish_reason is not _NULL and not _is_null(choice.finish_reason)
+
+
+def finish_word(choice: AnswerChoice | ChunkChoice) -> str | None:
+    """The upstream's finish reason, for the record; None for one that is no word."""
+    return _str_decoder.decode(choice.finish_reason) if _is_string(choice.finish_reason) else None
 
 
 def given(raw: Raw) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -46,8 +45,8 @@ def request_row(request: RequestRecord, attempts: Sequence[AttemptRecord]) -> Ro
     for i in _REQUEST_CUT:
         if values[i] is not None:
             values[i] = values[i][:CALLERS_WORDS]
-    kinds = Counter(attempt.kind for attempt in attempts)
-    return (*values, len(attempts), kinds["retry"], kinds["fallback"], kinds["escalation"])
+    kinds = [attempt.kind for attempt in attempts]
+    return (*values, len(kinds), kinds.count("retry"), kinds.count("fallback"), kinds.count("escalation"))
 
 
 def attempt_row(request: RequestRecord, attempt: AttemptRecord) -> Row:

@@ -5,6 +5,9 @@ table of ``2**BITS`` buckets. *Structure*: a short vector of counts and shares
 (length, digits, operators, option lines, scripts ...). Everything is a handful of numpy passes over
 the code points, so the cost grows gently with the text and is bounded by ``HEAD + TAIL`` characters.
 
+Prompts are short, so what counts is how many numpy calls are made: arrays' own methods are used rather
+than numpy's wrappers around them, and lines are counted by patterns.
+
 Hashing is polynomial over code points, modulo 2**64: the hash of any run comes from a difference of
 prefix sums times an inverse power (Karp and Rabin, 1987), hence words need no Python loop. Nothing
 depends on the process, the platform's byte order or ``hash()``.
@@ -13,6 +16,7 @@ depends on the process, the platform's byte order or ``hash()``.
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -33,6 +37,15 @@ _WORD_MASK: Final = (1 << 64) - 1
 _BMP: Final = 0x10000
 
 _SHORT_LINE: Final = 41
+_UTF32: Final = np.dtype("<u4")
+
+# Beginnings of lines, read in the framed text. The classes below decide what breaks a line, what is a blank.
+_BREAK: Final = "[\n\u2028\u2029\x85]"
+_BLANK: Final = "[ \t\r\v\f\u00a0\u3000]"
+_OPTION_LINE: Final = re.compile(f"{_BREAK}[A-Ja-j][.)]")
+_BULLET_LINE: Final = re.compile(f"{_BREAK}[-*0-9](?:[.)]|{_BLANK})")
+_INDENTED_LINE: Final = re.compile(f"{_BREAK}{_BLANK}")
+_LINE_BREAK: Final = re.compile(_BREAK)
 
 # Character classes. The first five make words.
 _LOWER, _UPPER, _DIGIT, _HANGUL, _LETTER = range(5)
@@ -96,10 +109,11 @@ _CLASS: Final = _class_table()
 _FOLD: Final = _fold_table(_CLASS)
 _POWER: Final = _powers(_BASE, _LONGEST)
 _INVERSE: Final = _powers(pow(_BASE, -1, 1 << 64), _LONGEST)
-_MIXER: Final = np.uint64(_MIX)
-_FIRST, _SECOND = (np.uint64(k) for k in _PAIR)
-_SHIFT: Final = np.uint64(64 - BITS)
-_FOLD_HALF: Final = np.uint64(29)
+# Arrays without dimensions: numpy would make one of a number at every use.
+_MIXER: Final = np.array(_MIX, dtype=np.uint64)
+_FIRST, _SECOND = (np.array(k, dtype=np.uint64) for k in _PAIR)
+_SHIFT: Final = np.array(64 - BITS, dtype=np.uint64)
+_FOLD_HALF: Final = np.array(29, dtype=np.uint64)
 
 #: Name and explanation group of each structural number, in order.
 STRUCTURE: Final[tuple[tuple[str, str], ...]] = (
@@ -150,23 +164,26 @@ def read(text: str) -> Reading:
     length = len(text)
     kept = text if length <= HEAD + TAIL else text[:HEAD] + "\n" + text[-TAIL:]
     # The frame of newlines makes every word have two edges and every array have members.
-    points = np.frombuffer(f"\n{kept}\n".encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    points = np.minimum(points, _BMP - 1)
+    framed = f"\n{kept}\n"
+    points = np.frombuffer(framed.encode("utf-32-le", "surrogatepass"), dtype=_UTF32)
+    if not framed.isascii():
+        points = np.minimum(points, _BMP - 1)
     classes = _CLASS.take(points)
     folded = _FOLD.take(points)
     edges = _word_edges(classes)
     grams, sizes = _grams(folded, edges)
-    return Reading(grams, sizes, _structure(kept, length, classes, folded, edges))
+    return Reading(grams, sizes, _structure(framed, length, classes, len(edges) // 2))
 
 
 def _word_edges(classes: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Indices just before each start and just before each end of a word, alternating."""
     inside = classes < _SPACE
-    return np.flatnonzero(inside[1:] != inside[:-1])
+    changes: NDArray[np.bool_] = inside[1:] != inside[:-1]
+    return changes.nonzero()[0]
 
 
 def _grams(folded: NDArray[np.uint64], edges: NDArray[np.int64]) -> tuple[NDArray[np.int64], tuple[int, int]]:
-    prefix = np.cumsum(folded * _POWER[: len(folded)], dtype=np.uint64)
+    prefix = np.add.accumulate(folded * _POWER[: len(folded)])
     at_edges = prefix.take(edges)
     words = (at_edges[1::2] - at_edges[::2]) * _INVERSE.take(edges[::2])
     pairs = words[:-1] * _FIRST + words[1:] * _SECOND
@@ -177,16 +194,11 @@ def _grams(folded: NDArray[np.uint64], edges: NDArray[np.int64]) -> tuple[NDArra
     return raw.view(np.int64), (len(words), len(pairs))
 
 
-def _structure(
-    kept: str, length: int, classes: NDArray[np.uint8], folded: NDArray[np.uint64], edges: NDArray[np.int64]
-) -> NDArray[np.float32]:
+def _structure(framed: str, length: int, classes: NDArray[np.uint8], word_count: int) -> NDArray[np.float32]:
     count = np.bincount(classes, minlength=_CLASSES).tolist()
     size = len(classes)
-    word_count = len(edges) // 2
     letters = sum(count[:_SPACE])
-    digits = np.flatnonzero(classes == _DIGIT)
-    numbers, longest = _runs(digits)
-    options, bullets, indented, short = _lines(classes, folded)
+    numbers, longest = _runs((classes == _DIGIT).nonzero()[0]) if count[_DIGIT] else (0, 0)
     log = math.log1p
     return np.array(
         (
@@ -202,12 +214,12 @@ def _structure(
             log(count[_MATH]),
             (count[_OPEN] + count[_CLOSE]) / size,
             count[_CODE] / size,
-            log(indented),
-            log(kept.count("```")),
+            log(len(_INDENTED_LINE.findall(framed))),
+            log(framed.count("```")),
             log(count[_BAR]),
-            log(options),
-            log(bullets),
-            log(short),
+            log(len(_OPTION_LINE.findall(framed))),
+            log(len(_BULLET_LINE.findall(framed))),
+            log(_short_lines(framed)),
             log(count[_QUESTION]),
             log(count[_STOP]),
             count[_COMMA] / size,
@@ -221,31 +233,16 @@ def _structure(
 
 
 def _runs(positions: NDArray[np.int64]) -> tuple[int, int]:
-    """How many runs of neighbouring positions there are, and the longest."""
-    if not len(positions):
-        return 0, 0
-    breaks = np.flatnonzero(np.diff(positions) != 1)
+    """How many runs of neighbouring positions there are, and the longest; there is at least one position."""
+    breaks = (positions[1:] - positions[:-1] != 1).nonzero()[0]
     if not len(breaks):
         return 1, len(positions)
-    lengths = np.diff(breaks)
+    lengths = breaks[1:] - breaks[:-1]
     inner = int(lengths.max()) if len(lengths) else 0
     return len(breaks) + 1, max(inner, int(breaks[0]) + 1, len(positions) - 1 - int(breaks[-1]))
 
 
-def _lines(classes: NDArray[np.uint8], folded: NDArray[np.uint64]) -> tuple[int, int, int, int]:
-    """Lines that look like answer options, list items, indented text, and short lines."""
-    newlines = np.flatnonzero(classes == _NEWLINE)
-    starts = newlines[:-1] + 1
-    first = folded.take(starts)
-    second = folded.take(starts + 1, mode="clip")
-    marked = (second == ord(".")) | (second == ord(")"))
-    letter = (first >= ord("a")) & (first <= ord("j"))
-    bullet = ((first == ord("-")) | (first == ord("*")) | (first == ord("0"))) & ((second == ord(" ")) | marked)
-    widths = np.diff(newlines)
-    short = (widths > 1) & (widths <= _SHORT_LINE)
-    return (
-        int(np.count_nonzero(letter & marked)),
-        int(np.count_nonzero(bullet)),
-        int(np.count_nonzero(first == ord(" "))),
-        int(np.count_nonzero(short)),
-    )
+def _short_lines(framed: str) -> int:
+    """Lines that are not empty and of at most 40 characters."""
+    # The frame leaves an empty piece at either end, which does not count.
+    return sum(0 < len(line) < _SHORT_LINE for line in _LINE_BREAK.split(framed))

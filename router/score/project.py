@@ -36,7 +36,7 @@ def hinges(
 
     ``structure`` is one row or many; the result has ``(1 + len(knots)) * len(STRUCTURE)`` columns.
     """
-    straight = np.clip((structure - mean) / scale, -REACH, REACH)
+    straight = np.minimum(np.maximum((structure - mean) / scale, -REACH), REACH)
     bent = np.maximum(straight[..., None, :] - knots[:, None], 0)
     flat = bent.reshape(*structure.shape[:-1], -1)
     columns: NDArray[np.float32] = np.concatenate([straight, flat], axis=-1)

@@ -159,7 +159,7 @@ class Scorer:
         words = reading.sizes[0]
         if not words:
             return 1.0
-        surprise = float(self._surprise.take(reading.grams[:words]).mean())
+        surprise = float(np.add.reduce(self._surprise.take(reading.grams[:words])) / words)
         return _sigmoid(self._novelty_offset + self._novelty_slope * surprise)
 
 

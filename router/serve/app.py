@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ HOT: dict[str, Handler] = {
     "/v1/embeddings": embeddings,
     "/v1/route": route,
 }
+log = logging.getLogger("stillhouse")
 RELOAD_SECONDS = 0.5  # an edit, a new key or a pin takes effect within a second
 
 
@@ -60,6 +62,9 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        # The framework's own telemetry would record the texts of exceptions, and asks three times a request
+        # whether somebody has set it up.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.include_router(pages)
     app.add_exception_handler(StillhouseError, _own_error)
@@ -75,7 +80,10 @@ async def _watch(cell: Cell) -> None:
     """Look for edited policies, keys and pins."""
     while True:
         await asyncio.sleep(RELOAD_SECONDS)
-        cell.reload()
+        try:
+            cell.reload()
+        except Exception as error:  # noqa: BLE001  (one bad look must not be the last: a pin has to work tomorrow)
+            log.error("looking for edited policies, keys and pins failed: %s", type(error).__name__)
 
 
 def _answer(request: Request, error: StillhouseError, headers: dict[str, str] | None = None) -> Response:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from policies.load import load_policy
-from policies.mistakes import Mistakes
+from policies.mistakes import Mistake, Mistakes
 from policies.policy import Policy
 from router.core.decide import Fleet
 from router.ledger.sqlite import Ledger
@@ -121,7 +121,7 @@ class Cell:
             try:
                 stat = path.stat()
                 stamps.append((str(path), stat.st_mtime_ns, stat.st_size))
-            except FileNotFoundError:
+            except OSError:  # gone, or no longer ours to look at: what reads it says which
                 stamps.append((str(path), 0, 0))
         if self._stamps.get(name) == tuple(stamps):
             return False
@@ -139,9 +139,15 @@ class Cell:
             self.metrics.reloads.add(1, "refused")
             log.error("a policy was edited but not taken up; the running ones stay:\n%s", mistakes)
             return
+        try:
+            default = _default_policy(self.settings, policies)
+        except ValueError as error:
+            self.metrics.reloads.add(1, "refused")
+            log.error("a policy was edited but not taken up; the running ones stay: %s", error)
+            return
         before = {name: p.hash for name, p in self.policies.items()}
         if {name: p.hash for name, p in policies.items()} != before:
-            self.policies = policies
+            self.policies, self.default_policy = policies, default
             self._fleets = {}
             self.metrics.reloads.add(1, "taken")
             log.info("policies reloaded: %s", ", ".join(f"{p.name}@{p.hash[:12]}" for p in policies.values()))
@@ -153,7 +159,7 @@ class Cell:
         try:
             self.keys = KeyStore.load(path)
             self.metrics.reloads.add(1, "taken")
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             self.metrics.reloads.add(1, "refused")
             log.error("the key file was edited but not taken up; the running keys stay: %s", error)
 
@@ -217,8 +223,15 @@ def load_policies(settings: Settings, families: frozenset[str] | None) -> dict[s
     Raises:
         Mistakes: all mistakes of the first file that has any.
     """
-    loaded = [load_policy(source, families=families) for source in settings.policies]
-    return {policy.name: policy for policy in loaded}
+    loaded: dict[str, Policy] = {}
+    for source in settings.policies:
+        policy = load_policy(source, families=families)
+        if policy.name in loaded:
+            words = f"{loaded[policy.name].source} has the name {policy.name!r} already"
+            where = Mistake(str(policy.source), 1, 1, "name", words, "callers could not tell the two apart: rename one")
+            raise Mistakes([where])
+        loaded[policy.name] = policy
+    return loaded
 
 
 def _default_policy(settings: Settings, policies: Mapping[str, Policy]) -> str:
@@ -305,7 +318,7 @@ def read_pin() -> TierName | None:
         tier = json.loads(pin_path().read_text())["tier"]
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         log.error("the pin file %s is damaged; nothing is pinned", pin_path())
         return None
     return tier if tier in get_args(TierName) else None

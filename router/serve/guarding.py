@@ -7,7 +7,18 @@ from collections.abc import Sequence
 import msgspec
 
 from guardrails import Action, Placeholders, Rails
-from router.core.wire import Edit, TextSite, choice_sites, given, read_answer, read_choice, span, splice
+from router.core.wire import (
+    Edit,
+    TextSite,
+    choice_sites,
+    finish_word,
+    given,
+    read_answer,
+    read_choice,
+    read_usage,
+    span,
+    splice,
+)
 from router.errors import UpstreamInvalid
 from router.serve.respond import refused_choice
 from router.serve.story import Direction, Story
@@ -56,15 +67,15 @@ def guard_answer(rails: Rails, body: bytes, held: Placeholders, refusal: str, st
         choices = [read_choice(raw) for raw in answer.choices]
     except ValueError:
         raise UpstreamInvalid("The model's server sent something that is not a chat completion.") from None
-    if answer.usage is not None:
-        usage = answer.usage
+    usage = read_usage(answer.usage)
+    if usage is not None:
         story.usage = Usage(
             input_tokens=usage.prompt_tokens, output_tokens=usage.completion_tokens, cached_tokens=usage.cached
         )
     edits: list[Edit] = []
     for raw, choice in zip(answer.choices, choices, strict=True):
         if given(choice.finish_reason):
-            story.finish_reason = msgspec.json.decode(choice.finish_reason)
+            story.finish_reason = finish_word(choice)
         if rails.empty:
             continue
         blocked, masked = False, []

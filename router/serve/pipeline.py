@@ -118,7 +118,11 @@ async def answer_whole(
         body, step = await cascading.climb_whole(cell, request, masks, way, story)
     since = cell.clock()
     policy = wish.policy
-    body = guard_answer(policy.rails["output"], body, held, policy.body.refusal.output, story)
+    try:
+        body = guard_answer(policy.rails["output"], body, held, policy.body.refusal.output, story)
+    except UpstreamError as error:
+        story.call_failed(step, error)
+        raise
     if story.usage is None:
         story.usage = estimated(body, story)
     story.spend("guard_out", since)

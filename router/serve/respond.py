@@ -89,6 +89,15 @@ def refused_choice(index: int, words: str) -> dict[str, object]:
     }
 
 
+def _in_parts(path: str, text: str) -> dict[str, object]:
+    """Text for a field that comes in parts: ``content[].text`` continues as ``{"content": [{"text": …}]}``."""
+    name, *keys = path.split("[]")
+    value: object = text
+    for key in reversed([key.removeprefix(".") for key in keys]):
+        value = [{"type": key, key: value}] if key else [value]
+    return {name: value}
+
+
 class EventMaker:
     """Makes ``chat.completion.chunk`` events that carry the upstream's id, model and time, once known."""
 
@@ -114,6 +123,10 @@ class EventMaker:
         delta: dict[str, object] = {"role": "assistant"} if role else {}
         if path.startswith("tool_calls["):
             delta["tool_calls"] = [{"index": int(path[11:-1]), "function": {"arguments": text}}]
+        elif path.startswith("custom["):
+            delta["tool_calls"] = [{"index": int(path[7:-1]), "custom": {"input": text}}]
+        elif "[]" in path:
+            delta |= _in_parts(path, text)
         elif path == "function_call":
             delta["function_call"] = {"arguments": text}
         else:

@@ -226,6 +226,8 @@ def settings_from_env(
     """
     base_url = env.get("OPENAI_BASE_URL")
     if base_url:
+        if not base_url.startswith(("http://", "https://")):
+            raise ValueError("OPENAI_BASE_URL must begin with https:// or http://")
         return _foreign(base_url, env, chosen, listing or (), server)
     for variable, name, url, models in PROVIDERS:
         if env.get(variable):

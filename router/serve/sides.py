@@ -80,20 +80,32 @@ def _read_embeddings(body: bytes) -> tuple[str, list[TextSite], bytes]:
         model = msgspec.json.decode(head.model, type=str)
     except msgspec.ValidationError:
         raise BadRequest("You must provide a 'model' (a string) and an 'input'.", param="model") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise BadJSON("The body holds a string that is not valid Unicode.") from None
     first = bytes(memoryview(head.input)[:1])
     raws: list[Raw] = []
     if first == b'"':
         raws = [head.input]
     elif first == b"[":
-        items = msgspec.json.decode(head.input, type=list[Raw])
-        raws = [raw for raw in items if bytes(memoryview(raw)[:1]) == b'"']
+        raws = _texts_or_tokens(head.input)
     else:
         raise BadRequest("'input' must be a string, a list of strings, or tokens.", param="input")
-    try:
-        sites = [TextSite(f"input[{i}]", "user", msgspec.json.decode(raw, type=str), raw) for i, raw in enumerate(raws)]
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise BadJSON("The body holds a string that is not valid Unicode.") from None
+    sites = [TextSite(f"input[{i}]", "user", msgspec.json.decode(raw, type=str), raw) for i, raw in enumerate(raws)]
     return model, sites, body
+
+
+def _texts_or_tokens(raw: Raw) -> list[Raw]:
+    """The strings of a list of inputs. What is neither text nor tokens is refused: no guard would read it."""
+    texts: list[Raw] = []
+    for i, item in enumerate(msgspec.json.decode(raw, type=list[Raw])):
+        if bytes(memoryview(item)[:1]) == b'"':
+            texts.append(item)
+            continue
+        try:
+            msgspec.json.decode(item, type=int | list[int])
+        except msgspec.ValidationError:
+            raise BadRequest(f"'input[{i}]' must be a string or tokens.", param=f"input[{i}]") from None
+    return texts
 
 
 def _embedding_upstream(cell: Cell, model: str) -> str:

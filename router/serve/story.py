@@ -182,16 +182,22 @@ class Story:
 
     def cost(self) -> int | None:
         """Nano-dollars of all attempts that answered; None when one of them is unknown."""
-        counted = [a.cost_nano for a in self.attempts if a.tokens_out is not None]
-        return None if not counted or None in counted else sum(c for c in counted if c is not None)
+        total: int | None = None
+        for attempt in self.attempts:
+            if attempt.tokens_out is None:
+                continue
+            if attempt.cost_nano is None:
+                return None
+            total = (total or 0) + attempt.cost_nano
+        return total
 
     def finish(self) -> tuple[RequestRecord, tuple[AttemptRecord, ...]]:
         """The frozen records, and the metrics of the whole request."""
-        total = self.elapsed_ms()
-        self._count(total)
+        total, cost = self.elapsed_ms(), self.cost()
+        self._count(total, cost)
         d, decision, score, policy, usage = self.deployment, self.decision, self.score, self.policy, self.usage
         last = self.attempts[-1] if self.attempts else None
-        large = self.cell.prices_for(policy).get("large") if policy else None
+        large = self.cell.fleet(policy).prices.get("large") if policy else None
         record = RequestRecord(
             id=self.id, at_ms=self.at_ms, tenant=self.tenant, endpoint=self.endpoint, outcome=self.outcome,
             status=self.status, key_id=self.key_id, session=self.session, tag=self.tag, cell=self.cell.name,
@@ -211,13 +217,13 @@ class Story:
             guard_out_ms=self.spent.get("guard_out"), total_ms=total,
             tokens_in=usage.input_tokens if usage else None, tokens_out=usage.output_tokens if usage else None,
             tokens_cached=usage.cached_tokens if usage else None, tokens_source=usage.source if usage else None,
-            model=d.model if d else "", cost_nano=self.cost(), price_source=d.price.source if d else "unknown",
+            model=d.model if d else "", cost_nano=cost, price_source=d.price.source if d else "unknown",
             baseline_nano=cost_of(usage, large) if usage and large else None,
             baseline_source=large.source if large else "unknown",
         )  # fmt: skip
         return record, tuple(self.attempts)
 
-    def _count(self, total_ms: float) -> None:
+    def _count(self, total_ms: float, cost: int | None) -> None:
         metrics = self.cell.metrics
         tier: TierName | Literal["none"] = self.deployment.tier if self.deployment else "none"
         metrics.requests.add(1, tier, self.outcome)
@@ -225,7 +231,6 @@ class Story:
         if self.usage is not None:
             metrics.tokens.add(self.usage.input_tokens, "input", self.usage.source)
             metrics.tokens.add(self.usage.output_tokens, "output", self.usage.source)
-            cost = self.cost()
             if cost is None:
                 metrics.unknown_cost.add(1, tier)
             else:

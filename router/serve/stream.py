@@ -24,6 +24,7 @@ from router.core.wire import (
     ChunkChoice,
     Edit,
     delta_sites,
+    finish_word,
     finished,
     given,
     read_chunk,
@@ -109,10 +110,25 @@ class EventGuard:
         for index, path in list(self._open):
             events += self._close(index, path)
         if self._mode == "checked" and self.blocked:
-            events = [e for index in sorted(self.blocked) for e in self._refuse(index)]
+            events = [*self._of_others(events), *(e for index in sorted(self.blocked) for e in self._refuse(index))]
         if self._include_usage:
             events.append(self._usage_event or self._maker.usage(self.usage(input_tokens)))
         return events
+
+    def _of_others(self, events: list[bytes]) -> list[bytes]:
+        """What was kept of the choices that no guard stopped."""
+        kept: list[bytes] = []
+        for data in events:
+            found = read_chunk(data).choices
+            choices: list[ChunkChoice] = [] if found is UNSET else found
+            stopped = [choice for choice in choices if choice.index in self.blocked]
+            if stopped and len(stopped) == len(choices):
+                continue
+            edits: list[Edit] = []
+            for choice in stopped:
+                self._silence(data, choice, edits)
+            kept.append(splice(data, edits))
+        return kept
 
     # --- one event
 
@@ -162,9 +178,10 @@ class EventGuard:
             return True
         ends = finished(choice)
         if ends:
-            self.finish_reason = msgspec.json.decode(choice.finish_reason)
-        changed = False
+            self.finish_reason = finish_word(choice)
+        changed, spoke = False, False
         for site in delta_sites(choice):
+            spoke |= bool(site.text)
             self._text_tokens += estimate_tokens(site.text)
             if self._rails.empty:
                 continue
@@ -177,7 +194,9 @@ class EventGuard:
             if released != site.text and self._mode != "immediate":
                 edits.append(Edit(*span(data, site.raw), msgspec.json.encode(released)))
                 changed = True
-        if changed and given(choice.logprobs):
+        # Tokens without text are of a text that the upstream itself still holds: nobody has looked at it yet.
+        untold = not spoke and not self._rails.empty and self._mode != "immediate"
+        if (changed or untold) and given(choice.logprobs):
             edits.append(_null(data, choice.logprobs))
         if ends:
             for index, path in [key for key in self._open if key[0] == choice.index]:

@@ -12,7 +12,7 @@ from typing import Any
 from router.errors import (
     UpstreamAuth,
     UpstreamError,
-    UpstreamInvalid,
+    UpstreamMisplaced,
     UpstreamRateLimited,
     UpstreamRejected,
     UpstreamTimeout,
@@ -44,6 +44,8 @@ def error_of(status: int, content_type: str, body: bytes, retry_after: str = "")
     if status in {408, 504}:
         return UpstreamTimeout("The model's server ran out of time.")
     if status in _CALLERS_FAULT:
+        if "html" in content_type.lower() and status != 413:  # a proxy's page: no model has seen the request
+            return UpstreamMisplaced("The model's server answered with a web page; its base URL needs mending.")
         words, code, param = _words(content_type, body)
         return UpstreamRejected(
             words or "The model's server refused the request.",
@@ -52,7 +54,7 @@ def error_of(status: int, content_type: str, body: bytes, retry_after: str = "")
             param=param,
         )
     if 300 <= status < 400:
-        return UpstreamInvalid("The model's server answered with a redirect; its base URL needs mending.")
+        return UpstreamMisplaced("The model's server answered with a redirect; its base URL needs mending.")
     return UpstreamUnavailable(f"The model's server failed (HTTP {status}).", retry_after=retry_after or None)
 
 

@@ -168,9 +168,11 @@ def _translated(error: Exception) -> UpstreamError:
         return UpstreamUnavailable("The model's server failed.")
     if kind == "APIConnectionError":
         return UpstreamUnavailable("The model's server cannot be reached.")
-    body = json.dumps({"error": {"message": _message(error), "code": _STATUS_WORDS.get(kind, _code(error))}}).encode()
+    words = _message(error)
+    media = "text/html" if words.lstrip()[:9].lower().startswith(("<html", "<!doctype")) else "application/json"
+    body = json.dumps({"error": {"message": words, "code": _STATUS_WORDS.get(kind, _code(error))}}).encode()
     headers = getattr(error, "litellm_response_headers", None) or {}
-    translated = error_of(status, "application/json", body, str(headers.get("retry-after", "")))
+    translated = error_of(status, media, body, str(headers.get("retry-after", "")))
     if isinstance(translated, UpstreamRejected):
         param = getattr(error, "param", None)
         translated.param = param if isinstance(param, str) else None

@@ -19,6 +19,10 @@ from router.upstream.base import Deadline
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
+# Said outright: aiohttp would add its own, and telling it not to costs more than saying them. ``identity``,
+# because nothing here decompresses.
+_USUAL_HEADERS = {"User-Agent": "stillhouse", "Accept": "*/*", "Accept-Encoding": "identity"}
+
 
 class Response(Protocol):
     """An HTTP answer whose body has not been read yet."""
@@ -135,7 +139,7 @@ class AiohttpTransport:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 trust_env=False,
-                skip_auto_headers=("User-Agent", "Accept-Encoding", "Accept"),
+                headers=_USUAL_HEADERS,
             )
         return self._session
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import click
 
 from router.core.cascade import planned
 from router.core.decide import Caller
+from router.errors import BadRequest
 from router.types import TIER_NAMES, Reason, TierName
 from stillhouse.cli import show
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 SHOWN = 5  # parts of the score that are named
 
 
-@click.command(help="Say where a prompt would go, and why. Asks no model.")
+@click.command(help="Say where a prompt would go, and why. Asks no model. '-' reads the prompt from standard input.")
 @click.argument("prompt")
 @click.option("--policy", default="balanced", show_default=True, help="Policy file or preset.")
 @click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="Settings file: real tiers and prices.")
@@ -32,8 +34,14 @@ def command(  # noqa: D103
 ) -> None:
     from stillhouse.cli.offline import bench, request_of, settings_or_none
 
+    if prompt == "-":
+        prompt = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
+    try:
+        request = request_of(prompt)
+    except BadRequest:  # the one thing that can be wrong with a bare prompt
+        show.fail("the prompt is not UTF-8", "save it as UTF-8; '-' reads it from standard input")
     ready = bench(policy, settings_or_none(config))
-    judged = ready.judge(request_of(prompt), Caller(tenant=tenant, tags=tags, tier=tier))  # type: ignore[arg-type]
+    judged = ready.judge(request, Caller(tenant=tenant, tags=tags, tier=tier))  # type: ignore[arg-type]
     if as_json:
         show.json_line(_as_json(ready, judged, prompt))
     else:

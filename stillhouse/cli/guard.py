@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import sys
 from pathlib import Path
@@ -45,8 +46,9 @@ def command(policy: str, source: str, target: str) -> None:  # noqa: D103
 
 
 def numbered(rows: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Lines with their numbers, split on the newline only; empty ones are left out."""
-    for number, row in enumerate(rows, 1):
+    """Lines with their numbers, split on the newline only; empty ones and a leading byte order mark are left out."""
+    for number, line in enumerate(rows, 1):
+        row = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
         if row.strip():
             yield number, row
 

@@ -74,3 +74,7 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output left; that is its right
         sys.stderr.close()
         sys.exit(141)
+    except OSError as error:  # a full disk, a folder that is not ours: nothing a traceback would mend
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"error: {where}{(error.strerror or type(error).__name__).lower()}", err=True)
+        sys.exit(2)

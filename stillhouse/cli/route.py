@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -15,6 +14,7 @@ from router.core.decide import Caller
 from router.errors import BadRequest
 from router.types import TIER_NAMES
 from stillhouse.cli import show
+from stillhouse.cli.guard import numbered
 
 if TYPE_CHECKING:
     from stillhouse.cli.offline import Bench
@@ -37,15 +37,8 @@ def command(policy: str, source: str, target: str, config: Path | None) -> None:
             out = sys.stdout.buffer if target == "-" else stack.enter_context(Path(target).open("wb"))
         except OSError as error:
             show.fail(f"{error.filename} cannot be opened: {error.strerror}")
-        for line, row in show.progress(_lines(rows), None, "deciding"):
+        for line, row in show.progress(numbered(rows), None, "deciding"):
             out.write(_encode(decide_row(ready, line, row)) + b"\n")
-
-
-def _lines(rows: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines, split on the newline only; empty ones are left out."""
-    for number, line in enumerate(rows, 1):
-        if line.strip():
-            yield number, line
 
 
 def decide_row(ready: Bench, line: int, row: bytes) -> dict[str, Any]:
@@ -64,7 +57,7 @@ def decide_row(ready: Bench, line: int, row: bytes) -> dict[str, Any]:
         if prompt is not None and not isinstance(prompt, str):
             raise BadRequest("'prompt' must be a string.")
         request = request_of(prompt, messages, value.get("tools"))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {"id": name, "error": {"message": "The row is not JSON in UTF-8.", "line": line}}
     except BadRequest as error:
         return {"id": name, "error": {"message": error.message, "line": line}}

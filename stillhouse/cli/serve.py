@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import os
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,9 +125,16 @@ def _weights() -> Any:
 
 def run(settings: Settings, ledger: Path | None) -> None:
     """Serve until told to stop."""
+    with bind(settings.server.host, settings.server.port) as listener:
+        serve_on(listener, settings, ledger)
+
+
+def serve_on(listener: socket.socket, settings: Settings, ledger: Path | None) -> None:
+    """Open the cell, say what is there, serve."""
     import uvicorn
 
     from policies.mistakes import Mistakes
+    from router.ledger.migrations import LedgerError
     from router.serve.app import create_app
     from router.serve.cell import open_cell
 
@@ -133,7 +142,7 @@ def run(settings: Settings, ledger: Path | None) -> None:
         cell = open_cell(settings, ledger=ledger)
     except Mistakes as mistakes:
         show.fail(f"a policy has mistakes:\n{mistakes}", "stillhouse check FILE shows each with its line")
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, LedgerError) as error:
         show.fail(str(error))
     app = create_app(settings, build=lambda: cell)
     config = uvicorn.Config(
@@ -151,13 +160,28 @@ def run(settings: Settings, ledger: Path | None) -> None:
         timeout_graceful_shutdown=int(settings.server.drain_seconds),
     )
     server = _server(uvicorn, config, cell)
-    sockets = [config.bind_socket()]
-    announce(cell, sockets[0].getsockname()[1])
+    announce(cell, listener.getsockname()[1])
     # What lives as long as the process need not be looked through again and again.
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-    server.run(sockets=sockets)
+    server.run(sockets=[listener])
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take the port before anything is opened; ends the command with words where it cannot be had."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except (OSError, UnicodeError) as error:
+        listener.close()
+        reason = getattr(error, "strerror", None) or "that is no host name"
+        in_use = getattr(error, "errno", None) == errno.EADDRINUSE
+        hint = "is another gateway running? --port 0 takes a free one" if in_use else "see --host and --port"
+        show.fail(f"cannot listen on {host} port {port}: {reason.lower()}", hint)
+    listener.set_inheritable(True)
+    return listener
 
 
 def _server(uvicorn: Any, config: Any, cell: Cell) -> Any:
@@ -199,6 +223,8 @@ def announce(cell: Cell, port: int) -> None:
     show.line(f"policy   {policy.name}@{policy.hash[:12]}  (also: {others})")
     off = f"OFF: anyone who reaches {host} may use it (loopback only)"
     show.line(f"keys     {'required' if cell.keys_on else off}")
+    if cell.keys_on and not cell.keys.keys:
+        show.line("note     there are no keys yet, so nobody may use it. Make one: stillhouse keys add --tenant NAME")
     if cell.pin:
         show.line(f"pin      all traffic goes to {cell.pin} until 'stillhouse unpin'")
     for notice in cell.settings.notices:

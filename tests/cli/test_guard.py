@@ -51,10 +51,7 @@ def test_a_row_is_masked_with_offsets_of_its_own_text(run):
 
 
 def test_each_direction_has_its_own_guards(run):
-    outs = run(
-        row(id=1, text="the blueprint", direction="input")
-        + row(id=2, text="the blueprint", direction="output")
-    )
+    outs = run(row(id=1, text="the blueprint", direction="input") + row(id=2, text="the blueprint", direction="output"))
     assert [out["action"] for out in outs] == ["none", "block"]
 
 
@@ -120,10 +117,13 @@ def test_a_file_is_not_overwritten_while_it_is_read(tmp_path):
 
 def test_a_policy_with_mistakes_ends_with_words(tmp_path):
     policy = tmp_path / "policy.yaml"
-    policy.write_text(
-        "stillhouse: 1\nname: x\nguards: {input: [{pii: {entities: [EMIAL]}}]}\n", encoding="utf-8"
-    )
+    policy.write_text("stillhouse: 1\nname: x\nguards: {input: [{pii: {entities: [EMIAL]}}]}\n", encoding="utf-8")
     result = CliRunner().invoke(command, ["--policy", str(policy)], input="")
     assert result.exit_code == 2
     assert "EMAIL" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_row(run):
+    outs = run(b"\xef\xbb\xbf" + row(id=1, text="a", direction="input") + row(id=2, text="b", direction="input"))
+    assert [out["id"] for out in outs] == [1, 2]

@@ -23,7 +23,9 @@ def test_imports_go_down_only_and_never_in_a_circle():
 
 
 def test_the_root_holds_nothing_unexpected():
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\n")
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split(
+        "\n"
+    )
     folders = {name.split("/")[0] for name in tracked if "/" in name}
     assert {f for f in folders if not f.startswith(".")} == {
         "docs", "evals", "guardrails", "policies", "router", "stillhouse", "tests",
@@ -150,7 +152,9 @@ def test_every_word_of_a_policy_is_documented():
 
     words = {*PolicyBody.model_fields, *Rule.model_fields, *When.model_fields}
     assert not {word for word in Cascade.model_fields if f"`{word}`" not in DOCS["cascade.md"]}
-    assert not {word for word in words if f"`{word}" not in DOCS["policies.md"] and f"{word}:" not in DOCS["policies.md"]}
+    assert not {
+        word for word in words if f"`{word}" not in DOCS["policies.md"] and f"{word}:" not in DOCS["policies.md"]
+    }
 
 
 def test_every_guard_has_a_page():
@@ -195,7 +199,10 @@ def test_nothing_speaks_of_a_machine():
     hits = [
         name
         for name in files
-        if name and name != "tests/house/test_house.py" and (ROOT / name).exists() and bad.search((ROOT / name).read_text("utf-8", "ignore"))
+        if name
+        and name != "tests/house/test_house.py"
+        and (ROOT / name).exists()
+        and bad.search((ROOT / name).read_text("utf-8", "ignore"))
     ]
     assert not hits
 

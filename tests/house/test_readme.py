@@ -25,7 +25,9 @@ def test_the_program_runs_when_pasted(tmp_path, home):
         url = next(m[1] for line in server.stdout if (m := re.match(r"ready\s+(\S+)", line)))
         [program] = blocks("python")
         (tmp_path / "ask.py").write_text(program.replace("http://127.0.0.1:8484/v1", url))
-        done = subprocess.run([sys.executable, tmp_path / "ask.py"], capture_output=True, text=True, timeout=100, check=False)
+        done = subprocess.run(
+            [sys.executable, tmp_path / "ask.py"], capture_output=True, text=True, timeout=100, check=False
+        )
         assert done.returncode == 0, done.stderr
         assert re.search(r"^small because \S+", done.stdout, re.MULTILINE)
     finally:
@@ -59,10 +61,19 @@ def test_the_settings_in_the_docs_load_when_pasted(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["explain", "What is 2 + 2?"], ["check", "policies/presets/balanced/policy.yaml"], ["models"], ["report"], ["unpin"]],
+    [
+        ["--help"],
+        ["explain", "What is 2 + 2?"],
+        ["check", "policies/presets/balanced/policy.yaml"],
+        ["models"],
+        ["report"],
+        ["unpin"],
+    ],
     ids=" ".join,
 )
 def test_commands_run(arguments):
-    done = subprocess.run([sys.executable, "-m", "stillhouse.cli", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "stillhouse.cli", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stderr

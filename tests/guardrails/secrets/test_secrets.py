@@ -190,7 +190,6 @@ def test_a_private_key_longer_than_any_blocks_even_where_keys_are_masked():
         "sk-proj-your-key-here-your-key-here-your-key-here",
         "sk-" + "x" * 48,
         "ghp_" + "a" * 36,
-        "AKIA" + "IOSFODNN7" + "EXAMPLE",
         "the BEGIN PRIVATE KEY header is -----BEGIN PRIVATE KEY----- as everyone knows",
         "https://example.com/a:b@c",
         "postgres://app:${DB_PASSWORD}@db/main",
@@ -206,6 +205,17 @@ def test_a_private_key_longer_than_any_blocks_even_where_keys_are_masked():
 )
 def test_what_is_no_secret_is_left_alone(text):
     assert RAILS.check(text).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "category"),
+    [
+        ("AKIA" + "IOSFODNN7" + "EXAMPLE", "AWS_ACCESS_KEY"),
+        ("sk-proj-" + "abcdefghijklmnopqrstuvwxyz0123456789" + "ABCD", "OPENAI_API_KEY"),
+    ],
+)
+def test_an_example_in_the_exact_form_is_a_key(text, category):
+    assert [f.category for f in RAILS.check(f"try {text} today").findings] == [category]
 
 
 def test_every_format_has_a_case():

@@ -15,6 +15,7 @@ from router.core.wire import (
     read_chat,
     read_choice,
     read_chunk,
+    read_usage,
     span,
     splice,
 )
@@ -235,3 +236,75 @@ def test_every_text_of_an_event_is_seen():
 def test_what_is_not_a_chunk_is_refused(data):
     with pytest.raises(ValueError, match="not a chat completion chunk"):
         read_chunk(data)
+
+
+PARTS = [
+    {"type": "thinking", "thinking": [{"type": "text", "text": "a"}]},
+    {"type": "text", "text": "b"},
+    "c",
+    {"type": "image_url", "image_url": {"url": "d"}},
+    7,
+]
+SAID = [("content[].thinking[].text", "a"), ("content[].text", "b"), ("content[]", "c")]
+
+
+def test_content_in_parts_is_seen_in_answers_and_events():
+    body = {"choices": [{"index": 0, "message": {"role": "assistant", "content": PARTS}}]}
+    [raw] = read_answer(json.dumps(body).encode()).choices
+    assert [(s.path, s.text) for s in choice_sites(read_choice(raw))] == SAID
+    event = read_chunk(json.dumps({"choices": [{"index": 0, "delta": {"content": PARTS}}]}).encode())
+    assert [(s.path, s.text) for s in delta_sites(event.choices[0])] == SAID
+
+
+def test_other_servers_names_for_thoughts_and_calls_are_seen():
+    message = {
+        "thinking_blocks": [{"type": "thinking", "thinking": "a", "signature": "x"}],
+        "reasoning_details": [{"type": "reasoning.summary", "summary": "b"}, {"type": "reasoning.text", "text": "c"}],
+        "tool_calls": [{"index": 0, "type": "custom", "custom": {"name": "n", "input": "d"}}],
+    }
+    [raw] = read_answer(json.dumps({"choices": [{"index": 0, "message": message}]}).encode()).choices
+    event = read_chunk(json.dumps({"choices": [{"index": 0, "delta": message}]}).encode())
+    for sites in (choice_sites(read_choice(raw)), delta_sites(event.choices[0])):
+        assert "".join(s.text for s in sites) == "abcd"
+    asked = {"model": "m", "messages": [{"role": "assistant", "content": PARTS[:2], "reasoning": "e", **message}]}
+    assert sorted(s.text for s in read_chat(json.dumps(asked).encode()).sites) == ["a", "a", "b", "b", "c", "d", "e"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    ['{"tool_calls":[1]}', '{"tool_calls":"x"}', '{"function_call":"x"}', '{"tool_calls":[{"function":3}]}', "null"],
+)
+def test_what_is_not_a_choice_is_refused(message):
+    [raw] = read_answer(b'{"choices":[{"index":0,"message":%b}]}' % message.encode()).choices
+    with pytest.raises(ValueError, match="not a choice"):
+        read_choice(raw)
+
+
+def test_nulls_that_servers_send_in_events_are_read_over():
+    delta = {
+        "tool_calls": [{"index": 1, "function": {"name": None, "arguments": "x"}}, {"index": None, "function": None}]
+    }
+    for choice in ({"index": 0, "delta": delta}, {"index": 0, "delta": None}):
+        read_chunk(json.dumps({"choices": [choice]}).encode())
+    event = read_chunk(json.dumps({"choices": [{"index": 0, "delta": delta}]}).encode())
+    assert [(s.path, s.text) for s in delta_sites(event.choices[0])] == [("tool_calls[1]", "x")]
+
+
+@pytest.mark.parametrize(
+    "usage", ["[]", "{}", '{"prompt_tokens":1}', '{"prompt_tokens":-1,"completion_tokens":1}', '{"prompt_tokens":"1","completion_tokens":1}',
+              '{"prompt_tokens":1e30,"completion_tokens":1}', '{"prompt_tokens":99999999999999999999,"completion_tokens":1}', "null"]
+)  # fmt: skip
+def test_a_usage_that_counts_nothing_is_no_usage(usage):
+    answer = read_answer(b'{"choices":[],"usage":%b}' % usage.encode())
+    assert read_usage(answer.usage) is None
+
+
+def test_tool_calls_that_are_no_list_are_refused():
+    with pytest.raises(BadRequest) as caught:
+        read_chat(b'{"model":"m","messages":[{"role":"assistant","tool_calls":"text that no guard would read"}]}')
+    assert caught.value.param == "messages[0].tool_calls"
+
+
+@pytest.mark.parametrize("n", [-1, 0, "null"])
+def test_there_is_always_a_choice(n):
+    assert read_chat(f'{{"model":"m","n":{n},"messages":[{{"role":"user","content":"x"}}]}}'.encode()).n == 1

@@ -66,9 +66,7 @@ def test_each_price_names_its_book(book):
 
 
 def test_an_overlay_wins_and_changes_the_hash(book):
-    own = book.overlay(
-        {"model-b": Price(input=0, output=0), "mine": Price(input=1, output=1, source="contract")}
-    )
+    own = book.overlay({"model-b": Price(input=0, output=0), "mine": Price(input=1, output=1, source="contract")})
     assert own.price("model-b") == Price(input=0, output=0, source="config")
     assert own.price("mine").source == "contract"
     assert own.price("flash") == book.price("flash")

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from policies.mistakes import Mistakes
 from tests.support.upstream import CLOSE, HOLD, RESET, Answer, Wait, chunk, error, finish, logprobs, tool, usage
 
 
@@ -369,6 +370,57 @@ async def test_every_text_of_an_answer_is_masked_and_its_logprobs_dropped(serve,
     assert answer.json()["choices"][0]["logprobs"] is None
 
 
+async def test_content_in_parts_is_masked(serve, up):
+    parts = [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "a@b.co.kr"}]},
+        {"type": "text", "text": "to a@b.co.kr"},
+    ]
+    up.script(Answer.json({"choices": [{"index": 0, "message": {"role": "assistant", "content": parts}}]}))
+    answer = await (await serve(GUARDED)).chat()
+    assert answer.json()["choices"][0]["message"]["content"] == [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "[EMAIL_1]"}]},
+        {"type": "text", "text": "to [EMAIL_1]"},
+    ]
+
+
+async def test_a_value_split_across_parts_of_events_never_leaves(serve, up):
+    cut = ("mail ann@exam", "ple.com")
+    up.script(
+        Answer.stream(*[chunk("") | {"choices": [{"index": 0, "delta": {"content": [{"type": "text", "text": t}]}}]} for t in cut], finish())
+    )  # fmt: skip
+    answer = await (await serve(GUARDED)).chat(stream=True)
+    events, done = events_of(answer)
+    assert done
+    texts = [p["text"] for e in events for c in e["choices"] for p in c["delta"].get("content") or ()]
+    assert "".join(texts) == "mail [EMAIL_1]"
+
+
+@pytest.mark.parametrize(
+    "message", [{"content": "hi", "tool_calls": [1]}, {"content": "hi", "function_call": "x"}, None]
+)
+async def test_an_answer_that_cannot_be_read_is_the_upstreams_fault_and_kept_as_such(serve, up, message):
+    up.always(Answer.json({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}))
+    for policy in (None, GUARDED):
+        gw = await serve(policy) if policy else await serve()
+        answer = await gw.chat()
+        assert (answer.status_code, answer.json()["error"]["code"]) == (502, "upstream_invalid")
+        record = await gw.record(answer)
+        assert [a["error_code"] for a in record["attempts"]] == ["upstream_invalid"]
+
+
+async def test_odd_words_of_an_upstream_cost_no_record(serve, up):
+    gw = await serve()
+    for reason in ({"a": [1]}, 5):
+        choice = {"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": reason}
+        up.script(Answer.json({"choices": [choice], "usage": []}))
+        answer = await gw.chat()
+        assert answer.status_code == 200
+        assert await asyncio.to_thread(gw.cell.ledger.flush)
+        record = await gw.record(answer)
+        assert (record["tokens_source"], record["attempts"][0]["finish_reason"]) == ("estimated", None)
+    assert gw.cell.ledger.dropped == 0
+
+
 async def test_a_blocked_choice_is_replaced_and_others_stay(serve, up):
     choices = [
         {"index": i, "message": {"role": "assistant", "content": t}, "finish_reason": "stop"}
@@ -406,6 +458,15 @@ async def test_logprobs_do_not_tell_what_is_held_or_masked(serve, up):
     assert "@exam" not in answer.text
 
 
+async def test_logprobs_without_text_are_dropped_too(serve, up):
+    """A server that holds text back, for a stop word, tells its tokens first."""
+    ahead = [chunk("", logs=logprobs(t)) for t in ("ann@", "example.com")]
+    up.script(Answer.stream(*ahead, chunk("ann@example.com"), finish()))
+    answer = await (await serve(GUARDED)).chat(stream=True)
+    assert said(events_of(answer)[0]) == "[EMAIL_1]"
+    assert "example.com" not in answer.text
+
+
 async def test_a_block_ends_the_stream_with_the_policys_words_and_stops_the_upstream(serve, up):
     up.script(Answer.stream(chunk("this is "), chunk("class"), chunk("ified"), chunk(" stuff"), HOLD))
     gw = await serve(GUARDED)
@@ -417,6 +478,27 @@ async def test_a_block_ends_the_stream_with_the_policys_words_and_stops_the_upst
     assert events[-1]["choices"][0]["finish_reason"] == "content_filter"
     await asyncio.wait_for(up.requests[0].gone.wait(), 5)
     assert (await gw.record(answer))["outcome"] == "blocked_output"
+
+
+async def test_a_checked_stream_loses_only_the_choice_that_is_blocked(serve, up):
+    both = chunk("this is class") | {
+        "choices": [
+            {"index": i, "delta": {"content": t}, "finish_reason": None} for i, t in enumerate(("fine", "clas"))
+        ]
+    }
+    up.script(
+        Answer.stream(both, chunk("sified", index=1), chunk(" day", index=0), finish(index=1), finish(index=0), usage())
+    )
+    answer = await (await serve(GUARDED + "stream: checked\n")).chat(stream=True, n=2)
+    events, done = events_of(answer)
+    assert done
+    assert "clas" not in answer.text
+    texts, ends = {0: "", 1: ""}, {}
+    for choice in (c for e in events for c in e["choices"]):
+        texts[choice["index"]] += choice["delta"].get("content") or ""
+        if choice["finish_reason"]:
+            ends[choice["index"]] = choice["finish_reason"]
+    assert (texts, ends) == ({0: "fine day", 1: "Not that."}, {0: "stop", 1: "content_filter"})
 
 
 async def test_tool_arguments_are_guarded_in_streams(serve, up):
@@ -446,6 +528,24 @@ async def test_embeddings_travel_guarded(serve, up):
     bad = await gw.http.post("/v1/embeddings", json={"model": "embed", "input": "forbidden"})
     assert (bad.status_code, bad.json()["error"]["code"]) == (400, "content_filter")
     assert (await gw.http.post("/v1/embeddings", json={"model": "other", "input": "x"})).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        (b'{"model":"embed","input":["a",{"text":"ann@example.com"}]}', "input[1]"),
+        (b'{"model":"embed","input":[["ann@example.com"]]}', "input[0]"),
+        (b'{"model":"embed","input":"\\ud800"}', None),
+        (b'{"model":"\\ud800","input":"x"}', None),
+    ],
+)
+async def test_embeddings_of_what_no_guard_could_read_are_refused(serve, up, body, param):
+    gw = await serve(GUARDED)
+    answer = await gw.http.post("/v1/embeddings", content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+    assert not up.requests
+    tokens = await gw.http.post("/v1/embeddings", json={"model": "embed", "input": [[1, 2], [3]]})
+    assert tokens.status_code == 200
 
 
 async def test_route_decides_without_asking(serve, up):
@@ -542,6 +642,51 @@ async def test_an_edited_policy_is_taken_up_and_a_bad_edit_is_not(serve, home):
 
 
 # --- the cool routes
+
+
+async def test_a_renamed_default_policy_stays_the_default(serve, home):
+    gw = await serve()
+    path = home / "policy0.yaml"
+    path.write_text(path.read_text().replace("name: plain", "name: renamed"))
+    gw.cell.reload()
+    answer = await gw.chat()
+    assert answer.headers["x-stillhouse-policy"].startswith("renamed@")
+    assert (await gw.chat(model="plain")).status_code == 404
+
+
+async def test_an_edit_that_takes_the_named_default_away_is_not_taken_up(serve, home):
+    gw = await serve(change=lambda settings: settings.model_copy(update={"default_policy": "plain"}))
+    path = home / "policy0.yaml"
+    path.write_text(path.read_text().replace("name: plain", "name: renamed"))
+    gw.cell.reload()
+    assert (await gw.chat()).headers["x-stillhouse-policy"].startswith("plain@")
+
+
+async def test_two_policies_of_one_name_are_refused(serve):
+    with pytest.raises(Mistakes, match="has the name 'plain' already"):
+        await serve(*["stillhouse: 1\nname: plain\n"] * 2)
+
+
+async def test_a_failing_look_for_edits_is_not_the_last(serve, home, monkeypatch, caplog):
+    gw = await serve()
+    looks = iter([OSError("no"), None])
+
+    def reload(_cell):
+        if error := next(looks, None):
+            raise error
+        looked.set()
+
+    looked = asyncio.Event()
+    monkeypatch.setattr(type(gw.cell), "reload", reload)
+    await asyncio.wait_for(looked.wait(), 5)
+    assert "OSError" in caplog.text
+
+
+async def test_what_cannot_be_a_pin_is_none(serve, home):
+    gw = await serve()
+    (home / "pin.json").mkdir()
+    gw.cell.reload()
+    assert gw.cell.pin is None
 
 
 async def test_models_are_listed_with_lineage(serve):

@@ -12,6 +12,7 @@ from router.errors import (
     UpstreamAuth,
     UpstreamError,
     UpstreamInvalid,
+    UpstreamMisplaced,
     UpstreamRateLimited,
     UpstreamRejected,
     UpstreamTimeout,
@@ -101,8 +102,11 @@ async def test_a_stream_comes_event_by_event_with_its_usage(pair):
         (Answer.error(500), UpstreamUnavailable, 502, "upstream_unavailable"),
         (Answer.error(503), UpstreamUnavailable, 502, "upstream_unavailable"),
         (Answer.html(502), UpstreamUnavailable, 502, "upstream_unavailable"),
+        (Answer.html(400), UpstreamMisplaced, 502, "upstream_invalid"),
+        (Answer.html(404, "Not Found"), UpstreamMisplaced, 502, "upstream_invalid"),
+        (Answer.html(413), UpstreamRejected, 413, "request_too_large"),
     ],
-    ids=["context", "404", "422", "401", "403", "429", "500", "503", "html502"],
+    ids=["context", "404", "422", "401", "403", "429", "500", "503", "html502", "html400", "html404", "html413"],
 )  # fmt: skip
 async def test_a_status_becomes_our_error(pair, streamed, answer, error, status, code):
     up, upstream = pair
@@ -276,6 +280,13 @@ async def test_without_a_key_none_is_sent(wire):
     up, upstream = wire
     await upstream.chat(body(), Deadline())
     assert "authorization" not in up.requests[0].headers
+
+
+async def test_an_answer_is_asked_for_as_it_is(wire):
+    up, upstream = wire
+    await upstream.chat(body(), Deadline())
+    assert up.requests[0].headers["accept-encoding"] == "identity"
+    assert up.requests[0].headers["user-agent"] == "stillhouse"
 
 
 async def test_models_are_listed(wire):
