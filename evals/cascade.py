@@ -355,6 +355,8 @@ def cascaded(
         ahead: forecast costs, rows by tiers.
     """
     cost, right = costs_of(rows, prices), constants_right(rows)
+    # Only what was sampled can be compared: self-agreement starts at medium.
+    start = TIER_NAMES.index("medium") if terms.needs_samples else 0
     calls = 1 + SAMPLES["medium"] if terms.needs_samples else 1
     bills, gains = [], []
     for weight in WEIGHTS:
@@ -363,10 +365,10 @@ def cascaded(
         open_, paid, got = np.ones(len(rows), bool), np.zeros(len(rows)), np.zeros(len(rows))
         for t, tier in enumerate(TIER_NAMES):
             pays = scores[:, t] * theirs > ahead[:, t] * calls
-            tried = open_ & ((served <= t) | pays)
+            tried = open_ & ((served == t) if t < start else (served <= t) | pays)
             paid += np.where(tried, cost[:, t], 0.0)
             kept = tried
-            if t < len(TIER_NAMES) - 1:
+            if start <= t < len(TIER_NAMES) - 1:
                 worth = (judgement.above[tier] - weight * ahead)[:, t + 1 :].max(axis=1)
                 kept = tried & ~judgement.barred[tier] & (judgement.own[tier] >= worth)
                 if terms.needs_samples:
