@@ -16,7 +16,7 @@ import msgspec
 from router.core.cascade import Ask, Limits, Outcome, Rung, Told, climb, planned, terms_of
 from router.core.checks import Prior, Terms, Verdict, by_itself, judge, needs_whole
 from router.core.decide import cost_shares
-from router.core.peek import (
+from router.core.replies import (
     Opening,
     Wishes,
     event_without_logprobs,
