@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from evals.routing_report import about_this_run
+from evals.stamp import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,14 +25,14 @@ _PARTS = (
 
 def write(report: Report, out: Path) -> None:
     """Write ``cascade.json`` and ``cascade.md`` into ``out``."""
-    about = about_this_run("python -m evals.cascade") | {
+    made = stamp("python -m evals.cascade") | {
         "models": "SmolLM2-135M, Qwen2.5-Coder-0.5B, Qwen2.5-Coder-1.5B, all Instruct and Q4, in the embedded engine",
         "questions": report.n,
     }
     out.mkdir(parents=True, exist_ok=True)
-    body = {"about": about, **rounded(report)}
+    body = {"about": made, **rounded(report)}
     (out / "cascade.json").write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    (out / "cascade.md").write_text("\n".join(_markdown(report, about)) + "\n", encoding="utf-8")
+    (out / "cascade.md").write_text("\n".join(_markdown(report, made)) + "\n", encoding="utf-8")
 
 
 def rounded(report: Report) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def _round(value: Any) -> Any:
     return [_round(item) for item in value] if isinstance(value, list) else value
 
 
-def _markdown(report: Report, about: Mapping[str, Any]) -> Iterable[str]:
+def _markdown(report: Report, made: Mapping[str, Any]) -> Iterable[str]:
     yield "# Try, check, escalate, measured"
     yield ""
     yield "Made by `python -m evals.cascade` from `cascade-outcomes.jsonl`; do not edit. Real answers of three"
@@ -57,7 +57,7 @@ def _markdown(report: Report, about: Mapping[str, Any]) -> Iterable[str]:
     yield "by question, paired where a difference is shown. *Where* is the mean cost at which methods are compared,"
     yield "as a share of the way from always-small to always-large."
     yield ""
-    yield from (f"- {name}: {value}" for name, value in about.items())
+    yield from (f"- {name}: {value}" for name, value in made.items())
     yield from _tables(report)
     for part, title in _PARTS:
         for priced in dict.fromkeys(line.prices for line in report.lines if line.part == part):

@@ -11,17 +11,14 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
-import os
-import platform
-import subprocess
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from evals.stamp import commit, machine, today
 from guardrails import Finding, Rails, compile_rails
 
 if TYPE_CHECKING:
@@ -147,9 +144,9 @@ def report(path: Path) -> dict[str, Any]:
     tally = judge(rails, rows)
     return {
         "data": path.name,
-        "date": datetime.now(UTC).date().isoformat(),
-        "commit": _commit(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "date": today(),
+        "commit": commit(),
+        "machine": machine(),
         "rows": tally.rows,
         "lines": table(tally),
         "look_alikes": {
@@ -163,13 +160,6 @@ def report(path: Path) -> dict[str, Any]:
             "read the figures as a smoke test, not as a forecast for unseen text."
         ),
     }
-
-
-def _commit() -> str:
-    asked = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False, cwd=RESULTS
-    )
-    return asked.stdout.strip() or "unknown"
 
 
 def markdown(result: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from guardrails.categories import BY_NAME
 from guardrails.pii import PiiConfig, compile_pii
 from guardrails.regex import RegexConfig, compile_regex
+from guardrails.rerouting import ReroutingConfig, compile_rerouting
 from guardrails.secrets import SecretsConfig, compile_secrets
 from guardrails.words import WordsConfig, compile_words
 
@@ -47,6 +48,7 @@ CATALOG: Mapping[str, Guard] = MappingProxyType(
             Guard("pii", "Personal data that can be told by its form.", PiiConfig, compile_pii),
             Guard("secrets", "Keys, tokens and passwords of programs.", SecretsConfig, compile_secrets),
             Guard("regex", "A pattern of your own, in linear time.", RegexConfig, compile_regex),
+            Guard("rerouting", "Talk to the router, to be given a larger model.", ReroutingConfig, compile_rerouting),
         )
     }
 )
@@ -63,6 +65,8 @@ def sentence(reason: str) -> str:
         said = f"This text holds a secret ({category.upper()})."
     elif guard == "words":
         said = f"This text holds a listed word ({category.upper()})."
+    elif guard == "rerouting":
+        said = "This text talks to the router, to be given another model."
     else:
         said = f"This text matches a pattern of the policy ({category.upper()})."
     return said + (" It is longer than such a value may be." if overlong else "")

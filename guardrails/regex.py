@@ -56,6 +56,7 @@ class RegexFamily:
     action: Action
     allow: frozenset[str]
     item: int
+    guard: str = "regex"
 
     width = 1
     digits = False
@@ -89,7 +90,7 @@ class RegexFamily:
                     1.0,
                     self.category,
                     self.action,
-                    guard="regex",
+                    guard=self.guard,
                     item=self.item,
                     overlong=overlong,
                 )

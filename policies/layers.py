@@ -9,9 +9,12 @@
 - fallback_tier: not below the floor's, where the floor says one;
 - fallbacks: for a tier the floor speaks of, a part of the floor's; elsewhere only upwards;
 - allow_degrade: never switched on; stream: never less strict (immediate < guarded < checked);
+- explore: a floor's figures only shrink; over a floor that promises and does not explore, never switched on;
 - cascade: over one of the floor's only stricter; over a promised ``quality`` only with the same promise for
   each answer, over a ``budget`` never, for its tries add up;
 - timeouts: never longer than the floor says; family: the floor's, where it names one;
+- session: affinity that the floor switches on stays on, errands that it switches off stay off, and its
+  hysteresis only grows; times are free, for they are facts about upstreams;
 - rules and guards: the floor's come first and stay; others are added;
 - name, description and refusal words are free.
 """
@@ -26,7 +29,7 @@ from policies.mistakes import Path, Problem
 from policies.schema import AIMS, DEFAULT_KEEP, TIERS, Budget, Cascade, PolicyBody, Quality, TierName
 
 STREAM_ORDER = ("immediate", "guarded", "checked")
-_GROUPS = ("refusal", "timeouts")
+_GROUPS = ("refusal", "timeouts", "session")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ def tighten(floor: Layered, body: PolicyBody) -> tuple[Layered, tuple[Problem, .
         "rules": (*floor.body.rules, *body.rules),
         "fallbacks": _fallbacks(floor, body, tiers),
         "allow_degrade": body.allow_degrade if "allow_degrade" in mine else floor.body.allow_degrade,
+        "explore": body.explore if "explore" in mine else floor.body.explore,
         "stream": body.stream if "stream" in mine else floor.body.stream,
         "cascade": body.cascade or floor.body.cascade,
         "guards": floor.body.guards.model_copy(
@@ -141,6 +145,8 @@ def _loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
     yield from _aim_loosenings(floor, body)
     yield from _fallback_loosenings(floor, body)
     yield from _promise_loosenings(floor, body)
+    yield from _explore_loosenings(floor, body)
+    yield from _session_loosenings(floor, body)
     if body.cascade is not None:
         yield from _cascade_loosenings(floor, body.cascade)
     theirs = {rule.name for rule in floor.body.rules}
@@ -242,6 +248,35 @@ def _promise_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
         if f"timeouts.{key}" in floor.origin and value > most:
             words = f"{value:g} s is longer than {_layer(floor)} allows ({most:g} s)"
             yield Problem(("timeouts", key), words, f"{most:g} or less")
+
+
+def _explore_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
+    """Exploring takes a tier that misses the promise by a little: a floor's promise must have agreed to that."""
+    mine, theirs = body.explore, floor.body.explore
+    if mine is None:
+        return
+    if theirs is None and floor.body.aim not in {None, "cost_quality"}:
+        words = f"{_layer(floor)} promises {_aim_words(floor.body.quality or floor.body.budget)} and does not explore"
+        yield Problem(("explore",), words, "remove it, or let the floor say how much may be explored")
+    elif theirs is not None:
+        for key in ("epsilon", "band"):
+            value, most = getattr(mine, key), getattr(theirs, key)
+            if value > most:
+                words = f"{value:g} is more than {_layer(floor)} allows ({most:g})"
+                yield Problem(("explore", key), words, f"{most:g} or less")
+
+
+def _session_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
+    """Staying on a tier and scoring errands like other asks both keep quality: a layer may not undo them."""
+    theirs, mine = floor.body.session, body.session
+    for key, strict in (("affinity", "on"), ("errands", "off")):
+        given = f"session.{key}" in floor.origin and key in mine.model_fields_set
+        if given and getattr(theirs, key) == strict and getattr(mine, key) != strict:
+            yield Problem(("session", key), f"{_layer(floor)} says {strict}", "remove it")
+    given = "session.hysteresis" in floor.origin and "hysteresis" in mine.model_fields_set
+    if given and mine.hysteresis < theirs.hysteresis:
+        words = f"{mine.hysteresis:g} is less than {_layer(floor)} has ({theirs.hysteresis:g})"
+        yield Problem(("session", "hysteresis"), words, f"{theirs.hysteresis:g} or more")
 
 
 def _cascade_loosenings(floor: Layered, mine: Cascade) -> Iterator[Problem]:

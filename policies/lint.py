@@ -23,6 +23,7 @@ def lint(body: PolicyBody, own: int | None = None, said: AbstractSet[str] | None
     """
     first = 0 if own is None else len(body.rules) - own
     doubtful = () if said is not None and "cascade" not in said else tuple(_cascade(body))
+    doubtful += tuple(_idle_exploring(body))
     return doubtful + tuple(
         replace(problem, path=("rules", index - first, *problem.path))
         for index, rule in enumerate(body.rules[first:], first)
@@ -46,6 +47,11 @@ def _cascade(body: PolicyBody) -> Iterator[Problem]:
     if whole and "hold" in cascade.model_fields_set:
         words = f"the check {whole[0]} must see the whole answer, so streams are held to their end"
         yield Problem(("cascade", "hold"), words, f"remove 'hold', or the check {whole[0]}")
+
+
+def _idle_exploring(body: PolicyBody) -> Iterator[Problem]:
+    if body.explore is not None and len(body.tiers) == 1:
+        yield Problem(("explore",), f"{body.tiers[0]} is the only tier, so there is nothing to explore")
 
 
 def _absent_tiers(rule: Rule, tiers: tuple[TierName, ...]) -> Iterator[Problem]:

@@ -21,7 +21,7 @@ from policies.mistakes import Mistake, Mistakes, Problem, show_path
 from policies.nodes import Node
 from policies.patterns import compile_pattern
 from policies.policy import DEFAULT, Direction, LayeredRule, Policy
-from policies.schema import AIMS, PolicyBody, Refusal, Timeouts
+from policies.schema import AIMS, PolicyBody, Refusal, Session, Timeouts
 from policies.yaml import load_with_places, locate, read_text
 
 PRESETS = Path(__file__).with_name("presets")
@@ -208,10 +208,12 @@ def _origin(merged: Layered) -> Mapping[str, str]:
         "extends",
         "refusal",
         "timeouts",
+        "session",
         "fallbacks",
         *AIMS,
     }
     every |= {f"refusal.{key}" for key in Refusal.model_fields}
     every |= {f"timeouts.{key}" for key in Timeouts.model_fields}
+    every |= {f"session.{key}" for key in Session.model_fields}
     every |= {"aim", complete(merged).aim or "aim"}
     return MappingProxyType(dict.fromkeys(sorted(every), DEFAULT) | dict(merged.origin))

@@ -186,6 +186,36 @@ class Timeouts(Strict):
     total: Seconds = 600.0
 
 
+class Explore(Strict):
+    """Now and then the other tier, where both nearly meet the aim; see ``router.core.explore``.
+
+    Attributes:
+        epsilon: the share of such requests that try it.
+        band: how near the threshold they are: in chance of a right answer, or in worth under ``cost_quality``.
+    """
+
+    epsilon: Annotated[float, Field(gt=0, le=0.5)] = 0.05
+    band: Annotated[float, Field(gt=0, le=0.5)] = 0.05
+
+
+class Session(Strict):
+    """How a conversation is followed from turn to turn.
+
+    Attributes:
+        affinity: whether a session stays on its tier where leaving would gain little.
+        hysteresis: by how much a lower tier's chance must clear what the aim asks before a session goes down.
+        ttl_seconds: how long a silent session is remembered.
+        cache_seconds: how long the upstreams keep a prompt cache.
+        errands: whether a client's own housekeeping (titles, tags, summaries) goes to the lowest tier allowed.
+    """
+
+    affinity: Literal["on", "off"] = "on"
+    hysteresis: Share = 0.02
+    ttl_seconds: Seconds = 1800.0
+    cache_seconds: Seconds = 300.0
+    errands: Literal["on", "off"] = "on"
+
+
 class Cascade(Strict):
     """Ask a small tier first and keep its answer if the checks are satisfied; else ask the next one up.
 
@@ -262,6 +292,8 @@ class PolicyBody(Strict):
     guards: Guards = Guards()
     refusal: Refusal = Refusal()
     timeouts: Timeouts = Timeouts()
+    explore: Explore | None = None
+    session: Session = Session()
 
     @property
     def aim(self) -> str | None:

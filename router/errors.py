@@ -9,6 +9,7 @@
     ├── NotFound                  404  not_found
     │   └── ModelNotFound         404  model_not_found
     ├── MethodNotAllowed          405  method_not_allowed
+    ├── Conflict                  409  conflict
     ├── TooLarge                  413  request_too_large
     ├── UnsupportedMedia          415  unsupported_media_type
     ├── Overloaded                503  overloaded
@@ -111,6 +112,14 @@ class MethodNotAllowed(StillhouseError):
 
     status = 405
     code = "method_not_allowed"
+    type = "invalid_request_error"
+
+
+class Conflict(StillhouseError):
+    """It contradicts what is already kept and never changes."""
+
+    status = 409
+    code = "conflict"
     type = "invalid_request_error"
 
 

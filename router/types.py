@@ -70,7 +70,10 @@ class Deployment(Frozen, frozen=True, kw_only=True):
 
 
 class Features(Frozen, frozen=True, kw_only=True):
-    """Numbers about a request that a policy's rules and the ledger use. They never hold text."""
+    """Numbers about a request that a policy's rules and the ledger use. They never hold text.
+
+    ``input_tokens`` counts messages and offered tools; ``max_output`` is the caller's limit, 0 without one.
+    """
 
     language: str
     input_tokens: int
@@ -79,6 +82,7 @@ class Features(Frozen, frozen=True, kw_only=True):
     tools: bool
     images: bool
     findings: tuple[str, ...] = ()
+    max_output: int = 0
 
 
 class Score(Frozen, frozen=True, kw_only=True):
@@ -91,6 +95,7 @@ class Score(Frozen, frozen=True, kw_only=True):
         novelty: 0 (like the training data) .. 1 (unlike anything known).
         artefact: content hash of the artefact that said so.
         family: the profile that was used.
+        place: where the prompt lies along the artefact's shared directions, little-endian 16-bit floats.
     """
 
     p_right: Mapping[str, float]
@@ -99,6 +104,7 @@ class Score(Frozen, frozen=True, kw_only=True):
     novelty: float
     artefact: str
     family: str
+    place: bytes = b""
 
 
 class Decision(Frozen, frozen=True, kw_only=True):
@@ -110,7 +116,7 @@ class Decision(Frozen, frozen=True, kw_only=True):
             when no model may serve the request.
         fallbacks: tiers to try after it, in order.
         reasons: in the order they were found; the last one decided.
-        propensity: probability of this choice under the policy (1.0 without exploration).
+        propensity: probability of this choice under the policy (1.0 where nothing could be explored).
         private: only private deployments may serve it.
         free: the tiers that the rules left to choose from; empty where a pin or the caller chose.
         cost: tier name -> predicted nano-dollars (absent where the price is unknown).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from router.types import TIER_NAMES, Price, Score, Usage
+from router.types import TIER_NAMES, Price, Score, TierName, Usage
 
 PER_MILLION = 1_000_000
 
@@ -32,3 +32,16 @@ def predicted_costs(input_tokens: int, score: Score | None, prices: Mapping[str,
         if cost is not None:
             costs[tier] = cost
     return costs
+
+
+# Where a price is unknown, tiers are taken to cost a tenth and a third of large: the usual steps between
+# the tiers of the 13 three-tier families whose list prices we know.
+_USUAL_SHARE: Mapping[str, float] = {"small": 0.1, "medium": 0.3, "large": 1.0}
+
+
+def cost_shares(tiers: tuple[TierName, ...], costs: Mapping[str, int]) -> dict[str, float]:
+    """Each tier's predicted cost as a share of the dearest's."""
+    known = [costs[t] for t in tiers if t in costs]
+    if len(known) < len(tiers) or not max(known):
+        return {t: _USUAL_SHARE[t] for t in tiers}
+    return {t: costs[t] / max(known) for t in tiers}

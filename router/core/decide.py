@@ -7,10 +7,13 @@ The order, each step leaving a reason:
 3. the caller's own choice of a tier, inside what the rules left;
 4. the policy's aim over the remaining tiers (``quality``, ``cost_quality`` or ``budget``), or the
    fallback tier where there is no score or the prompt is unlike anything known;
-5. the tier that is there: a missing one is replaced by the next **up**; downwards only where the
+5. what the turn of a conversation and its session ask for besides (``router.core.session``);
+6. exploration near the threshold, where the policy asks for it (``router.core.explore``);
+7. the tier that is there: a missing one is replaced by the next **up**; downwards only where the
    policy says ``allow_degrade: true``.
 
-Same input, same decision: no clock, no randomness, no state.
+Same input, same decision: no clock, no randomness; what is remembered of a session comes in with ``stay``,
+the lot of an exploration as ``lot``.
 """
 
 from __future__ import annotations
@@ -20,10 +23,16 @@ from dataclasses import dataclass
 
 from policies.policy import LayeredRule, Policy
 from policies.schema import PolicyBody
-from router.core.cost import predicted_costs
+from router.core.affinity import Stay
+from router.core.cost import cost_shares, predicted_costs
+from router.core.explore import Lot, explore
+from router.core.session import Choice, in_session
+from router.core.turns import Turn
 from router.types import TIER_NAMES, Decision, Deployment, Features, Price, Reason, Score, TierName
 
-NOVELTY_LIMIT = 0.98  # beyond this the scorer's opinion is not asked: see docs/scorer.md
+# Novelty is the share of known prompts that look less strange, so this gives up 5 % of known ground and asks the
+# scorer's opinion of none that looks stranger: see docs/scorer.md.
+NOVELTY_LIMIT = 0.95
 RANK: Mapping[str, int] = {name: i for i, name in enumerate(TIER_NAMES)}
 
 
@@ -59,27 +68,49 @@ class Fleet:
     pin: TierName | None = None
 
     def serving(self, tier: str, *, features: Features, private: bool) -> tuple[Deployment, ...]:
-        """Deployments of ``tier`` that can carry this request."""
-        return tuple([d for d in self.deployments if d.tier == tier and _fits(d, features, private=private)])
+        """Deployments of ``tier`` that can carry this request: input, tools and the output asked for.
+
+        Many clients ask for more output than they need. Where no deployment of any tier has room for
+        that, those that hold the input count.
+        """
+        tokens = features.input_tokens + features.max_output
+        if features.max_output and not any(_fits(d, features, tokens, private=private) for d in self.deployments):
+            tokens = features.input_tokens
+        return tuple([d for d in self.deployments if d.tier == tier and _fits(d, features, tokens, private=private)])
 
 
-def _fits(d: Deployment, features: Features, *, private: bool) -> bool:
+def _fits(d: Deployment, features: Features, tokens: int, *, private: bool) -> bool:
     return (
         (d.private or not private)
         and (d.tools or not features.tools)
         and (d.images or not features.images)
-        and (d.context_window is None or features.input_tokens <= d.context_window)
+        and (d.context_window is None or tokens <= d.context_window)
     )
 
 
-def decide(policy: Policy, features: Features, score: Score | None, caller: Caller, fleet: Fleet) -> Decision:
-    """Choose a tier. ``served`` is None only when no deployment may serve the request at all."""
+def decide(
+    policy: Policy,
+    features: Features,
+    score: Score | None,
+    caller: Caller,
+    fleet: Fleet,
+    turn: Turn | None = None,
+    stay: Stay | None = None,
+    *,
+    lot: Lot | None = None,
+) -> Decision:
+    """Choose a tier. ``served`` is None only when no deployment may serve the request at all.
+
+    ``turn`` is what the conversation shows, ``stay`` its session; without them the request stands alone.
+    ``lot`` decides whether a near tier is explored; without it none is.
+    """
     reasons: list[Reason] = []
     rules = _apply_rules(policy, features, caller, reasons)
-    allowed = rules.allowed
+    allowed, ruled = rules.allowed, tuple(reasons)
     costs = predicted_costs(features.input_tokens, score, fleet.prices)
 
     wanted: TierName
+    propensity = 1.0
     free: tuple[TierName, ...] = ()
     if fleet.pin is not None:
         wanted = _clamp(fleet.pin, allowed)
@@ -92,7 +123,17 @@ def decide(policy: Policy, features: Features, score: Score | None, caller: Call
     else:
         free = allowed
         wanted, why = _aim(policy, allowed, score, costs)
-        reasons.append(why)
+        there = fleet.serving if fleet.deployments else None  # without any, a decision is all that is wanted
+        may = [t for t in allowed if there is None or there(t, features=features, private=rules.private)]
+        choice = Choice(policy.body, may, score, features.input_tokens, fleet.prices, costs)
+        wanted = in_session(
+            wanted, why, turn, stay, choice, lambda said: _aim(policy, allowed, said, costs)[0], reasons
+        )
+        # A turn or a session that had a say is left alone: exploring would undo what they ask for.
+        alone = reasons == [*ruled, why] and not rules.private and bool(fleet.deployments)
+        if lot is not None and score is not None and alone:
+            p = {t: score.p_right[t] for t in allowed if t in score.p_right}
+            wanted, propensity = explore(policy, wanted, p, costs, may, lot, reasons)
 
     served, fallbacks = _present(policy, wanted, allowed, fleet, features, rules.private, reasons)
     return Decision(
@@ -100,7 +141,7 @@ def decide(policy: Policy, features: Features, score: Score | None, caller: Call
         served=served,
         fallbacks=fallbacks,
         reasons=tuple(reasons),
-        propensity=1.0,
+        propensity=propensity,
         private=rules.private,
         free=free,
         cost=costs,
@@ -227,19 +268,6 @@ def _by_dial(
         f"At cost_quality {dial:g}, {tier} weighs best: right with {p[tier]:.2f} at {shares[tier]:.0%} of the dearest."
     )
     return tier, Reason(id="dial", text=text, layer=layer)
-
-
-# Where a price is unknown, tiers are taken to cost a tenth and a third of large: the usual steps between
-# the tiers of the 13 three-tier families whose list prices we know.
-_USUAL_SHARE: Mapping[str, float] = {"small": 0.1, "medium": 0.3, "large": 1.0}
-
-
-def cost_shares(tiers: tuple[TierName, ...], costs: Mapping[str, int]) -> dict[str, float]:
-    """Tier -> its predicted cost as a share of the dearest one's; the usual steps where one is unknown."""
-    known = [costs[t] for t in tiers if t in costs]
-    if len(known) < len(tiers) or not max(known):
-        return {t: _USUAL_SHARE[t] for t in tiers}
-    return {t: costs[t] / max(known) for t in tiers}
 
 
 def _by_budget(

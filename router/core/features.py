@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from router.core.tokens import estimate_tokens
+from router.core.tokens import BYTES_PER_TOKEN, estimate_tokens
 from router.core.wire import ChatRequest
 from router.types import Features
 
@@ -39,14 +39,16 @@ def language_of(text: str) -> str:
 
 
 def features_of(request: ChatRequest, ask: str, findings: tuple[str, ...] = ()) -> Features:
-    """Count what a policy can ask about. ``input_tokens`` is an estimate over all texts."""
+    """Count what a policy can ask about. ``input_tokens`` is an estimate over all texts and offered tools."""
     language = language_of(ask)
+    tools = request.tools_bytes // BYTES_PER_TOKEN
     return Features(
         language=language,
-        input_tokens=sum(estimate_tokens(site.text, language) + 4 for site in request.sites),
+        input_tokens=sum(estimate_tokens(site.text, language) + 4 for site in request.sites) + tools,
         ask_chars=len(ask),
         turns=request.turns,
         tools=request.tools,
         images=request.images,
         findings=findings,
+        max_output=request.max_output or 0,
     )

@@ -78,10 +78,12 @@ class TextSite(NamedTuple):
 
 
 class _Function(msgspec.Struct):
+    name: Raw = _NULL
     arguments: Raw = _NULL
 
 
 class _Custom(msgspec.Struct):
+    name: Raw = _NULL
     input: Raw = _NULL
 
 
@@ -125,6 +127,7 @@ class _ChatBody(msgspec.Struct):
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
     n: int | None = None
+    prompt_cache_key: Raw = _NULL
 
 
 _chat_decoder = msgspec.json.Decoder(_ChatBody)
@@ -150,6 +153,18 @@ def _is_null(raw: Raw) -> bool:
     return bytes(memoryview(raw)[:5]) == b"null"
 
 
+def _word(raw: Raw) -> str:
+    """A text; empty where it is something else."""
+    return _str_decoder.decode(raw) if _is_string(raw) else ""
+
+
+class ToolCall(NamedTuple):
+    """One call of a tool in an assistant's message, without its id: equal calls are equal."""
+
+    name: str
+    arguments: bytes
+
+
 class ChatRequest:
     """A chat-completion body: the bytes, and the little of it that we act on.
 
@@ -160,27 +175,33 @@ class ChatRequest:
         include_usage: whether the caller wants the usage event.
         sites: every text in the messages, in order.
         tools, images: whether tools are offered, whether a message holds an image.
+        tools_bytes: size of the offered tools' JSON, which the model reads as input.
         turns: number of messages.
+        roles: the role of each.
         max_output: the caller's limit on output tokens, if any.
     """
 
     __slots__ = (
         "_head",
+        "_starts",
         "body",
         "images",
         "include_usage",
         "max_output",
         "model",
         "n",
+        "roles",
         "sites",
         "stream",
         "tools",
+        "tools_bytes",
         "turns",
     )
 
-    def __init__(self, body: bytes, head: _ChatBody, sites: list[TextSite], images: bool) -> None:
+    def __init__(self, body: bytes, head: _ChatBody, sites: list[TextSite], starts: list[int], images: bool) -> None:
         self.body = body
         self._head = head
+        self._starts = starts
         self.model: str = _str_decoder.decode(head.model)
         self.stream = bool(head.stream)
         self.include_usage = False
@@ -188,8 +209,10 @@ class ChatRequest:
             self.include_usage = bool(_options_decoder.decode(head.stream_options).include_usage)
         self.sites = sites
         self.tools = _is_list(head.tools) or _is_list(head.functions)
+        self.tools_bytes = sum(memoryview(raw).nbytes for raw in (head.tools, head.functions) if _is_list(raw))
         self.images = images
-        self.turns = len(head.messages)
+        self.roles = [message.role for message in head.messages]
+        self.turns = len(self.roles)
         self.max_output = head.max_completion_tokens or head.max_tokens
         self.n = max(1, head.n or 1)  # what is no number of choices is the upstream's to refuse
 
@@ -208,6 +231,33 @@ class ChatRequest:
             where = message
             parts.append(site.text)
         return "\n".join(reversed(parts))
+
+    def text(self, index: int) -> str:
+        """What a message says: its texts without the arguments of its tool calls."""
+        end = self._starts[index + 1] if index + 1 < len(self._starts) else len(self.sites)
+        sites = self.sites[self._starts[index] : end]
+        if len(sites) == 1 and sites[0].path.endswith((".content", ".text")):
+            return sites[0].text
+        return "\n".join(site.text for site in sites if ".content" in site.path)
+
+    def calls(self, index: int) -> list[ToolCall]:
+        """The tool calls of a message; empty where it makes none."""
+        raw = self._head.messages[index].tool_calls
+        if not _is_list(raw):
+            return []
+        found: list[ToolCall] = []
+        for call in _calls_decoder.decode(raw):
+            if call.function is not None:
+                found.append(ToolCall(_word(call.function.name), bytes(memoryview(call.function.arguments))))
+            if call.custom is not None:
+                found.append(ToolCall(_word(call.custom.name), bytes(memoryview(call.custom.input))))
+        return found
+
+    @property
+    def cache_key(self) -> str | None:
+        """The caller's ``prompt_cache_key``, where it is text."""
+        raw = self._head.prompt_cache_key
+        return _str_decoder.decode(raw) if _is_string(raw) else None
 
     def forward(self, model: str, masks: Sequence[tuple[TextSite, str]] = ()) -> bytes:
         """The body for an upstream: ``model`` renamed, masked texts replaced, usage asked for.
@@ -288,9 +338,11 @@ def read_chat(body: bytes) -> ChatRequest:
             raise BadRequest("'messages' must hold at least one message.", param="messages")
         images = False
         sites: list[TextSite] = []
+        starts: list[int] = []
         for i, message in enumerate(head.messages):
+            starts.append(len(sites))
             images |= _message_sites(f"messages[{i}]", message, sites)
-        return ChatRequest(body, head, sites, images)
+        return ChatRequest(body, head, sites, starts, images)
     except msgspec.ValidationError:
         raise _explain(body) from None
     except (msgspec.DecodeError, UnicodeDecodeError):

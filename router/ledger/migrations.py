@@ -199,7 +199,36 @@ def m001_requests_and_attempts(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (m001_requests_and_attempts,)
+# ``at_ms`` is the request's, as with attempts; ``given_ms`` is when the feedback came.
+_FEEDBACK = """
+CREATE TABLE feedback (
+    request_id TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    who TEXT NOT NULL,
+    score REAL NOT NULL CHECK (score BETWEEN 0 AND 1),
+    given_ms INTEGER NOT NULL,
+    key_id TEXT
+) STRICT
+"""
+
+
+def m002_feedback_and_places(db: sqlite3.Connection) -> None:
+    """What people and judges said of an answer, and where the scorer placed its prompt: numbers only."""
+    for statement in (
+        "ALTER TABLE requests ADD COLUMN place TEXT",
+        _FEEDBACK,
+        "CREATE UNIQUE INDEX feedback_of ON feedback (request_id, who)",
+        *_append_only("feedback", "request_id = NEW.request_id AND who = NEW.who"),
+    ):
+        db.execute(statement)
+
+
+def m003_draw_key(db: sqlite3.Connection) -> None:
+    """Which salt a request's lot was drawn with."""
+    db.execute("ALTER TABLE requests ADD COLUMN draw_key TEXT")
+
+
+MIGRATIONS: tuple[Migration, ...] = (m001_requests_and_attempts, m002_feedback_and_places, m003_draw_key)
 
 
 def migrate(db: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> list[str]:

@@ -86,7 +86,8 @@ def _one_batch(db: sqlite3.Connection, before_ms: int, batch: int) -> int:
             db.execute(_SUM_UP)
             for statement in _SUM_UP_LATENCY:
                 db.execute(statement)
-            db.execute(f"DELETE FROM attempts WHERE request_id IN (SELECT id FROM requests WHERE {_DOOMED})")  # noqa: S608
+            for under in ("attempts", "feedback"):
+                db.execute(f"DELETE FROM {under} WHERE request_id IN (SELECT id FROM requests WHERE {_DOOMED})")  # noqa: S608
             db.execute(f"DELETE FROM requests WHERE {_DOOMED}")  # noqa: S608
             db.execute("DELETE FROM prune_gate")
         db.execute("COMMIT")

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from router.ledger.feedback import feedback_of
 from router.ledger.rows import ATTEMPT_COLUMNS, REQUEST_COLUMNS, as_dict, story
 from router.ledger.store import open_reader
 from router.ledger.sums import (
@@ -133,7 +134,8 @@ class Reader:
             f"SELECT {', '.join(_SHOWN_ATTEMPT)} FROM attempts WHERE request_id = ? ORDER BY n",  # noqa: S608
             (request["id"],),
         )
-        return story(request, [as_dict(_SHOWN_ATTEMPT, attempt) for attempt in attempts])
+        shown = [as_dict(_SHOWN_ATTEMPT, attempt) for attempt in attempts]
+        return story(request, shown, feedback_of(self._db, str(request["id"])))
 
     # --- sums; what has been pruned is counted too
 

@@ -119,8 +119,11 @@ class RequestRecord(Frozen, frozen=True, kw_only=True):
         variant: the arm of a roll-out that served it, e.g. ``canary``; empty outside one.
         prompt_hash: keyed hash of the last ask, to see repeats without keeping text.
         requested_model, tag, session: the caller's own words; cut at 256 code points when stored.
+        place: where the scorer placed the prompt, little-endian 16-bit floats in base64; no text can be read
+            from it. ``None`` without a scorer, or where the settings say not to keep it.
         features: what the rules saw. p_right, output_tokens: the scorer's opinion by tier.
-        propensity: probability of this choice under the policy. draw: the random number used, if any.
+        propensity: probability of this choice under the policy. draw, draw_key: the lot it was drawn
+            with and the name of the salt behind it, where the policy explores.
         predicted_cost: tier -> nano-dollars, before the call.
         guard_in, guard_out: the strictest action a side took.
         queue_ms: waiting before work began. upstream_first_byte_ms, upstream_total_ms: of the attempt
@@ -163,6 +166,7 @@ class RequestRecord(Frozen, frozen=True, kw_only=True):
     reasons: tuple[Reason, ...] = ()
     propensity: float = 1.0
     draw: float | None = None
+    draw_key: str | None = None
     predicted_cost: Mapping[str, int] | None = None
     findings: tuple[Found, ...] = ()
     guard_in: GuardAction = "none"
@@ -185,3 +189,4 @@ class RequestRecord(Frozen, frozen=True, kw_only=True):
     price_source: str = "unknown"
     baseline_nano: int | None = None
     baseline_source: str = "unknown"
+    place: str | None = None

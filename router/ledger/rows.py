@@ -91,8 +91,12 @@ def as_dict(columns: Sequence[str], row: Sequence[Cell]) -> dict[str, object]:
     return shown
 
 
-def story(request: Mapping[str, object], attempts: Sequence[Mapping[str, object]]) -> dict[str, object]:
-    """One request with its attempts: what ``GET /v1/stillhouse/requests/{id}`` returns."""
+def story(
+    request: Mapping[str, object],
+    attempts: Sequence[Mapping[str, object]],
+    feedback: Sequence[Mapping[str, object]] = (),
+) -> dict[str, object]:
+    """One request with its attempts and feedback: what ``GET /v1/stillhouse/requests/{id}`` returns."""
     inner = [{k: v for k, v in attempt.items() if k not in {"request_id", "at_ms"}} for attempt in attempts]
     counts = {"attempts", "retries", "fallbacks", "escalations"}
-    return {**{k: v for k, v in request.items() if k not in counts}, "attempts": inner}
+    return {**{k: v for k, v in request.items() if k not in counts}, "attempts": inner, "feedback": list(feedback)}

@@ -9,12 +9,23 @@ from typing import TYPE_CHECKING
 
 from router.score.artefact import SHIPPED, ArtefactError
 from router.score.artefact import load as _load_artefact
+from router.score.profile import Head, Prior, ProfileError
+from router.score.profile import fit as fit_profile
 from router.score.scorer import Scorer, UnknownFamily
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["ArtefactError", "Scorer", "UnknownFamily", "load"]
+__all__ = [
+    "ArtefactError",
+    "Head",
+    "Prior",
+    "ProfileError",
+    "Scorer",
+    "UnknownFamily",
+    "fit_profile",
+    "load",
+]
 
 
 def load(path: Path | None = None) -> Scorer:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 SHIPPED: Final = Path(__file__).parent / "artefact"
 MANIFEST: Final = "manifest.json"
 WEIGHTS: Final = "weights.npz"
@@ -40,8 +40,10 @@ ARRAYS: Final[Mapping[str, int]] = {
     "loading": 2,
     "token_level": 1,
     "token_slope": 1,
-    "surprise": 1,
-    "novelty": 1,
+    "surprise": 2,
+    "centres": 2,
+    "novelty_weights": 1,
+    "novelty_quantiles": 1,
 }
 
 

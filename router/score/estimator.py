@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router.score.features import BITS, read
+from router.score.latent import basis
 from router.score.project import KNOTS, gram_weights, hinges
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 Matrix = NDArray[np.float32]
 
+#: Grams of fewer prompts than this are not learned.
+LEAST_PROMPTS = 2
 #: A typical p (1 - p).
 _CURVATURE = 0.2
 
@@ -34,14 +37,22 @@ class NotFittedError(ValueError, AttributeError):
 
 
 class Design(NamedTuple):
-    """Prompts as numbers: a sparse matrix of weighed grams and a dense one of structure."""
+    """Prompts as numbers: sparse matrices of weighed grams and of shares of words, a dense one of structure."""
 
     grams: Any
+    words: Any
     structure: Matrix
 
     def rows(self, chosen: NDArray[Any]) -> Design:
         """The same for some of the prompts, by mask or index."""
-        return Design(self.grams[chosen], self.structure[chosen])
+        return Design(self.grams[chosen], self.words[chosen], self.structure[chosen])
+
+
+class Directions(NamedTuple):
+    """Latent directions of grams: the buckets in use, and a matrix of them by directions."""
+
+    used: NDArray[np.intp]
+    latent: Matrix
 
 
 def design(texts: Sequence[str]) -> Design:
@@ -49,12 +60,19 @@ def design(texts: Sequence[str]) -> Design:
     from scipy import sparse
 
     readings = [read(text) for text in texts]
-    ends = np.cumsum([0, *(len(reading.grams) for reading in readings)])
-    columns = np.concatenate([reading.grams for reading in readings])
-    values = np.concatenate([gram_weights(reading) for reading in readings])
-    grams = sparse.csr_array((values, columns, ends), shape=(len(texts), 1 << BITS))
-    grams.sum_duplicates()
-    return Design(grams, np.stack([reading.structure for reading in readings]))
+
+    def gathered(columns: list[NDArray[Any]], values: list[NDArray[Any]]) -> Any:
+        ends = np.cumsum([0, *(len(part) for part in columns)])
+        matrix = sparse.csr_array(
+            (np.concatenate(values), np.concatenate(columns), ends), shape=(len(texts), 1 << BITS), dtype=np.float32
+        )
+        matrix.sum_duplicates()
+        return matrix
+
+    words = [reading.grams[: reading.sizes[0]] for reading in readings]
+    shares = [np.full(len(part), 1.0 / max(len(part), 1), dtype=np.float32) for part in words]
+    grams = gathered([reading.grams for reading in readings], [gram_weights(reading) for reading in readings])
+    return Design(grams, gathered(words, shares), np.stack([reading.structure for reading in readings]))
 
 
 class OutcomeModel:
@@ -62,6 +80,7 @@ class OutcomeModel:
 
     Args:
         rank: number of shared directions.
+        width: number of latent directions the grams are reduced to before learning.
         gram_penalty: L2 penalty on the gram table.
         structure_penalty: L2 penalty on the structural weights.
         loading_penalty: L2 penalty on the models' loadings.
@@ -77,13 +96,15 @@ class OutcomeModel:
     def __init__(
         self,
         rank: int = 16,
+        width: int = 300,
         gram_penalty: float = 100.0,
-        structure_penalty: float = 1.0,
+        structure_penalty: float = 10.0,
         loading_penalty: float = 1.0,
-        max_iter: int = 100,
+        max_iter: int = 60,
         seed: int = 0,
     ) -> None:
         self.rank = rank
+        self.width = width
         self.gram_penalty = gram_penalty
         self.structure_penalty = structure_penalty
         self.loading_penalty = loading_penalty
@@ -102,13 +123,26 @@ class OutcomeModel:
             setattr(self, name, value)
         return self
 
-    def fit(self, X: Design | Sequence[str], y: Matrix, sample_weight: NDArray[Any] | None = None) -> Self:
+    def directions(self, X: Design) -> Directions:
+        """The latent directions of some prompts, for fits that shall share them. Outcomes play no part."""
+        # A word of one prompt alone teaches nothing about others.
+        used = np.flatnonzero(np.bincount(X.grams.indices, minlength=X.grams.shape[1]) >= LEAST_PROMPTS)
+        return Directions(used, basis(X.grams[:, used], self.width, np.random.default_rng(self.seed)))
+
+    def fit(
+        self,
+        X: Design | Sequence[str],
+        y: Matrix,
+        sample_weight: NDArray[Any] | None = None,
+        directions: Directions | None = None,
+    ) -> Self:
         """Learn from outcomes.
 
         Args:
             X: prompts, or a design made of them.
             y: prompts by models, scores in 0..1, NaN where a model did not answer.
             sample_weight: one weight per prompt.
+            directions: from ``directions`` of a superset of the prompts; ``None`` finds these prompts' own.
 
         Raises:
             ValueError: a model has no outcome, or only one class of outcomes.
@@ -116,25 +150,19 @@ class OutcomeModel:
         from scipy.optimize import minimize
 
         inputs = X if isinstance(X, Design) else design(X)
-        known = ~np.isnan(y)
-        _refuse_unlearnable(y, known)
+        _refuse_unlearnable(y, ~np.isnan(y))
         self.mean_: Matrix = inputs.structure.mean(axis=0)
         self.scale_: Matrix = np.maximum(inputs.structure.std(axis=0), 1e-3).astype(np.float32)
         weights = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
-        used = np.unique(inputs.grams.indices)
-        grams = inputs.grams[:, used]
-        problem = _Problem(
-            grams=grams,
-            transposed=grams.T.tocsr(),
-            structure=self.bend(inputs.structure),
-            target=np.where(known, y, 0).astype(np.float32),
-            weight=(known * weights[:, None]).astype(np.float32),
-            penalties=(self.gram_penalty, self.structure_penalty, self.loading_penalty),
-        )
+        used, latent = self.directions(inputs) if directions is None else directions
+        columns = np.concatenate([inputs.grams[:, used] @ latent, self.bend(inputs.structure)], axis=1)
+        kinds = (latent.shape[1], columns.shape[1] - latent.shape[1])
+        penalty = np.repeat([self.gram_penalty, self.structure_penalty], kinds).astype(np.float32)
+        problem = _Problem.of(columns, y, weights, penalty, self.loading_penalty)
         start = problem.start(self.rank, np.random.default_rng(self.seed))
         shapes = [part.shape for part in start]
-        # Steps are taken in units of each parameter's own curvature: a word in every second prompt
-        # and one seen twice differ in it by orders of magnitude, and L-BFGS would crawl.
+        # Steps are taken in units of each parameter's own curvature: a direction of every second prompt
+        # and one of two differ in it by orders of magnitude, and L-BFGS would crawl.
         unit = _pack([np.broadcast_to(u, shape) for u, shape in zip(problem.units(), shapes, strict=True)])
 
         def loss(steps: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -142,10 +170,10 @@ class OutcomeModel:
             return value, gradient * unit
 
         found = minimize(loss, _pack(start) / unit, jac=True, method="L-BFGS-B", options={"maxiter": self.max_iter})
-        parts = _unpack(found.x * unit, shapes)
-        self.structure_weights_, self.ability_, self.loading_ = parts[1:]
+        both, self.ability_, self.loading_ = _unpack(found.x * unit, shapes)
+        self.structure_weights_ = both[kinds[0] :]
         self.table_ = np.zeros((inputs.grams.shape[1], self.rank), dtype=np.float32)
-        self.table_[used] = parts[0]
+        self.table_[used] = latent @ both[: kinds[0]]
         self.n_iter_ = int(found.nit)
         return self
 
@@ -176,52 +204,74 @@ class OutcomeModel:
 
 
 class _Problem(NamedTuple):
-    """The penalised negative log-likelihood and its gradient."""
+    """The penalised negative log-likelihood and its gradient, over the outcomes that are known.
 
-    grams: Any
-    transposed: Any
-    structure: Matrix
+    Most models answered few of the prompts, so outcomes are a list: ``row``, ``column``, ``target`` and
+    ``weight`` of each, sorted by row, with ``starts`` where each row's begin. ``penalty`` is one number an
+    input column.
+    """
+
+    inputs: Matrix
+    row: NDArray[np.intp]
+    column: NDArray[np.intp]
+    starts: NDArray[np.intp]
+    models: int
     target: Matrix
     weight: Matrix
-    penalties: tuple[float, float, float]
+    penalty: Matrix
+    loading_penalty: float
+
+    @classmethod
+    def of(cls, inputs: Matrix, y: Matrix, weights: NDArray[Any], penalty: Matrix, loading_penalty: float) -> _Problem:
+        """The problem of prompts by models, NaN where a model did not answer; one weight a prompt."""
+        row, column = np.nonzero(~np.isnan(y))
+        return cls(
+            inputs=inputs,
+            row=row,
+            column=column,
+            starts=np.searchsorted(row, np.arange(len(y) + 1)),
+            models=y.shape[1],
+            target=y[row, column].astype(np.float32),
+            weight=np.asarray(weights)[row].astype(np.float32),
+            penalty=penalty,
+            loading_penalty=loading_penalty,
+        )
 
     def start(self, rank: int, rng: np.random.Generator) -> list[Matrix]:
-        models = self.target.shape[1]
-        rate = (self.target * self.weight).sum(axis=0) / self.weight.sum(axis=0)
-        rate = np.clip(rate, 1e-3, 1 - 1e-3)
-        loading = rng.normal(scale=0.3, size=(models, rank))
+        total = self._by_model(self.weight)
+        rate = np.clip(self._by_model(self.target * self.weight) / np.maximum(total, 1e-9), 1e-3, 1 - 1e-3)
+        loading = rng.normal(scale=0.3, size=(self.models, rank))
         loading[:, 0] = 1.0
-        parts = (
-            np.zeros((self.grams.shape[1], rank)),
-            rng.normal(scale=0.05, size=(self.structure.shape[1], rank)),
-            np.log(rate / (1 - rate)),
-            loading,
-        )
-        return [part.astype(np.float32) for part in parts]
+        weights = rng.normal(scale=0.05, size=(self.inputs.shape[1], rank)) / np.sqrt(1 + self.penalty)[:, None]
+        return [part.astype(np.float32) for part in (weights, np.log(rate / (1 - rate)), loading)]
 
     def units(self) -> list[NDArray[np.float64]]:
         """One over the root of roughly the curvature along each parameter, per part."""
-        rows = _CURVATURE * self.weight.sum(axis=1)
-        models = _CURVATURE * self.weight.sum(axis=0)
-        grams = self.transposed.power(2) @ rows + self.penalties[0]
-        structure = np.square(self.structure).T @ rows + self.penalties[1]
-        curvatures = (grams[:, None], structure[:, None], models + 1e-3, models[:, None] + self.penalties[2])
+        rows = _CURVATURE * np.bincount(self.row, self.weight, len(self.inputs))
+        models = _CURVATURE * self._by_model(self.weight)
+        inputs = np.square(self.inputs).T @ rows + self.penalty
+        curvatures = (inputs[:, None], models + 1e-3, models[:, None] + self.loading_penalty)
         return [1.0 / np.sqrt(curvature) for curvature in curvatures]
 
     def loss(self, parts: list[Matrix]) -> tuple[float, NDArray[np.float64]]:
-        table, bend, ability, loading = parts
-        place = self.grams @ table + self.structure @ bend
-        logits = place @ loading.T + ability
+        from scipy import sparse
+
+        weights, ability, loading = parts
+        place = self.inputs @ weights
+        logits = np.einsum("ij,ij->i", place.take(self.row, axis=0), loading.take(self.column, axis=0))
+        logits += ability.take(self.column)
         # log(1 + e^l) - t l, written so that it never overflows
         cost = np.logaddexp(0, logits) - self.target * logits
-        total = float((self.weight * cost).sum(dtype=np.float64))
         error = self.weight * (sigmoid(logits) - self.target)
-        pull = error @ loading
-        gradients = [self.transposed @ pull, self.structure.T @ pull, error.sum(axis=0), error.T @ place]
-        for index, penalty in zip((0, 1, 3), self.penalties, strict=True):
-            total += 0.5 * penalty * float(np.square(parts[index]).sum(dtype=np.float64))
-            gradients[index] = gradients[index] + penalty * parts[index]
+        errors = sparse.csr_array((error, self.column, self.starts), shape=(len(place), self.models))
+        shrunk, held = self.penalty[:, None] * weights, self.loading_penalty * loading
+        total = float((self.weight * cost).sum(dtype=np.float64))
+        total += 0.5 * float((shrunk * weights).sum(dtype=np.float64) + (held * loading).sum(dtype=np.float64))
+        gradients = [self.inputs.T @ (errors @ loading) + shrunk, self._by_model(error), errors.T @ place + held]
         return total, _pack(gradients)
+
+    def _by_model(self, values: Matrix) -> NDArray[np.float64]:
+        return np.asarray(np.bincount(self.column, values, self.models), dtype=np.float64)
 
 
 def sigmoid(logits: Matrix) -> Matrix:

@@ -6,7 +6,7 @@ table of ``2**BITS`` buckets. *Structure*: a short vector of counts and shares
 the code points, so the cost grows gently with the text and is bounded by ``HEAD + TAIL`` characters.
 
 Prompts are short, so what counts is how many numpy calls are made: arrays' own methods are used rather
-than numpy's wrappers around them, and lines are counted by patterns.
+than numpy's wrappers around them.
 
 Hashing is polynomial over code points, modulo 2**64: the hash of any run comes from a difference of
 prefix sums times an inverse power (Karp and Rabin, 1987), hence words need no Python loop. Nothing
@@ -15,16 +15,18 @@ depends on the process, the platform's byte order or ``hash()``.
 
 from __future__ import annotations
 
+import itertools
 import math
-import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from router.score.canonical import canonical
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FEATURES_VERSION: Final = 1
+FEATURES_VERSION: Final = 2
 BITS: Final = 16
 HEAD: Final = 2048
 TAIL: Final = 2048
@@ -38,14 +40,7 @@ _BMP: Final = 0x10000
 
 _SHORT_LINE: Final = 41
 _UTF32: Final = np.dtype("<u4")
-
-# Beginnings of lines, read in the framed text. The classes below decide what breaks a line, what is a blank.
-_BREAK: Final = "[\n\u2028\u2029\x85]"
-_BLANK: Final = "[ \t\r\v\f\u00a0\u3000]"
-_OPTION_LINE: Final = re.compile(f"{_BREAK}[A-Ja-j][.)]")
-_BULLET_LINE: Final = re.compile(f"{_BREAK}[-*0-9](?:[.)]|{_BLANK})")
-_INDENTED_LINE: Final = re.compile(f"{_BREAK}{_BLANK}")
-_LINE_BREAK: Final = re.compile(_BREAK)
+_LONG_WORD: Final = 8
 
 # Character classes. The first five make words.
 _LOWER, _UPPER, _DIGIT, _HANGUL, _LETTER = range(5)
@@ -121,21 +116,32 @@ STRUCTURE: Final[tuple[tuple[str, str], ...]] = (
     ("words", "length"),
     ("lines", "length"),
     ("word_length", "words"),
+    ("longest_word", "words"),
+    ("long_words", "words"),
+    ("short_words", "words"),
+    ("repetition", "words"),
     ("digit_share", "numbers"),
     ("numbers", "numbers"),
     ("longest_number", "numbers"),
     ("operator_share", "math"),
     ("math_share", "math"),
     ("math_symbols", "math"),
+    ("equals", "math"),
+    ("variables", "math"),
     ("bracket_share", "code"),
     ("code_share", "code"),
     ("indented_lines", "code"),
     ("fences", "code"),
     ("bars", "code"),
     ("option_lines", "options"),
+    ("option_length", "options"),
+    ("number_options", "options"),
+    ("question_length", "length"),
+    ("longest_line", "length"),
     ("bullet_lines", "options"),
     ("short_lines", "options"),
     ("question_marks", "questions"),
+    ("blanks", "questions"),
     ("stops", "questions"),
     ("commas", "questions"),
     ("quotes", "questions"),
@@ -161,8 +167,9 @@ class Reading(NamedTuple):
 
 def read(text: str) -> Reading:
     """Read a prompt. Any ``str`` is fine: empty, huge, emoji, lone surrogates."""
-    length = len(text)
-    kept = text if length <= HEAD + TAIL else text[:HEAD] + "\n" + text[-TAIL:]
+    window = text if len(text) <= HEAD + TAIL else text[:HEAD] + "\n" + text[-TAIL:]
+    kept = canonical(window)[: HEAD + TAIL]  # a compatibility form may have grown
+    length = len(text) - len(window) + len(kept)
     # The frame of newlines makes every word have two edges and every array have members.
     framed = f"\n{kept}\n"
     points = np.frombuffer(framed.encode("utf-32-le", "surrogatepass"), dtype=_UTF32)
@@ -172,7 +179,8 @@ def read(text: str) -> Reading:
     folded = _FOLD.take(points)
     edges = _word_edges(classes)
     grams, sizes = _grams(folded, edges)
-    return Reading(grams, sizes, _structure(framed, length, classes, len(edges) // 2))
+    different = len(np.unique(grams[: sizes[0]]))
+    return Reading(grams, sizes, _structure(kept, length, classes, folded, edges, different))
 
 
 def _word_edges(classes: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -194,11 +202,21 @@ def _grams(folded: NDArray[np.uint64], edges: NDArray[np.int64]) -> tuple[NDArra
     return raw.view(np.int64), (len(words), len(pairs))
 
 
-def _structure(framed: str, length: int, classes: NDArray[np.uint8], word_count: int) -> NDArray[np.float32]:
+def _structure(
+    kept: str,
+    length: int,
+    classes: NDArray[np.uint8],
+    folded: NDArray[np.uint64],
+    edges: NDArray[np.int64],
+    different: int,
+) -> NDArray[np.float32]:
     count = np.bincount(classes, minlength=_CLASSES).tolist()
     size = len(classes)
+    word_count = len(edges) // 2
     letters = sum(count[:_SPACE])
     numbers, longest = _runs((classes == _DIGIT).nonzero()[0]) if count[_DIGIT] else (0, 0)
+    words = _words(classes, edges)
+    lines = _lines(classes, folded)
     log = math.log1p
     return np.array(
         (
@@ -206,21 +224,32 @@ def _structure(framed: str, length: int, classes: NDArray[np.uint8], word_count:
             log(word_count),
             log(count[_NEWLINE] - 2),
             letters / (word_count + 1),
+            log(words.longest),
+            words.long / (word_count + 1),
+            words.short / (word_count + 1),
+            1.0 - (different + 1) / (word_count + 1),
             count[_DIGIT] / size,
             log(numbers),
             log(longest),
             count[_OPERATOR] / size,
             count[_MATH] / size,
             log(count[_MATH]),
+            log(kept.count("=")),
+            log(words.single),
             (count[_OPEN] + count[_CLOSE]) / size,
             count[_CODE] / size,
-            log(len(_INDENTED_LINE.findall(framed))),
-            log(framed.count("```")),
+            log(lines.indented),
+            log(kept.count("```")),
             log(count[_BAR]),
-            log(len(_OPTION_LINE.findall(framed))),
-            log(len(_BULLET_LINE.findall(framed))),
-            log(_short_lines(framed)),
+            log(lines.options),
+            log(lines.option_width),
+            log(lines.number_options),
+            log(lines.before_options),
+            log(lines.longest),
+            log(lines.bullets),
+            log(lines.short),
             log(count[_QUESTION]),
+            log(kept.count("__")),
             log(count[_STOP]),
             count[_COMMA] / size,
             count[_QUOTE] / size,
@@ -230,6 +259,25 @@ def _structure(framed: str, length: int, classes: NDArray[np.uint8], word_count:
         ),
         dtype=np.float32,
     )
+
+
+class _Words(NamedTuple):
+    """The longest word, and how many are long, short (articles, pronouns ...) or one letter alone."""
+
+    longest: int
+    long: int
+    short: int
+    single: int
+
+
+def _words(classes: NDArray[np.uint8], edges: NDArray[np.int64]) -> _Words:
+    sizes = edges[1::2] - edges[::2]
+    sizes = sizes[classes.take(edges[::2] + 1) != _DIGIT]
+    if not len(sizes):
+        return _Words(0, 0, 0, 0)
+    tally = np.bincount(np.minimum(sizes, _LONG_WORD)).tolist()
+    tally += [0] * (_LONG_WORD + 1 - len(tally))
+    return _Words(int(sizes.max()), tally[_LONG_WORD], sum(tally[2:4]), tally[1])
 
 
 def _runs(positions: NDArray[np.int64]) -> tuple[int, int]:
@@ -242,7 +290,55 @@ def _runs(positions: NDArray[np.int64]) -> tuple[int, int]:
     return len(breaks) + 1, max(inner, int(breaks[0]) + 1, len(positions) - 1 - int(breaks[-1]))
 
 
-def _short_lines(framed: str) -> int:
-    """Lines that are not empty and of at most 40 characters."""
-    # The frame leaves an empty piece at either end, which does not count.
-    return sum(0 < len(line) < _SHORT_LINE for line in _LINE_BREAK.split(framed))
+def spelled(text: str) -> list[str]:
+    """The grams of ``read(text)`` as they are written, in the same order; for people only."""
+    kept = canonical(text if len(text) <= HEAD + TAIL else text[:HEAD] + "\n" + text[-TAIL:])[: HEAD + TAIL]
+    points = np.frombuffer(f"\n{kept}\n".encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    edges = _word_edges(_CLASS.take(np.minimum(points, _BMP - 1))).tolist()
+    words = [kept[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True)]
+    return [*words, *(f"{one} {two}" for one, two in itertools.pairwise(words))]
+
+
+class _Lines(NamedTuple):
+    """What lines look like.
+
+    Attributes:
+        options, bullets, indented, short: how many lines of that look.
+        option_width: mean characters of an option line.
+        number_options: options that begin with a number.
+        before_options: characters before the first option; all of them without options.
+        longest: characters of the longest line.
+    """
+
+    options: int
+    bullets: int
+    indented: int
+    short: int
+    option_width: float
+    number_options: int
+    before_options: int
+    longest: int
+
+
+def _lines(classes: NDArray[np.uint8], folded: NDArray[np.uint64]) -> _Lines:
+    newlines = np.flatnonzero(classes == _NEWLINE)
+    starts = newlines[:-1] + 1
+    first = folded.take(starts)
+    second = folded.take(starts + 1, mode="clip")
+    marked = (second == ord(".")) | (second == ord(")"))
+    option = (first >= ord("a")) & (first <= ord("j")) & marked
+    bullet = ((first == ord("-")) | (first == ord("*")) | (first == ord("0"))) & ((second == ord(" ")) | marked)
+    widths = np.diff(newlines)
+    short = (widths > 1) & (widths <= _SHORT_LINE)
+    where = np.flatnonzero(option)
+    found = len(where)
+    return _Lines(
+        options=found,
+        bullets=int(np.count_nonzero(bullet)),
+        indented=int(np.count_nonzero(first == ord(" "))),
+        short=int(np.count_nonzero(short)),
+        option_width=float(widths.take(where).mean()) if found else 0.0,
+        number_options=int(np.count_nonzero(classes.take(starts.take(where) + 3, mode="clip") == _DIGIT)),
+        before_options=int(starts[where[0]]) - 1 if found else len(classes) - 2,
+        longest=int(widths.max()) - 1,
+    )

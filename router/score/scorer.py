@@ -8,14 +8,18 @@ length of answers: ``log tokens = level + slope * place[-1]``.
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from router.score.features import STRUCTURE, Reading, read
+from router.score.features import STRUCTURE, Reading, read, spelled
+from router.score.profile import Prior, spread
 from router.score.project import gram_weights, hinges
-from router.types import Score
+from router.score.unknown import Novelty
+from router.types import TIER_NAMES, Score
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,11 +27,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from router.score.artefact import Artefact
+    from router.score.profile import Head
 
 #: What ``explain`` tells apart: the wording of the prompt, then the groups of structural numbers.
 GROUPS = ("wording", *dict.fromkeys(group for _, group in STRUCTURE))
 
+#: The arrays that tell unknown ground, in the order of ``Novelty``.
+NOVELTY = ("surprise", "centres", "novelty_weights", "novelty_quantiles")
+
 _MAX_LOGIT = 30.0
+_PLACE = np.dtype("<f2")
 
 
 class UnknownFamily(KeyError):
@@ -68,9 +77,10 @@ class Scorer:
         self._knots = arrays["structure_knots"].astype(np.float32)
         self._weights = arrays["structure_weights"].astype(np.float32)
         self._typical = arrays["typical"].astype(np.float32)
-        self._surprise = arrays["surprise"].astype(np.float32)
-        self._novelty_offset, self._novelty_slope = (float(value) for value in arrays["novelty"])
+        surprise, centres, weights, quantiles = (arrays[name].astype(np.float32) for name in NOVELTY)
+        self._novelty = Novelty(surprise, centres, weights, quantiles, self._mean, self._scale)
         self._profiles = {name: _profile(rows, arrays) for name, rows in artefact.manifest["families"].items()}
+        self._heads = np.column_stack([arrays["ability"], arrays["loading"]]).astype(np.float64)
 
     @property
     def digest(self) -> str:
@@ -100,7 +110,7 @@ class Scorer:
         """
         profile = self._profile(family)
         reading = read(text)
-        place = self._wording(reading) + weighed(self._hinges(reading), self._weights)
+        place = self._place(reading)
         pushes = weighed(place, profile.loading).tolist()
         length = float(place[-1])
         p_right: dict[str, float] = {}
@@ -112,9 +122,10 @@ class Scorer:
             p_right=p_right,
             output_tokens=output_tokens,
             complexity=1.0 - p_right[profile.tiers[0].name],
-            novelty=self._novelty(reading),
+            novelty=self._novelty.of(reading.grams[: reading.sizes[0]], reading.structure),
             artefact=self._digest,
             family=family,
+            place=place.astype(_PLACE).tobytes(),
         )
 
     def score_many(self, texts: Iterable[str], family: str = "generic") -> list[Score]:
@@ -139,6 +150,65 @@ class Scorer:
         named = zip(GROUPS, pushes.tolist(), strict=True)
         return [("typical prompt", typical), *sorted(named, key=lambda item: -abs(item[1]))]
 
+    def wording(self, text: str, family: str = "generic") -> list[tuple[str, float]]:
+        """What the prompt's words and pairs of words add to the part ``wording`` of ``explain``, in logits.
+
+        The values add up to that part. The first item, ``average wording``, is what an average prompt's words
+        would add, taken off; the others are words and pairs as the scorer read them, the strongest first. They
+        are the prompt's own text: show them to its author, never log them.
+
+        Raises:
+            UnknownFamily: the artefact has no such profile.
+        """
+        direction = self._profile(family).loading[:, 0]
+        reading = read(text)
+        pushes = -gram_weights(reading) * (self._table.take(reading.grams, axis=0) @ direction)
+        total: dict[str, float] = {}
+        for gram, push in zip(spelled(text), pushes.tolist(), strict=True):
+            total[gram] = total.get(gram, 0.0) + push
+        average = float(self._typical[0] @ direction)
+        return [("average wording", average), *sorted(total.items(), key=lambda item: (-abs(item[1]), item[0]))]
+
+    def place(self, text: str) -> NDArray[np.float32]:
+        """Where a prompt stands on the shared directions; the last one forecasts the length of answers."""
+        return self._place(read(text))
+
+    def prior(self, tier: str, family: str = "generic") -> Prior:
+        """What to believe of an unseen model before its rows speak: like this tier, as varied as all models.
+
+        Raises:
+            UnknownFamily: the artefact has no such profile.
+            KeyError: the family has no such tier.
+        """
+        profile = self._profile(family)
+        names = [known.name for known in profile.tiers]
+        if tier not in names:
+            raise KeyError(f"family {family!r} has no tier {tier!r}; it has {', '.join(names)}")
+        column = names.index(tier)
+        known = profile.tiers[column]
+        mean = np.concatenate([[known.ability], profile.loading[:, column]]).astype(np.float64)
+        return Prior(mean, spread(self._heads), known.token_level, known.token_slope)
+
+    def with_family(self, name: str, heads: Mapping[str, Head]) -> Scorer:
+        """This scorer with one more profile (or one replaced), under a digest of its own."""
+        order = [tier for tier in TIER_NAMES if tier in heads]
+        if not order:
+            raise ValueError(f"family {name!r}: no head for any of {', '.join(TIER_NAMES)}")
+        tiers = tuple(
+            _Tier(tier, heads[tier].ability, heads[tier].token_level, heads[tier].token_slope) for tier in order
+        )
+        loading = np.stack([heads[tier].loading for tier in order]).T
+        profiles = {**self._profiles, name: _Profile(tiers, np.ascontiguousarray(loading, dtype=np.float32))}
+        named = hashlib.sha256(f"{self._digest} {name} {tiers!r}".encode())
+        named.update(loading.astype("<f8").tobytes())
+        other = copy.copy(self)
+        vars(other).update(_profiles=profiles, _digest=named.hexdigest())
+        return other
+
+    def _place(self, reading: Reading) -> NDArray[np.float32]:
+        place: NDArray[np.float32] = self._wording(reading) + weighed(self._hinges(reading), self._weights)
+        return place
+
     def _parts(self, reading: Reading) -> NDArray[np.float32]:
         """The prompt's place, split by ``GROUPS``: their sum is the place."""
         return np.vstack([self._wording(reading), structure_parts(self._hinges(reading), self._weights)])
@@ -154,13 +224,6 @@ class Scorer:
 
     def _hinges(self, reading: Reading) -> NDArray[np.float32]:
         return hinges(reading.structure, self._mean, self._scale, self._knots)
-
-    def _novelty(self, reading: Reading) -> float:
-        words = reading.sizes[0]
-        if not words:
-            return 1.0
-        surprise = float(np.add.reduce(self._surprise.take(reading.grams[:words])) / words)
-        return _sigmoid(self._novelty_offset + self._novelty_slope * surprise)
 
 
 def weighed(weights: NDArray[np.float32], rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -179,7 +242,7 @@ def structure_parts(bent: NDArray[np.float32], weights: NDArray[np.float32]) -> 
 
 
 def _profile(rows: Mapping[str, Mapping[str, Any]], arrays: Mapping[str, NDArray[Any]]) -> _Profile:
-    order = [name for name in ("small", "medium", "large") if name in rows]
+    order = [name for name in TIER_NAMES if name in rows]
     indices = [int(rows[name]["row"]) for name in order]
     tiers = tuple(
         _Tier(

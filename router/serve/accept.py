@@ -10,6 +10,7 @@ from policies.policy import Policy
 from router.core.decide import Caller
 from router.errors import BadRequest, Forbidden, ModelNotFound, Unauthorized
 from router.serve.exchange import Incoming, text_header
+from router.serve.sessions import client_session
 from router.types import Deployment, TierName
 
 if TYPE_CHECKING:
@@ -29,11 +30,13 @@ class Order(msgspec.Struct, frozen=True):
         policy: governs the request.
         caller: who asks, for the decision.
         deployment: the one model the caller named, if any; the policy may still overrule it.
+        session: the caller's id of the conversation, if one was sent.
     """
 
     policy: Policy
     caller: Caller
     deployment: Deployment | None = None
+    session: str | None = None
 
 
 def accept(cell: Cell, incoming: Incoming, story: Story, scope: str) -> Key | None:
@@ -95,7 +98,8 @@ def order(cell: Cell, incoming: Incoming, story: Story, key: Key | None, model: 
     if tier is not None:
         story.mode = "direct"
     tags = tuple(t.strip() for t in (story.tag or "").split(",") if t.strip())
-    return Order(policy, Caller(tenant=story.tenant, tags=tags, tier=tier), deployment)
+    session = story.session or client_session(incoming.headers)
+    return Order(policy, Caller(tenant=story.tenant, tags=tags, tier=tier), deployment, session)
 
 
 def _sent_headers(incoming: Incoming, key: Key | None) -> dict[str, str]:

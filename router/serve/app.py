@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from router.errors import BadRequest, MethodNotAllowed, NotFound, StillhouseError
 from router.serve.cell import Cell, open_cell
 from router.serve.exchange import Incoming
+from router.serve.feedback import feedback
 from router.serve.front import Front
 from router.serve.pages import pages
 from router.serve.pipeline import chat
@@ -31,6 +32,7 @@ HOT: dict[str, Handler] = {
     "/v1/chat/completions": chat,
     "/v1/embeddings": embeddings,
     "/v1/route": route,
+    "/v1/feedback": feedback,
 }
 log = logging.getLogger("stillhouse")
 RELOAD_SECONDS = 0.5  # an edit, a new key or a pin takes effect within a second
@@ -77,13 +79,13 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
 
 
 async def _watch(cell: Cell) -> None:
-    """Look for edited policies, keys and pins."""
+    """Look for another scorer, edited policies, keys and pins."""
     while True:
         await asyncio.sleep(RELOAD_SECONDS)
         try:
-            cell.reload()
+            cell.reload(await asyncio.to_thread(cell.watch.look))
         except Exception as error:  # noqa: BLE001  (one bad look must not be the last: a pin has to work tomorrow)
-            log.error("looking for edited policies, keys and pins failed: %s", type(error).__name__)
+            log.error("looking for another scorer, edited policies, keys and pins failed: %s", type(error).__name__)
 
 
 def _answer(request: Request, error: StillhouseError, headers: dict[str, str] | None = None) -> Response:

@@ -15,8 +15,8 @@ import msgspec
 
 from router.core.cascade import Ask, Limits, Outcome, Rung, Told, climb, planned, terms_of
 from router.core.checks import Prior, Terms, Verdict, by_itself, judge, needs_whole
-from router.core.decide import cost_shares
-from router.core.replies import (
+from router.core.cost import cost_shares
+from router.core.peek import (
     Opening,
     Wishes,
     event_without_logprobs,
@@ -29,6 +29,7 @@ from router.core.signals import Reading, Signals, agreement, signals_of
 from router.core.wire import ChatRequest, TextSite, given, read_chunk
 from router.errors import UpstreamError, UpstreamInvalid, UpstreamRejected, UpstreamTimeout
 from router.serve.accept import Order
+from router.serve.forward import forwarded
 from router.serve.story import Note, Story, Times
 from router.types import TIER_NAMES, Deployment, Reason, TierName, Usage
 from router.upstream.base import Deadline, StreamReply, Upstream
@@ -109,7 +110,7 @@ async def climb_whole(cell: Cell, request: ChatRequest, masks: Masks, way: Way, 
     answers: dict[int, tuple[bytes, Try, Note]] = {}
 
     async def ask_whole(ask: Ask) -> Told:
-        body, asked = await _call(cell, request, masks, way, ask, _chat)
+        body, asked = await _call(cell, request, masks, way, story, ask, _chat)
         note = Note(ask.kind, None, story.times()._replace(ended=story.elapsed_ms()))
         verdict: Verdict | None = None
         if ask.above:
@@ -130,7 +131,7 @@ async def climb_whole(cell: Cell, request: ChatRequest, masks: Masks, way: Way, 
 
     kept = await _climb(cell, way, story, ask_whole)
     body, step, story.kept = answers[kept]
-    story.deployment = step.deployment
+    story.keeps(step)
     return body, step
 
 
@@ -207,7 +208,7 @@ async def climb_events(
 
     async def ask_events(ask: Ask) -> Told:
         until = _now(story) + ask.seconds
-        reply, asked = await _call(cell, request, masks, way, ask, _chat_stream)
+        reply, asked = await _call(cell, request, masks, way, story, ask, _chat_stream)
         story.call_first_byte()
         stream = HeldStream(reply, ask.step, bare=asked and not way.wishes.logprobs)
         stream.note = Note(ask.kind, None, story.times())
@@ -232,7 +233,8 @@ async def climb_events(
             if index != kept:
                 await _put_away(stream, story)
     stream = open_streams[kept]
-    story.kept, story.deployment = stream.note, stream.step.deployment
+    story.kept = stream.note
+    story.keeps(stream.step)
     return stream, stream.step
 
 
@@ -290,7 +292,7 @@ async def _chat_stream(upstream: Upstream, body: bytes, deadline: Deadline) -> S
 
 
 async def _call(
-    cell: Cell, request: ChatRequest, masks: Masks, way: Way, ask: Ask,
+    cell: Cell, request: ChatRequest, masks: Masks, way: Way, story: Story, ask: Ask,
     send: Callable[[Upstream, bytes, Deadline], Awaitable[T]],
 ) -> tuple[T, bool]:  # fmt: skip
     """One call inside its time; gives back what came and whether log-probabilities were added to it.
@@ -300,7 +302,7 @@ async def _call(
     """
     deployment = ask.step.deployment
     upstream = cell.upstreams[deployment.upstream]
-    plain = request.forward(deployment.model, masks)
+    plain = forwarded(request, deployment, masks, story)
     adds = bool(ask.above) and way.terms.needs_logprobs and not way.wishes.logprobs
     left = ask.seconds - ask.step.pause
     # A stream may last longer than the cascade: only its opening is bound by the deadline.

@@ -1,8 +1,8 @@
 """One cell: everything a running gateway holds, built in one call, shared with nobody.
 
 No module-level state: a test builds a cell in one line, and two cells in one process do not know each
-other. What changes while running (policies, keys, the operator's pin) is replaced whole, never edited,
-so a request sees one state from beginning to end.
+other. What changes while running (the scorer, policies, keys, the operator's pin) is replaced whole,
+never edited, so a request sees one state from beginning to end.
 """
 
 from __future__ import annotations
@@ -16,18 +16,22 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from policies.load import load_policy
 from policies.mistakes import Mistake, Mistakes
 from policies.policy import Policy
 from router.core.decide import Fleet
+from router.core.explore import Lot, lot_of
 from router.ledger.sqlite import Ledger
 from router.registry.home import home
 from router.registry.keys import KeyStore
 from router.registry.prices import PriceBook
 from router.registry.references import reference_prices
+from router.registry.salt import SaltError, explore_salt
 from router.serve.metrics import Metrics
+from router.serve.scoring import Fresh, Watch, open_scorer
+from router.serve.sessions import Sessions
 from router.serve.settings import LOOPBACK, Settings, deployments_of, read_secret
 from router.types import TIER_NAMES, Deployment, Price, TierName
 from router.upstream.base import Upstream
@@ -71,6 +75,10 @@ class Cell:
     active: int = 0
     blind: set[str] = field(default_factory=set)  # deployments that were seen to give no log-probabilities
     salt: bytes = field(default_factory=lambda: secrets.token_bytes(16))
+    watch: Watch = field(default_factory=Watch)
+    _refused: Scorer | None = None
+    explore_salt: bytes = b""
+    sessions: Sessions = field(default_factory=Sessions)
     _fleets: dict[str, Fleet] = field(default_factory=dict)
     _stamps: dict[str, tuple[tuple[str, int, int], ...]] = field(default_factory=dict)
 
@@ -101,6 +109,10 @@ class Cell:
                 prices[d.tier] = d.price
         return prices
 
+    def lot(self, policy: Policy, request_id: str) -> Lot | None:
+        """The lot by which a request may explore; None where the policy does not."""
+        return None if policy.body.explore is None else lot_of(self.explore_salt, policy.hash, request_id)
+
     def share_draw(self, story: Story) -> float:
         """In [0, 1), the same for one session: which generation of a tier serves it."""
         digest = hashlib.blake2b((story.session or story.id).encode(), key=self.salt, digest_size=8).digest()
@@ -108,9 +120,13 @@ class Cell:
 
     # --- what may change while running
 
-    def reload(self) -> None:
-        """Take up changed policies, keys and the pin. A bad edit keeps what is running and says so."""
-        self._reload_policies()
+    def reload(self, fresh: Fresh | None = None) -> None:
+        """Take up a changed scorer, policies, keys and the pin. What is bad keeps what is running and says so.
+
+        Args:
+            fresh: what ``watch.look`` brought, where it was asked elsewhere; None looks here.
+        """
+        self._reload_scorer_and_policies(self.watch.look() if fresh is None else fresh)
         self._reload_keys()
         self._reload_pin()
 
@@ -129,28 +145,56 @@ class Cell:
         self._stamps[name] = tuple(stamps)
         return not first
 
+    def _reload_scorer_and_policies(self, fresh: Fresh) -> None:
+        """Together, because a policy may name a family that only one scorer knows."""
+        edited = self._changed("policies", *(path for policy in self.policies.values() for path in policy.files))
+        if fresh.fault:
+            self.metrics.reloads.add(1, "refused")
+            log.error("another scorer was chosen but not taken up; the running one stays: %s", fresh.fault)
+        scorer = fresh.scorer or (self._refused if edited else None)
+        if scorer is not None and self._swap(scorer):
+            return
+        if edited:
+            self._reload_policies()
+
+    def _swap(self, scorer: Scorer) -> bool:
+        """Take up a scorer, and the policies as their files now are; neither, when it lacks a family they name."""
+        families = frozenset(scorer.families)
+        try:
+            found = read_policies(self.settings, families)
+        except (Mistakes, SaltError, ValueError) as fault:
+            lost = [
+                f"{p.name!r} names {p.body.family!r}" for p in self.policies.values() if p.body.family not in families
+            ]
+            if lost:
+                self._refused = scorer
+                self.metrics.reloads.add(1, "refused")
+                log.error(
+                    "scorer %s was chosen but not taken up; the running one stays: it has no profile of a family that "
+                    "a policy needs (%s)", scorer.digest[:12], ", ".join(lost),
+                )  # fmt: skip
+                return False
+            log.error("the policies as edited do not fit; the running ones stay:\n%s", fault)
+            found = PolicySet(self.policies, self.default_policy, self.explore_salt)
+        self.policies, self.default_policy, self.explore_salt = found
+        self.scorer, self._refused, self._fleets = scorer, None, {}
+        self.metrics.reloads.add(1, "taken")
+        log.info("scorer %s is in use", scorer.digest[:12])
+        return True
+
     def _reload_policies(self) -> None:
-        paths = [path for policy in self.policies.values() for path in policy.files]
-        if not self._changed("policies", *paths):
-            return
         try:
-            policies = load_policies(self.settings, self.families())
-        except Mistakes as mistakes:
+            found = read_policies(self.settings, self.families())
+        except (Mistakes, SaltError, ValueError) as fault:
             self.metrics.reloads.add(1, "refused")
-            log.error("a policy was edited but not taken up; the running ones stay:\n%s", mistakes)
-            return
-        try:
-            default = _default_policy(self.settings, policies)
-        except ValueError as error:
-            self.metrics.reloads.add(1, "refused")
-            log.error("a policy was edited but not taken up; the running ones stay: %s", error)
+            log.error("a policy was edited but not taken up; the running ones stay:\n%s", fault)
             return
         before = {name: p.hash for name, p in self.policies.items()}
-        if {name: p.hash for name, p in policies.items()} != before:
-            self.policies, self.default_policy = policies, default
+        if {name: p.hash for name, p in found.policies.items()} != before:
+            self.policies, self.default_policy, self.explore_salt = found
             self._fleets = {}
             self.metrics.reloads.add(1, "taken")
-            log.info("policies reloaded: %s", ", ".join(f"{p.name}@{p.hash[:12]}" for p in policies.values()))
+            log.info("policies reloaded: %s", ", ".join(f"{p.name}@{p.hash[:12]}" for p in self.policies.values()))
 
     def _reload_keys(self) -> None:
         path = keys_path(self.settings)
@@ -196,22 +240,25 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
         raise ValueError(f"keys may be off only on a loopback address, and this server listens on {host}")
     book = PriceBook.load()
     wire = transport or AiohttpTransport()
-    scorer = _scorer()
-    policies = load_policies(settings, None if scorer is None else frozenset(scorer.families))
+    watch = Watch(settings.scorer)
+    scorer = open_scorer(watch)
+    found = read_policies(settings, None if scorer is None else frozenset(scorer.families))
     cell = Cell(
         settings=settings,
         book=book,
         deployments=deployments_of(settings, book),
         upstreams={name: _upstream(name, settings, wire) for name in settings.upstreams},
-        policies=policies,
-        default_policy=_default_policy(settings, policies),
+        policies=found.policies,
+        default_policy=found.default,
         scorer=scorer,
-        calibration=_calibration(policies),
+        calibration=_calibration(found.policies),
         keys=KeyStore.load(keys_path(settings)),
         keys_on=keys == "required" or (keys == "auto" and host not in LOOPBACK),
         ledger=Ledger(ledger or ledger_path(settings)),
         transport=wire,
         pin=read_pin(),
+        watch=watch,
+        explore_salt=found.salt,
     )
     cell.reload()
     return cell
@@ -234,22 +281,38 @@ def load_policies(settings: Settings, families: frozenset[str] | None) -> dict[s
     return loaded
 
 
+class PolicySet(NamedTuple):
+    """The policies in force, the default's name, and the salt their exploration draws with."""
+
+    policies: Mapping[str, Policy]
+    default: str
+    salt: bytes
+
+
+def read_policies(settings: Settings, families: frozenset[str] | None) -> PolicySet:
+    """All that the policy files decide together.
+
+    Raises:
+        Mistakes: a file is wrong. SaltError: the salt cannot be used. ValueError: there is no such default.
+    """
+    policies = load_policies(settings, families)
+    return PolicySet(policies, _default_policy(settings, policies), salt_for(policies))
+
+
+def salt_for(policies: Mapping[str, Policy]) -> bytes:
+    """The kept salt where a policy explores; no file is made for those that do not.
+
+    Raises:
+        SaltError: its file cannot be used.
+    """
+    return explore_salt(home()) if any(policy.body.explore for policy in policies.values()) else b""
+
+
 def _default_policy(settings: Settings, policies: Mapping[str, Policy]) -> str:
     name = settings.default_policy or next(iter(policies))
     if name not in policies:
         raise ValueError(f"default_policy is {name!r}, which is not among the policies ({', '.join(policies)})")
     return name
-
-
-def _scorer() -> Scorer | None:
-    """The shipped scorer; None, visibly, where its artefact is missing or damaged."""
-    from router.score import ArtefactError, load
-
-    try:
-        return load()
-    except (ArtefactError, OSError) as error:
-        log.error("no scorer: %s. Every prompt goes to its policy's fallback tier.", error)
-        return None
 
 
 def _calibration(policies: Mapping[str, Policy]) -> Calibration | None:

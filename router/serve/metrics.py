@@ -118,6 +118,7 @@ class Metrics:
             ("tier", "verdict", "check"),
         )
         self.unscored = Counter("stillhouse_unscored_total", "Requests decided without a score.")
+        self.feedback = Counter("stillhouse_feedback_total", "Judgements of answers that were kept.")
         self.reloads = Counter("stillhouse_reloads_total", "Configuration reloads by result.", ("result",))
 
     def render(self, gauges: Iterable[tuple[str, str, float]] = ()) -> bytes:

@@ -11,17 +11,22 @@ from typing import TYPE_CHECKING, TypeVar
 
 from guardrails import Placeholders
 from policies.schema import Timeouts
+from router.core.affinity import Stay
 from router.core.decide import Caller, decide
 from router.core.features import features_of
 from router.core.plan import Try, pick, plan
+from router.core.session import stay_of
 from router.core.tokens import estimate_tokens
+from router.core.turns import turn_of
 from router.core.wire import ChatRequest, TextSite, choice_sites, read_answer, read_chat, read_choice
 from router.errors import NoTier, StillhouseError, UpstreamError
 from router.serve import cascading
 from router.serve.accept import Order, accept, order
 from router.serve.exchange import Exchange, Incoming
+from router.serve.forward import forwarded
 from router.serve.guarding import Blocked, finding_names, guard_answer, guard_request
 from router.serve.respond import EventMaker, headers_of, refusal
+from router.serve.sessions import session_name
 from router.serve.story import Story
 from router.serve.stream import EventGuard
 from router.types import Decision, Deployment, Score, TierName, Usage
@@ -74,7 +79,7 @@ def guard_in(request: ChatRequest, wish: Order, held: Placeholders, story: Story
 
 
 def score_and_decide(cell: Cell, request: ChatRequest, wish: Order, story: Story) -> Decision:
-    """Score the last ask and choose a tier.
+    """Score the present turn and choose a tier.
 
     Raises:
         NoTier: no model may serve the request under this policy.
@@ -82,16 +87,27 @@ def score_and_decide(cell: Cell, request: ChatRequest, wish: Order, story: Story
     since = cell.clock()
     ask = request.ask()
     story.features = features_of(request, ask, finding_names(story))
-    story.score = score_of(cell, wish, ask)
+    turn = turn_of(request, lambda text: score_of(cell, wish, text))
+    story.score, story.stay = turn.score, stay_in(cell, request, wish, story)
     caller = Caller(tenant=wish.caller.tenant, tags=wish.caller.tags, tier=wish.caller.tier, text=ask)
     fleet = cell.fleet(wish.policy)
-    story.decision = decision = decide(wish.policy, story.features, story.score, caller, fleet)
+    story.lot = cell.lot(wish.policy, story.id)
+    story.decision = decision = decide(
+        wish.policy, story.features, turn.score, caller, fleet, turn, story.stay, lot=story.lot
+    )
     story.spend("score", since)
     if fleet.pin is not None:
         story.mode = "pinned"
     if decision.served is None:
         raise NoTier(decision.reasons[-1].text)
     return decision
+
+
+def stay_in(cell: Cell, request: ChatRequest, wish: Order, story: Story) -> Stay:
+    """The session that a request belongs to, as it is remembered."""
+    policy = wish.policy
+    story.session_name = name = session_name(request, story.tenant, policy.hash, wish.session, cell.salt)
+    return stay_of(policy.body, cell.sessions.get(name), cell.clock(), request.turns)
 
 
 def score_of(cell: Cell, wish: Order, ask: str) -> Score | None:
@@ -109,7 +125,7 @@ async def answer_whole(
     """Call, guard the answer, respond."""
 
     async def ask(upstream: Upstream, deployment: Deployment, deadline: Deadline) -> bytes:
-        return (await upstream.chat(request.forward(deployment.model, masks), deadline)).body
+        return (await upstream.chat(forwarded(request, deployment, masks, story), deadline)).body
 
     way = cascading.way_of(cell, request, wish, story, partial(candidates, cell, wish, decision, story))
     if way is None:
@@ -144,7 +160,7 @@ async def answer_in_events(
     if way is None:
         stream, step = await call(
             cell, wish, decision, story,
-            lambda upstream, d, deadline: upstream.chat_stream(request.forward(d.model, masks), deadline),
+            lambda upstream, d, deadline: upstream.chat_stream(forwarded(request, d, masks, story), deadline),
         )  # fmt: skip
     else:
         stream, step = await cascading.climb_events(cell, request, masks, way, story)
@@ -209,8 +225,7 @@ async def call(
             raise
         else:
             steps.close()
-            story.call_first_byte()
-            story.deployment = step.deployment
+            story.served(step)
             return got, step
 
 
@@ -222,10 +237,13 @@ def candidates(
     assert story.features is not None
     found: list[tuple[TierName, Deployment]] = []
     fleet = cell.fleet(wish.policy)
+    warm = {w.deployment for w in story.stay.memory.warm} if story.stay and story.stay.memory else set()
     for tier in tiers or (decision.served, *decision.fallbacks):
         serving = fleet.serving(tier, features=story.features, private=decision.private)
         if wish.deployment in serving:
             found.append((tier, wish.deployment))
+        elif met := [d for d in serving if d.name in warm]:
+            found.append((tier, met[0]))
         elif serving:
             found.append((tier, serving[0] if len(serving) == 1 else pick(serving, cell.share_draw(story))))
     return found

@@ -11,6 +11,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from router.ledger.feedback import WHO
+
 _ERROR = {
     "type": "object",
     "required": ["error"],
@@ -87,6 +89,17 @@ _EMBEDDINGS = {
     "additionalProperties": True,
 }
 
+_FEEDBACK = {
+    "type": "object",
+    "required": ["request_id", "score", "who"],
+    "properties": {
+        "request_id": {"type": "string", "maxLength": 64, "description": "the x-request-id of the answer"},
+        "score": {"type": "number", "minimum": 0, "maximum": 1, "description": "0 useless, 1 right"},
+        "who": {"type": "string", "pattern": WHO, "examples": ["person", "judge", "signal"]},
+    },
+    "additionalProperties": False,
+}
+
 _HEADERS = [
     {
         "name": f"x-stillhouse-{name}",
@@ -137,6 +150,22 @@ def _operation(summary: str, body: dict[str, Any], answer: dict[str, Any], *, st
     }
 
 
+def _feedback_operation() -> dict[str, Any]:
+    """Feedback asks no model: none of the headers, fewer ways to fail."""
+    post = _operation("What a person, a judge or a signal says of an answer", _FEEDBACK, _FEEDBACK)["post"]
+    never = ("422", "429", "502", "504")
+    responses = {status: words for status, words in post["responses"].items() if status not in never}
+    error = responses["404"]["content"]
+    responses |= {
+        "200": {**responses["200"], "description": "The same judgement was already kept."},
+        "201": {**responses["200"], "description": "Kept."},
+        "404": {"description": "No such request, or another tenant's.", "content": error},
+        "409": {"description": "The same 'who' gave another score before.", "content": error},
+        "503": {"description": "The ledger cannot be written now, or the gateway shuts down.", "content": error},
+    }
+    return {"post": {**post, "parameters": [], "responses": responses}}
+
+
 def openapi_of(app: FastAPI) -> dict[str, Any]:
     """The document, made once."""
     if app.openapi_schema:
@@ -147,6 +176,7 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
         "/v1/chat/completions": _operation("Chat completion", _CHAT, completion, streams=True),
         "/v1/embeddings": _operation("Embeddings", _EMBEDDINGS, {"type": "object"}),
         "/v1/route": _operation("Where a chat completion would go, and why", _CHAT, {"type": "object"}),
+        "/v1/feedback": _feedback_operation(),
     }
     components = document.setdefault("components", {})
     components.setdefault("schemas", {})["Error"] = _ERROR

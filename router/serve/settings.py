@@ -108,7 +108,9 @@ class Settings(Strict):
     policies: tuple[str, ...] = ("balanced",)
     default_policy: str | None = None
     ledger: str | None = None
+    places: bool = True
     keys_file: str | None = None
+    scorer: Annotated[str, Field(min_length=1)] | None = None
     notices: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -276,7 +278,10 @@ def load_settings(path: Path) -> Settings:
     settings = load_strict(read_text(path), Settings, file=str(path))
     here = path.resolve().parent
     sources = tuple(str(here / p) if p.endswith((".yaml", ".yml")) else p for p in settings.policies)
-    return settings.model_copy(update={"policies": sources})
+    scorer = settings.scorer
+    if scorer is not None and scorer != "shipped":
+        scorer = str(here / Path(scorer).expanduser())
+    return settings.model_copy(update={"policies": sources, "scorer": scorer})
 
 
 def embedded_settings(weights: Sequence[Weights], server: ServerSettings) -> Settings:

@@ -12,12 +12,13 @@ from guardrails import Placeholders
 from router.core.cascade import planned
 from router.core.decide import Caller, decide
 from router.core.features import features_of
+from router.core.turns import turn_of
 from router.core.wire import Edit, TextSite, check_json, read_chat, span, splice
 from router.errors import BadJSON, BadRequest, ModelNotFound, StillhouseError
 from router.serve.accept import accept, order
 from router.serve.exchange import Exchange, Incoming
 from router.serve.guarding import Blocked, finding_names, guard_request
-from router.serve.pipeline import confess, deadline_of, score_of
+from router.serve.pipeline import confess, deadline_of, score_of, stay_in
 from router.serve.respond import headers_of
 from router.serve.story import Story
 from router.types import Decision, Score, TierName, Usage
@@ -141,11 +142,12 @@ async def route(cell: Cell, incoming: Incoming, out: Exchange) -> None:
             blocked, story.outcome = True, "blocked_input"
         ask = request.ask()
         story.features = features_of(request, ask, finding_names(story))
-        story.score = score_of(cell, wish, ask)
+        turn = turn_of(request, lambda text: score_of(cell, wish, text))
+        story.score, stay = turn.score, stay_in(cell, request, wish, story)
         caller = Caller(tenant=wish.caller.tenant, tags=wish.caller.tags, tier=wish.caller.tier, text=ask)
-        fleet = cell.fleet(wish.policy)
-        story.decision = decide(wish.policy, story.features, story.score, caller, fleet)
-        climbed, why = planned(wish.policy.body, story.decision, story.score, story.features, fleet)
+        story.lot, fleet = cell.lot(wish.policy, story.id), cell.fleet(wish.policy)
+        story.decision = decide(wish.policy, story.features, turn.score, caller, fleet, turn, stay, lot=story.lot)
+        climbed, why = planned(wish.policy.body, story.decision, turn.score, story.features, fleet)
         story.because([why] if why else [])
         body = {
             "id": story.id, "object": "stillhouse.route", "policy": wish.policy.name, "policy_hash": wish.policy.hash,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
 from guardrails import Action, Finding
+from router.core.affinity import Stay, Warm, remember
 from router.core.cost import cost_of
 from router.errors import BadRequest, StillhouseError, UpstreamError, UpstreamRejected, UpstreamTimeout
 from router.ledger.record import AttemptKind, AttemptOutcome, AttemptRecord, Found, Outcome, RequestRecord
@@ -15,6 +17,7 @@ from router.types import Decision, Deployment, Features, Reason, Score, TierName
 
 if TYPE_CHECKING:
     from policies.policy import Policy
+    from router.core.explore import Lot
     from router.core.plan import Try
     from router.serve.cell import Cell
 
@@ -54,6 +57,8 @@ class Story:
         self.tenant = "default"
         self.key_id: str | None = None
         self.session: str | None = None
+        self.session_name = b""
+        self.stay: Stay | None = None
         self.tag: str | None = None
         self.stream = False
         self.requested_model = ""
@@ -62,6 +67,7 @@ class Story:
         self.features: Features | None = None
         self.score: Score | None = None
         self.decision: Decision | None = None
+        self.lot: Lot | None = None
         self.findings: list[Found] = []
         self.actions: dict[Direction, Action] = {"input": Action.NONE, "output": Action.NONE}
         self.attempts: list[AttemptRecord] = []
@@ -178,6 +184,30 @@ class Story:
         if first is not None:
             metrics.first_byte.observe((first - begun) / 1e3, step.tier)
 
+    # --- the session
+
+    def served(self, step: Try) -> None:
+        """A deployment has begun to answer: it has read the conversation so far."""
+        self.call_first_byte()
+        self.keeps(step)
+
+    def keeps(self, step: Try) -> None:
+        """Its answer is the one the caller gets."""
+        self.deployment = d = step.deployment
+        if self.stay is None or self.features is None:
+            return
+        warm = Warm(step.tier, d.name, d.upstream, self.features.input_tokens, self.stay.now)
+        self.cell.sessions.put(self.session_name, remember(self.stay.memory, warm, self.features.turns))
+
+    def moved_from(self, deployment: Deployment) -> bool:
+        """Whether the conversation comes to ``deployment`` from another upstream."""
+        memory = self.stay.memory if self.stay else None
+        return memory is not None and memory.last.upstream != deployment.upstream
+
+    def _derived_session(self) -> str | None:
+        """A name for the ledger that joins the turns of one conversation; nothing can be read from it."""
+        return f"~{self.session_name.hex()}" if self.session_name else None
+
     # --- the end
 
     def cost(self) -> int | None:
@@ -200,7 +230,8 @@ class Story:
         large = self.cell.fleet(policy).prices.get("large") if policy else None
         record = RequestRecord(
             id=self.id, at_ms=self.at_ms, tenant=self.tenant, endpoint=self.endpoint, outcome=self.outcome,
-            status=self.status, key_id=self.key_id, session=self.session, tag=self.tag, cell=self.cell.name,
+            status=self.status, key_id=self.key_id, session=self.session or self._derived_session(),
+            tag=self.tag, cell=self.cell.name,
             mode=self.mode, stream=self.stream, requested_model=self.requested_model,
             policy=policy.name if policy else "", policy_hash=policy.hash if policy else "",
             artefact_hash=score.artefact if score else None, price_book_hash=self.cell.book.hash,
@@ -209,6 +240,7 @@ class Story:
             complexity=score.complexity if score else None, novelty=score.novelty if score else None,
             tier_wanted=decision.wanted if decision else None, tier_served=d.tier if d else None,
             reasons=decision.reasons if decision else (), propensity=decision.propensity if decision else 1.0,
+            draw=self.lot.value if self.lot else None, draw_key=self.lot.key if self.lot else None,
             predicted_cost=decision.cost if decision else None, findings=tuple(self.findings),
             guard_in=self.actions["input"].word,  # type: ignore[arg-type]
             guard_out=self.actions["output"].word,  # type: ignore[arg-type]
@@ -220,6 +252,7 @@ class Story:
             model=d.model if d else "", cost_nano=cost, price_source=d.price.source if d else "unknown",
             baseline_nano=cost_of(usage, large) if usage and large else None,
             baseline_source=large.source if large else "unknown",
+            place=b64encode(score.place).decode() if score and self.cell.settings.places else None,
         )  # fmt: skip
         return record, tuple(self.attempts)
 

@@ -62,12 +62,10 @@ def command(files: tuple[str, ...], as_json: bool) -> None:  # noqa: D103 - the 
 
 def _families() -> frozenset[str] | None:
     """The families that the scorer has profiles of; ``None``, unchecked, without a scorer."""
-    from router.score import ArtefactError, load
+    from stillhouse.cli.offline import scorer_in_use
 
-    try:
-        return frozenset(load().families)
-    except (ArtefactError, OSError):
-        return None
+    scorer = scorer_in_use(None)
+    return None if scorer is None else frozenset(scorer.families)
 
 
 def _identity(file: str) -> str:

@@ -63,9 +63,12 @@ def _installation() -> Iterator[Finding]:
 
 
 def _scorer() -> tuple[str, str]:
-    from router.score import load
+    from router.serve.scoring import Watch
 
-    scorer = load()
+    found = Watch().look()
+    if found.scorer is None:
+        return "bad", found.fault
+    scorer = found.scorer
     score = scorer.score("What is 2 + 2?")
     words = f"'What is 2 + 2?' has complexity {score.complexity:.2f}"
     return "ok", f"artefact {scorer.digest[:12]}, {len(scorer.families)} families; {words}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
+import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import click
 
@@ -14,15 +14,18 @@ from router.core.decide import Caller
 from router.errors import BadRequest
 from router.types import TIER_NAMES, Reason, TierName
 from stillhouse.cli import show
+from stillhouse.cli.moved import Moved, moved
 
 if TYPE_CHECKING:
+    from router.core.wire import ChatRequest
     from stillhouse.cli.offline import Bench, Judged
-
-SHOWN = 5  # parts of the score that are named
 
 
 @click.command(help="Say where a prompt would go, and why. Asks no model. '-' reads the prompt from standard input.")
-@click.argument("prompt")
+@click.argument("prompt", required=False)
+@click.option(
+    "--messages", type=click.File("rb"), help="A conversation instead: a JSON list of messages, or a request."
+)
 @click.option("--policy", default="balanced", show_default=True, help="Policy file or preset.")
 @click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="Settings file: real tiers and prices.")
 @click.option("--tenant", default="default", show_default=True)
@@ -30,40 +33,68 @@ SHOWN = 5  # parts of the score that are named
 @click.option("--tier", type=click.Choice(TIER_NAMES), help="As sent in x-stillhouse-tier.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(  # noqa: D103
-    prompt: str, policy: str, config: Path | None, tenant: str, tags: tuple[str, ...], tier: str | None, as_json: bool
-) -> None:
-    from stillhouse.cli.offline import bench, request_of, settings_or_none
+    prompt: str | None, messages: IO[bytes] | None, policy: str, config: Path | None, tenant: str,
+    tags: tuple[str, ...], tier: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    from stillhouse.cli.offline import bench, settings_or_none
 
-    if prompt == "-":
-        prompt = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
-    try:
-        request = request_of(prompt)
-    except BadRequest:  # the one thing that can be wrong with a bare prompt
-        show.fail("the prompt is not UTF-8", "save it as UTF-8; '-' reads it from standard input")
+    if (prompt is None) == (messages is None):
+        show.fail("give either a PROMPT or --messages FILE", "stillhouse explain --help")
+    request = _asked(prompt) if prompt is not None else _conversation(messages)
     ready = bench(policy, settings_or_none(config))
     judged = ready.judge(request, Caller(tenant=tenant, tags=tags, tier=tier))  # type: ignore[arg-type]
+    prompt = request.ask()
     if as_json:
         show.json_line(_as_json(ready, judged, prompt))
     else:
         _as_words(ready, judged, prompt)
 
 
-def _parts(ready: Bench, judged: Judged, prompt: str) -> list[tuple[str, float]]:
+def _asked(prompt: str) -> ChatRequest:
+    """A bare prompt; ends the command with words where it is not text."""
+    from stillhouse.cli.offline import request_of
+
+    if prompt == "-":
+        prompt = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
+    try:
+        return request_of(prompt)
+    except BadRequest:  # the one thing that can be wrong with a bare prompt
+        show.fail("the prompt is not UTF-8", "save it as UTF-8; '-' reads it from standard input")
+
+
+def _conversation(file: IO[bytes] | None) -> ChatRequest:
+    """A file's messages; ends the command with words where they are not OpenAI's."""
+    from stillhouse.cli.offline import request_of
+
+    assert file is not None
+    try:
+        said = json.loads(file.read())
+        body = said if isinstance(said, dict) else {"messages": said}
+        return request_of(None, body.get("messages") or [], body.get("tools"))
+    except (ValueError, BadRequest) as error:
+        words = error.message if isinstance(error, BadRequest) else "it is not JSON in UTF-8"
+        show.fail(f"{file.name}: {words}", "a list of messages, each with a role and a content")
+
+
+def _causes(ready: Bench, judged: Judged, prompt: str) -> Moved | None:
     if ready.scorer is None or judged.score is None:
-        return []
-    return ready.scorer.explain(prompt, judged.score.family)
+        return None
+    if judged.score != ready.scorer.score(prompt, judged.score.family):
+        return None  # a turn that counts as more than its last ask: the reasons say so, and no parts would add up
+    return moved(ready.scorer, prompt, judged.score.family)
 
 
 def _as_json(ready: Bench, judged: Judged, prompt: str) -> dict[str, object]:
     from router.serve.sides import decision_words
 
+    causes = _causes(ready, judged, prompt)
     return {
         "policy": ready.policy.name,
         "policy_hash": ready.policy.hash,
         "layers": list(ready.policy.layers),
         "blocked": judged.blocked,
         **decision_words(judged.decision, judged.score, _climbed(ready, judged)[0]),
-        "moved": [{"part": name, "logit": round(value, 4)} for name, value in _parts(ready, judged, prompt)],
+        **(causes.as_dict() if causes else {"moved": [], "wording": []}),
         "findings": [f.as_dict() for f in judged.findings],
     }
 
@@ -97,7 +128,8 @@ def _as_words(ready: Bench, judged: Judged, prompt: str) -> None:
             f"language {features.language}   about {features.input_tokens} tokens in"
         )
         show.line()
-        show.table(("what moved the complexity", "logit", "direction"), _moved(_parts(ready, judged, prompt)))
+        if causes := _causes(ready, judged, prompt):
+            show.table(("what moved the complexity", "logit", "points", "direction"), causes.rows())
         show.line()
     show.table(
         ("step", "reason", "layer"),
@@ -114,25 +146,6 @@ def _reasons(ready: Bench, judged: Judged) -> list[Reason]:
     """The reasons; without settings there are no models whose absence could be one."""
     known = bool(ready.fleet.deployments)
     return [r for r in judged.decision.reasons if known or r.id != "no-tier"]
-
-
-def _moved(parts: list[tuple[str, float]]) -> list[tuple[str, str, str]]:
-    """The strongest parts, the rest in one line, and the sum they add up to."""
-    if not parts:
-        return []
-    shown, rest = parts[: SHOWN + 1], parts[SHOWN + 1 :]
-    rows = [(name, f"{value:+.2f}", _direction(value)) for name, value in shown]
-    if rest:
-        rows.append(("all else", f"{sum(v for _, v in rest):+.2f}", ""))
-    total = sum(value for _, value in parts)
-    rows.append(("sum", f"{total:+.2f}", f"complexity {1 / (1 + math.exp(-total)):.2f}"))
-    return rows
-
-
-def _direction(value: float) -> str:
-    if abs(value) < 0.005:
-        return "no matter"
-    return "harder" if value > 0 else "easier"
 
 
 def _share(value: float | None) -> str:

@@ -13,10 +13,10 @@ from policies.mistakes import Mistakes
 from policies.policy import Policy
 from router.core.decide import Caller, Fleet, decide
 from router.core.features import features_of
+from router.core.turns import turn_of
 from router.core.wire import ChatRequest, read_chat
 from router.registry.prices import PriceBook
 from router.registry.references import reference_prices
-from router.score import ArtefactError, load
 from router.types import Decision, Features, Score
 from stillhouse.cli import show
 
@@ -58,21 +58,18 @@ class Bench:
         names = tuple(sorted({f"{f.guard}.{f.category}" for f in findings}))
         ask = request.ask()
         features = features_of(request, ask, names)
-        score = self.scorer.score(ask, self.policy.body.family) if self.scorer else None
+        turn = turn_of(request, self._score)
         whole = Caller(tenant=caller.tenant, tags=caller.tags, tier=caller.tier, text=ask)
-        return Judged(
-            features, score, decide(self.policy, features, score, whole, self.fleet), tuple(findings), blocked
-        )
+        decision = decide(self.policy, features, turn.score, whole, self.fleet, turn)
+        return Judged(features, turn.score, decision, tuple(findings), blocked)
+
+    def _score(self, text: str) -> Score | None:
+        return self.scorer.score(text, self.policy.body.family) if self.scorer else None
 
 
 def bench(policy: str, settings: Settings | None) -> Bench:
     """Load what is needed; ends the command with words where it cannot be had."""
-    scorer: Scorer | None
-    try:
-        scorer = load()
-    except (ArtefactError, OSError) as error:
-        show.note(f"no scorer: {error}")
-        scorer = None
+    scorer = scorer_in_use(settings)
     families = frozenset(scorer.families) if scorer else None
     try:
         loaded = load_policy(policy, families=families)
@@ -88,6 +85,16 @@ def bench(policy: str, settings: Settings | None) -> Bench:
         if d.price.input is not None and d.price.output is not None:
             prices[d.tier] = d.price
     return Bench(loaded, scorer, Fleet(deployments, prices))
+
+
+def scorer_in_use(settings: Settings | None) -> Scorer | None:
+    """What a gateway with these settings on this machine would score with; says where it cannot be had."""
+    from router.serve.scoring import Watch
+
+    found = Watch(None if settings is None else settings.scorer).look()
+    if found.scorer is None:
+        show.note(f"no scorer: {found.fault}")
+    return found.scorer
 
 
 def settings_or_none(config: Path | None) -> Settings | None:

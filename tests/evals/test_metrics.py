@@ -87,6 +87,16 @@ def test_a_setting_is_never_chosen_on_the_rows_it_is_scored_on():
     assert result.share == pytest.approx(1 - 22 / 40)
 
 
+def test_the_ranked_apgr_is_the_apgr_of_the_chosen_rows():
+    rng = np.random.default_rng(5)
+    weak, strong, score = rng.random(60).round(), rng.random(60), rng.integers(0, 9, 60).astype(float)
+    of = metrics.apgr_on(weak, strong, score)
+    for _ in range(5):
+        index = rng.integers(0, 60, 80)
+        assert of(index) == pytest.approx(metrics.apgr(weak[index], strong[index], score[index]))
+    assert np.isnan(metrics.apgr_on(weak, weak, score)(np.arange(60)))
+
+
 def test_bootstrap_draws_whole_groups():
     values = np.array([0.0, 0.0, 1.0, 1.0])
     seen = []

@@ -6,7 +6,7 @@ import pytest
 
 from evals import familiarity, train
 from evals import targets as learn
-from evals.importers.outcomes import Outcome, read_outcomes
+from evals.importers.outcomes import read_outcomes
 from router.score import load
 from router.score.artefact import Artefact
 from router.score.estimator import OutcomeModel, design
@@ -111,5 +111,30 @@ def test_calibration_moves_biased_logits_onto_the_outcomes():
 
 
 def test_one_source_alone_gives_a_flat_novelty():
-    only = [Outcome(id=str(k), prompt=f"word{k}", scores={"m": 1.0}) for k in range(4)]
-    assert familiarity.fit(only, np.array([0, 1, 0, 1])).novelty.tolist() == [0.0, 0.0]
+    texts = [f"word{k}" for k in range(4)]
+    alone = np.array(["own"] * 4)
+    learned, known, unknown = familiarity.fit(design(texts), alone, np.array(texts), np.array([0, 1, 0, 1]), seed=1)
+    assert not learned.weights.any()
+    assert not known.any()
+    assert not unknown.any()
+
+
+def test_a_source_left_out_looks_stranger_than_known_ground(data):
+    outcomes = read_outcomes(data / "train.jsonl.gz")
+    inputs = design([row.prompt for row in outcomes])
+    source, stem = (np.array([getattr(row, name) for row in outcomes]) for name in ("source", "stem"))
+    fold = learn.folds(outcomes, 5, 1)
+    learned, known, unknown = familiarity.fit(inputs, source, stem, fold, seed=1)
+    assert np.median(unknown) > np.quantile(known, 0.9)
+    assert learned.quantiles.tolist() == sorted(learned.quantiles.tolist())
+
+
+def test_novelty_judged_in_bulk_is_the_novelty_served(data):
+    outcomes = read_outcomes(data / "train.jsonl.gz")
+    inputs = design([row.prompt for row in outcomes])
+    source, stem = (np.array([getattr(row, name) for row in outcomes]) for name in ("source", "stem"))
+    learned, _, _ = familiarity.fit(inputs, source, stem, learn.folds(outcomes, 5, 1), seed=1)
+    prompts = ["Say hello to person 3, hello", "Evaluate what nobody wrote", "", "한국어"]
+    readings = [read(prompt) for prompt in prompts]
+    served = [learned.of(reading.grams[: reading.sizes[0]], reading.structure) for reading in readings]
+    assert familiarity.judge(learned, design(prompts)) == pytest.approx(served, abs=1e-3)

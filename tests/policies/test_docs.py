@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from policies.load import PRESETS, load_policy
 from policies.probes import load_probes
+from policies.schema import Session
 from stillhouse.cli.check import command
 
 PAGE = (Path(__file__).parents[2] / "docs" / "policies.md").read_text("utf-8")
@@ -18,6 +19,13 @@ def test_the_policy_in_the_docs_loads(tmp_path):
     path = tmp_path / "ours.yaml"
     path.write_text(POLICY, "utf-8")
     assert load_policy(path).warnings == ()
+
+
+def test_the_session_in_the_docs_shows_the_defaults(tmp_path):
+    path = tmp_path / "ours.yaml"
+    [shown] = re.findall(r"```yaml part\n(session.*?)```", PAGE, re.DOTALL)
+    path.write_text(f"stillhouse: 1\nname: ours\n{shown}", "utf-8")
+    assert load_policy(path).body.session == Session()
 
 
 def test_the_probes_in_the_docs_load(tmp_path):

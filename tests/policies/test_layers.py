@@ -5,7 +5,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.layers import STREAM_ORDER, bottom, complete, tighten
-from policies.schema import AIMS, TIERS, Budget, Cascade, PolicyBody, Quality, Rule, Timeouts, When
+from policies.schema import (
+    AIMS,
+    TIERS,
+    Budget,
+    Cascade,
+    Explore,
+    PolicyBody,
+    Quality,
+    Rule,
+    Session,
+    Timeouts,
+    When,
+)
 
 
 def body(name="child", **settings):
@@ -51,7 +63,13 @@ def rule(name, **effect):
         ({"tiers": ("small", "medium")}, {"fallbacks": {"small": ("large",)}}, ("fallbacks", "small", 0), "large is not"),
         ({"family": "gemma-2"}, {"family": "qwen2.5"}, ("family",), "gemma-2"),
         ({"timeouts": Timeouts(total=10)}, {"timeouts": Timeouts(total=11)}, ("timeouts", "total"), "longer"),
+        ({"session": Session(affinity="on")}, {"session": Session(affinity="off")}, ("session", "affinity"), "says on"),
+        ({"session": Session(errands="off")}, {"session": Session(errands="on")}, ("session", "errands"), "says off"),
+        ({"session": Session(hysteresis=0.1)}, {"session": Session(hysteresis=0.05)}, ("session", "hysteresis"), "0.05 is less"),
         ({"rules": (rule("a", pin="large"),)}, {"rules": (rule("a", pin="small"),)}, ("rules", 0, "name"), "stays"),
+        ({"quality": Quality(keep=0.9)}, {"explore": Explore()}, ("explore",), "does not explore"),
+        ({"explore": Explore(epsilon=0.1)}, {"explore": Explore(epsilon=0.2)}, ("explore", "epsilon"), "0.2 is more"),
+        ({"explore": Explore(band=0.1)}, {"explore": Explore(band=0.2)}, ("explore", "band"), "0.2 is more"),
         ({"fallbacks": {"large": ("medium",)}}, {"fallbacks": {"large": ("small",)}}, ("fallbacks", "large", 0), "only"),
         ({}, {"fallbacks": {"large": ("small",)}}, ("fallbacks", "large", 0), "down to small"),
     ],
@@ -80,10 +98,15 @@ def test_every_loosening_is_named_with_the_floor(below, above, path, words):
         ({"fallback_tier": "large"}, {"tiers": ("small",), "fallback_tier": "small"}),
         ({"timeouts": Timeouts(total=10)}, {"timeouts": Timeouts(total=9, gap=100)}),
         ({}, {"timeouts": Timeouts(total=900)}),
+        ({"session": Session(hysteresis=0.1)}, {"session": Session(hysteresis=0.2, ttl_seconds=9)}),
+        ({"session": Session(affinity="off")}, {"session": Session(affinity="on", errands="off")}),
+        ({}, {"session": Session(affinity="off", hysteresis=0)}),
         ({"family": "gemma-2"}, {"family": "gemma-2"}),
         ({}, {"fallbacks": {"small": ("medium", "large")}}),
         ({"allow_degrade": True}, {"fallbacks": {"large": ("small",)}}),
         ({"fallbacks": {"large": ("small", "medium")}}, {"fallbacks": {"large": ("small",)}}),
+        ({"cost_quality": 0.5}, {"explore": Explore()}),
+        ({"quality": Quality(keep=0.9), "explore": Explore(epsilon=0.1)}, {"explore": Explore(epsilon=0.05)}),
     ],
 )
 def test_tightening_and_repeating_are_allowed(below, above):
@@ -166,6 +189,10 @@ def bodies(draw, name, first_rule):
         ("allow_degrade", st.booleans()),
         ("fallback_tier", st.sampled_from(allowed)),
         ("family", st.sampled_from(["generic", "gemma-2"])),
+        (
+            "session",
+            st.builds(Session, affinity=st.sampled_from(["on", "off"]), hysteresis=st.sampled_from([0.0, 0.1])),
+        ),
         ("timeouts", st.builds(Timeouts, total=st.sampled_from([1.0, 60.0, 600.0, 900.0]))),
     ):
         if draw(st.booleans()):
@@ -198,6 +225,9 @@ def test_a_merge_without_problems_is_at_least_as_strict_as_its_floor(below, abov
             assert least is None or getattr(result.quality, kind) >= least
     if "timeouts" in below.model_fields_set:
         assert result.timeouts.total <= below.timeouts.total
+    if "session" in below.model_fields_set:
+        assert result.session.hysteresis >= below.session.hysteresis
+        assert "on" not in below.session.affinity or result.session.affinity == "on"
     # What came out is a policy in its own right.
     PolicyBody.model_validate_json(result.model_dump_json())
 

@@ -3,7 +3,7 @@
 import pytest
 
 from policies.lint import implies, lint
-from policies.schema import PolicyBody, Rule, When
+from policies.schema import Explore, PolicyBody, Rule, When
 
 
 def warnings(*rules, tiers=("small", "medium", "large")):
@@ -71,3 +71,10 @@ def test_only_the_file_s_own_rules_are_spoken_of():
     body = PolicyBody(stillhouse=1, name="p", rules=rules)
     assert [p.path for p in lint(body, own=1)] == [("rules", 0)]
     assert lint(body, own=0) == ()
+
+
+def test_exploring_with_one_tier_is_named():
+    body = PolicyBody(stillhouse=1, name="p", tiers=("small",), explore=Explore())
+    ((path, message),) = [(p.path, p.message) for p in lint(body)]
+    assert path == ("explore",)
+    assert "nothing to explore" in message

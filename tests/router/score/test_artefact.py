@@ -60,7 +60,7 @@ def test_changed_weights_are_refused(folder):
 
 def test_another_format_is_refused(folder):
     edit(folder, format=99)
-    with pytest.raises(ArtefactError, match="format 99, this version reads format 1"):
+    with pytest.raises(ArtefactError, match="format 99, this version reads format 2"):
         load(folder)
 
 
@@ -87,7 +87,7 @@ def test_a_manifest_that_is_no_object_is_refused(folder):
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("novelty", np.array([np.nan, 1.0], dtype=np.float32), "'novelty' holds NaN"),
+        ("novelty_weights", np.array([np.nan, 1.0], dtype=np.float32), "'novelty_weights' holds NaN"),
         ("ability", np.zeros((2, 2), dtype=np.float32), "'ability' is missing or not 1-dimensional"),
     ],
 )

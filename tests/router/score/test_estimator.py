@@ -69,16 +69,9 @@ def test_rows_of_no_weight_teach_nothing(outcomes):
 def test_the_gradient_is_the_slope_of_the_loss(outcomes):
     from router.score import estimator
 
-    inputs = design(PROMPTS)
-    known = ~np.isnan(outcomes)
-    problem = estimator._Problem(
-        inputs.grams,
-        inputs.grams.T.tocsr(),
-        inputs.structure / 10,
-        np.where(known, outcomes, 0),
-        known.astype(np.float32),
-        (1.0, 0.5, 0.2),
-    )
+    inputs = design(PROMPTS).structure / 10
+    penalty = np.linspace(0.2, 1.0, inputs.shape[1]).astype(np.float32)
+    problem = estimator._Problem.of(inputs, outcomes, np.ones(len(PROMPTS)), penalty, 0.2)
     start = problem.start(2, np.random.default_rng(1))
     _, slope = problem.loss(start)
     at = 0

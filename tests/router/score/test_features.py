@@ -45,7 +45,7 @@ def test_order_matters_to_pairs_only():
 
 
 def test_structure_counts_what_it_says():
-    found = structure("Pick one (12 or 345):\nA. yes\nB) no\n- item\n    code\n```\n?")
+    found = structure("Pick one (12 or 345)?\nA. yes\nB) no\n- item\n    code\n```\nend")
     assert np.expm1(found["option_lines"]).round() == 2
     assert np.expm1(found["bullet_lines"]).round() == 1
     assert np.expm1(found["indented_lines"]).round() == 1

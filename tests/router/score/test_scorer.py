@@ -139,3 +139,22 @@ def test_case_and_spaces_hardly_move_it(scorer):
     plain = scorer.score("What is the capital of France, and how old is it?").complexity
     loud = scorer.score("what is the capital  of france, and how old is it?").complexity
     assert loud == pytest.approx(plain, abs=0.05)
+
+
+@given(st.one_of(st.text(st.characters(), max_size=300), st.sampled_from(PROMPTS)))
+def test_an_explanation_adds_up_for_every_text(text):
+    scorer = load_once()
+    complexity = scorer.score(text).complexity
+    parts = dict(scorer.explain(text))
+    assert sum(parts.values()) == pytest.approx(math.log(complexity / (1 - complexity)), abs=1e-3)
+    words = scorer.wording(text)
+    assert words[0][0] == "average wording"
+    assert sum(push for _, push in words) == pytest.approx(parts["wording"], abs=1e-3)
+
+
+def test_the_words_that_pushed_are_the_prompts_own(scorer):
+    prompt = "Prove that there are infinitely many primes."
+    words = dict(scorer.wording(prompt)[1:])
+    assert {"prove", "primes", "many primes"} <= set(words)
+    sizes = [abs(push) for push in words.values()]
+    assert sizes == sorted(sizes, reverse=True)

@@ -1,0 +1,18 @@
+"""The body a deployment is sent: the caller's own bytes, edited where they must be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from router.core.history import mend
+from router.core.wire import ChatRequest, TextSite
+from router.serve.story import Story
+from router.types import Deployment
+
+
+def forwarded(
+    request: ChatRequest, deployment: Deployment, masks: Sequence[tuple[TextSite, str]], story: Story
+) -> bytes:
+    """The body for a deployment; mended where the conversation was at another upstream before."""
+    body = request.forward(deployment.model, masks)
+    return mend(body) if story.moved_from(deployment) else body
