@@ -41,10 +41,14 @@ from router.types import TIER_NAMES, Price, TierName, Usage
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from router.core.signals import Signals
+
 SEED: Final = 20261124
 FOLDS: Final = 10
 #: Inverse strength of the ridge; fixed before the figures were seen, for some 250 rows and a dozen numbers.
 RIDGE: Final = 0.5
+#: A model is learned from no fewer answers.
+LEAST_ROWS: Final = 60
 RESULTS: Final = FILE.parent
 SHIPPED: Final = Path(__file__).parents[1] / "router" / "score" / "answers.json"
 #: Weights of money against chances, in units of one over the mean cost of large: the dial's settings.
@@ -182,16 +186,17 @@ def calibrate(
     heads: dict[TierName, dict[str, dict[TierName, Head]]] = {}
     for tier in TIER_NAMES[:-1]:
         for terms in kinds:
-            if not _recorded(rows, tier, terms):
+            told = [i for i, row in enumerate(rows) if _shows(row.answers[tier].signals, terms)]
+            if len(told) < LEAST_ROWS:
                 continue
             for score in scores:
-                priors = [_prior(score, i) for i in range(len(rows))]
+                priors = [_prior(score, i) for i in told]
                 x = np.array([
-                    evidence(row.answers[tier].signals, row.demand, terms, prior)
-                    for row, prior in zip(rows, priors, strict=True)
+                    evidence(rows[i].answers[tier].signals, rows[i].demand, terms, prior)
+                    for i, prior in zip(told, priors, strict=True)
                 ])  # fmt: skip
                 heads.setdefault(tier, {})[kind_of(terms, priors[0])] = {
-                    target: fit_head(x, np.array([row.answers[target].right for row in rows]))
+                    target: fit_head(x, np.array([rows[i].answers[target].right for i in told]))
                     for target in (tier, *tiers_above(tier))
                 }
     return Calibration(name=name, digest="", heads=heads)
@@ -203,11 +208,10 @@ def _prior(score: metrics.Floats | None, row: int) -> Prior:
     return Prior(score={tier: float(score[row, t]) for t, tier in enumerate(TIER_NAMES)})
 
 
-def _recorded(rows: Sequence[Row], tier: TierName, terms: Terms) -> bool:
-    """Whether every answer of a tier shows that kind of evidence."""
-    found = [row.answers[tier].signals for row in rows]
-    return (not terms.needs_logprobs or all(s.logprobs is not None for s in found)) and (
-        not terms.needs_samples or all(s.agreement is not None for s in found)
+def _shows(signals: Signals, terms: Terms) -> bool:
+    """Whether an answer shows that kind of evidence."""
+    return (not terms.needs_logprobs or signals.logprobs is not None) and (
+        not terms.needs_samples or signals.agreement is not None
     )
 
 
@@ -351,6 +355,8 @@ def cascaded(
         ahead: forecast costs, rows by tiers.
     """
     cost, right = costs_of(rows, prices), constants_right(rows)
+    # Only what was sampled can be compared: self-agreement starts at medium.
+    start = TIER_NAMES.index("medium") if terms.needs_samples else 0
     calls = 1 + SAMPLES["medium"] if terms.needs_samples else 1
     bills, gains = [], []
     for weight in WEIGHTS:
@@ -359,10 +365,10 @@ def cascaded(
         open_, paid, got = np.ones(len(rows), bool), np.zeros(len(rows)), np.zeros(len(rows))
         for t, tier in enumerate(TIER_NAMES):
             pays = scores[:, t] * theirs > ahead[:, t] * calls
-            tried = open_ & ((served <= t) | pays)
+            tried = open_ & ((served == t) if t < start else (served <= t) | pays)
             paid += np.where(tried, cost[:, t], 0.0)
             kept = tried
-            if t < len(TIER_NAMES) - 1:
+            if start <= t < len(TIER_NAMES) - 1:
                 worth = (judgement.above[tier] - weight * ahead)[:, t + 1 :].max(axis=1)
                 kept = tried & ~judgement.barred[tier] & (judgement.own[tier] >= worth)
                 if terms.needs_samples:
@@ -404,7 +410,23 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def measure(rows: Sequence[Row], draws: int) -> Report:
-    """Every figure of the page."""
+    """Every figure of the page. Self-agreement is measured on the questions that were asked again."""
+    lines, coverage = _figures_of(rows, (WITH, WITHOUT), draws)
+    again = [row for row in rows if row.answers["medium"].signals.agreement is not None]
+    if len(again) > 2 * LEAST_ROWS:
+        more, curves = _figures_of(again, (AGREEMENT,), draws)
+        lines += [line for line in more if "agreement" in line.method]
+        coverage |= curves
+    return Report(
+        n=len(rows), kinds=_count(rows), accuracy=_accuracy(rows), lines=lines, coverage=coverage,
+        prices={name: {t: _usd(p) for t, p in table.items()} for name, table in PRICES.items()},
+    )  # fmt: skip
+
+
+def _figures_of(
+    rows: Sequence[Row], kinds: Sequence[Terms], draws: int
+) -> tuple[list[Line], dict[str, list[tuple[float, float]]]]:
+    """Lines and risk-coverage curves of some kinds of evidence."""
     fold = folds_of(rows)
     priors = {"shipped": [shipped_scores(rows)] * FOLDS, "adapted": adapted_scores(rows, fold)}
     lines: list[Line] = []
@@ -412,20 +434,16 @@ def measure(rows: Sequence[Row], draws: int) -> Report:
     judgements: dict[tuple[str, str], Judged] = {}
     for name, terms in EVIDENCE.items():
         for scorer, prior in priors.items():
-            judgement = judged(rows, terms, fold, prior)
-            if not any(chance.any() for chance in judgement.own.values()):
+            if terms not in kinds:
                 continue
-            judgements[name, scorer] = judgement
+            judgement = judgements[name, scorer] = judged(rows, terms, fold, prior)
             for tier in TIER_NAMES[:-1]:
                 if scorer == "shipped" and judgement.own[tier].any():
                     lines += _confidence(rows, name, tier, judgement, draws)
                     coverage[f"{tier}, {name}"] = risk_coverage(rows, tier, judgement.own[tier])
     for priced, prices in PRICES.items():
         lines += _compare(rows, fold, priced, prices, priors, judgements, draws)
-    return Report(
-        n=len(rows), kinds=_count(rows), accuracy=_accuracy(rows), lines=lines, coverage=coverage,
-        prices={name: {t: _usd(p) for t, p in table.items()} for name, table in PRICES.items()},
-    )  # fmt: skip
+    return lines, coverage
 
 
 def _usd(price: Price) -> tuple[float, float]:

@@ -62,8 +62,8 @@ def _markdown(report: Report, made: Mapping[str, Any]) -> Iterable[str]:
     for part, title in _PARTS:
         for priced in dict.fromkeys(line.prices for line in report.lines if line.part == part):
             yield from ("", f"## {title}" + (f": prices {priced}" if priced else ""), "")
-            yield "| method | against | where | value | 95 % interval |"
-            yield "|---|---|---|---|---|"
+            yield "| method | against | where | value | 95 % interval | n |"
+            yield "|---|---|---|---|---|---|"
             yield from (_row(line) for line in report.lines if line.part == part and line.prices == priced)
 
 
@@ -92,4 +92,5 @@ def _tables(report: Report) -> Iterable[str]:
 
 
 def _row(line: Line) -> str:
-    return f"| {line.method} | {line.against} | {line.where} | {line.value:.3f} | {line.low:.3f} to {line.high:.3f} |"
+    interval = f"{line.low:.3f} to {line.high:.3f}"
+    return f"| {line.method} | {line.against} | {line.where} | {line.value:.3f} | {interval} | {line.n} |"

@@ -12,7 +12,8 @@ what came of it and when. The laws, each kept by a property test:
 ``ladder`` says where to begin. The scorer's choice stays the promise; a cheaper tier is tried before it
 only where that saves money: a try costs ``c`` and spares ``C`` with at most the chance P that the cheaper
 tier is right, so it pays where P > c / C. The answer's quality does not rest on this rule but on the
-checkers, so nothing else is weighed. Unknown ground is left to the policy's fallback tier.
+checkers, so nothing else is weighed. Unknown ground is left to the policy's fallback tier, and where the
+scorer chooses a tier below ``start``, that tier is asked and its answer not checked.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def ladder(
         calls: how often a tier is asked before its answer is judged.
     """
     served = decision.served
-    if served is None or not decision.free:
+    if served is None or not decision.free or RANK[served] < RANK[start]:
         return (), None
     free = [t for t in there if t in decision.free]
     below = [t for t in free if RANK[start] <= RANK[t] < RANK[served]]
@@ -111,7 +112,7 @@ def ladder(
             reason = _skipped([t for t in below if t not in paying], score)
         below = paying
     # The served tier must stay within reach, else the escalations would end below the policy's promise.
-    climbed = (*below[: limits.max_escalations], *(t for t in free if RANK[t] >= max(RANK[served], RANK[start])))
+    climbed = (*below[: limits.max_escalations], *(t for t in free if RANK[t] >= RANK[served]))
     if len(climbed) < 2 or limits.max_escalations == 0:
         return (), reason
     return climbed, reason

@@ -20,6 +20,7 @@ from router.core.wire import (
     Edit,
     choice_sites,
     delta_sites,
+    finish_word,
     finished,
     given,
     read_answer,
@@ -108,19 +109,36 @@ def reading_of(body: bytes) -> tuple[Reading, Usage | None]:
     if not answer.choices:
         raise ValueError("an answer without a choice")
     choice = read_choice(answer.choices[0])
-    texts = {site.path: site.text for site in choice_sites(choice)}
-    usage = None
-    if (wire := read_usage(answer.usage)) is not None:
-        usage = Usage(input_tokens=wire.prompt_tokens, output_tokens=wire.completion_tokens, cached_tokens=wire.cached)
-    reading = Reading(
-        text=texts.get("content", ""),
-        arguments=tuple(text for path, text in texts.items() if path.startswith(("tool_calls", "function_call"))),
-        refused=bool(texts.get("refusal")),
-        logprobs=_logprobs(choice.logprobs),
-        tokens=usage.output_tokens if usage else sum(estimate_tokens(text) for text in texts.values()),
-        finish=msgspec.json.decode(choice.finish_reason) if finished(choice) else None,
+    texts: dict[str, list[str]] = {}
+    for site in choice_sites(choice):
+        texts.setdefault(site.path, []).append(site.text)
+    usage = _usage_of(answer.usage)
+    estimate = sum(estimate_tokens(text) for parts in texts.values() for text in parts)
+    return _reading(
+        texts, _logprobs(choice.logprobs), usage.output_tokens if usage else estimate, finish_word(choice)
+    ), usage
+
+
+def _usage_of(raw: Raw) -> Usage | None:
+    wire = read_usage(raw)
+    if wire is None:
+        return None
+    return Usage(input_tokens=wire.prompt_tokens, output_tokens=wire.completion_tokens, cached_tokens=wire.cached)
+
+
+def _reading(
+    texts: Mapping[str, list[str]], logprobs: tuple[float, ...] | None, tokens: int, finish: str | None
+) -> Reading:
+    """``texts`` are the running texts of a choice by path; a content in parts counts as one."""
+    whole = {path: "".join(parts) for path, parts in texts.items()}
+    return Reading(
+        text="".join(text for path, text in whole.items() if path == "content" or path.startswith("content[")),
+        arguments=tuple(text for path, text in whole.items() if path.startswith(("tool_calls", "function_call"))),
+        refused=bool(whole.get("refusal")),
+        logprobs=logprobs,
+        tokens=tokens,
+        finish=finish,
     )
-    return reading, usage
 
 
 def without_logprobs(body: bytes) -> bytes:
@@ -164,11 +182,7 @@ class Opening:
 
     def feed(self, chunk: Chunk) -> None:
         """Read one event."""
-        wire = read_usage(chunk.usage)
-        if wire is not None:
-            self.usage = Usage(
-                input_tokens=wire.prompt_tokens, output_tokens=wire.completion_tokens, cached_tokens=wire.cached
-            )
+        self.usage = _usage_of(chunk.usage) or self.usage
         for choice in [] if chunk.choices is UNSET else chunk.choices:
             if choice.index:
                 continue
@@ -182,19 +196,12 @@ class Opening:
             elif sites:
                 self._bare = True
             if finished(choice):
-                self.finish = msgspec.json.decode(choice.finish_reason)
+                self.finish = finish_word(choice) or "unknown"
 
     def reading(self) -> Reading:
         """What has been seen so far."""
-        texts = {path: "".join(parts) for path, parts in self._texts.items()}
-        return Reading(
-            text=texts.get("content", ""),
-            arguments=tuple(text for path, text in texts.items() if path.startswith(("tool_calls", "function_call"))),
-            refused=bool(texts.get("refusal")),
-            logprobs=tuple(self._logprobs) if self._logprobs and not self._bare else None,
-            tokens=self.tokens,
-            finish=self.finish,
-        )
+        logprobs = tuple(self._logprobs) if self._logprobs and not self._bare else None
+        return _reading(self._texts, logprobs, self.tokens, self.finish)
 
 
 def _logprobs(raw: Raw) -> tuple[float, ...] | None:

@@ -101,9 +101,10 @@ def test_the_simulated_verdict_is_the_gateway_s(rows, terms, weight):
 
 
 def test_a_question_is_never_judged_by_a_model_that_saw_it(rows):
-    turned = [msgspec.structs.replace(rows[0], answers={t: _turned(a) for t, a in rows[0].answers.items()}), *rows[1:]]
-    fold = folds_of(rows)
-    before, after = (judged(some, WITH, fold, adapted_scores(some, fold)) for some in (rows, turned))
+    some = rows[:120]
+    turned = [msgspec.structs.replace(some[0], answers={t: _turned(a) for t, a in some[0].answers.items()}), *some[1:]]
+    fold = folds_of(some)
+    before, after = (judged(each, WITH, fold, adapted_scores(each, fold)) for each in (some, turned))
     assert before.own["medium"][0] == after.own["medium"][0]
     assert before.above["small"][0].tolist() == after.above["small"][0].tolist()
     same_fold = fold == fold[0]

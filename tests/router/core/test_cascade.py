@@ -150,6 +150,7 @@ def score(small=0.5, medium=0.7):
         (decision("small"), {}, TIER_NAMES, None),
         (decision("medium"), {"start": "medium"}, ("medium", "large"), None),
         (decision("large"), {"start": "large"}, (), None),
+        (decision("small"), {"start": "medium"}, (), None),
         (decision(), {"score": score(small=0.05)}, ("medium", "large"), "cascade-skipped"),
         (decision(), {"score": score(small=0.05, medium=0.1)}, (), "cascade-skipped"),
         (decision(), {"score": None}, TIER_NAMES, None),

@@ -151,7 +151,7 @@ async def test_a_caller_s_own_choice_and_several_answers_are_not_cascaded(serve,
 async def test_the_format_that_the_caller_asked_for_is_checked(serve, up):
     gw = await serve(policy("format"))
     up.script(Answer.completion("Sure: {}"), Answer.completion('{"a": 1}'))
-    answer = await gw.chat("hi", response_format={"type": "json_object"})
+    answer = await gw.chat("What is 2 + 2?", response_format={"type": "json_object"})
     assert answer.headers["x-stillhouse-tier"] == "medium"
     assert reasons(answer) == ["cascade-escalated", "cascade-kept"]
 
