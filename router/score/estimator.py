@@ -96,8 +96,8 @@ class OutcomeModel:
     def __init__(
         self,
         rank: int = 16,
-        width: int = 300,
-        gram_penalty: float = 100.0,
+        width: int = 600,
+        gram_penalty: float = 30.0,
         structure_penalty: float = 10.0,
         loading_penalty: float = 1.0,
         max_iter: int = 60,
