@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from router.core.peek import reading_of
 
 from router.core.features import language_of
+from router.core.peek import reading_of
 from router.core.signals import Demand, Reading, Signals, agreement, demand_of, signals_of
 from router.score.features import read
 from router.types import TIER_NAMES, TierName

@@ -189,8 +189,12 @@ def _calibration(tiers: Sequence[Tier], korean: NDArray[np.bool_]) -> list[Line]
     return [
         Line("ECE", "all tiers, pooled", measured[0], measured[1], n_english=counts[0], n_korean=counts[1]),
         Line(
-            "ECE of a perfect forecaster", "all tiers, pooled", perfect[0], perfect[1],
-            n_english=counts[0], n_korean=counts[1],
+            "ECE of a perfect forecaster",
+            "all tiers, pooled",
+            perfect[0],
+            perfect[1],
+            n_english=counts[0],
+            n_korean=counts[1],
         ),
     ]
 

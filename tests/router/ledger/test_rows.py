@@ -21,6 +21,7 @@ def test_a_row_reads_back_as_plain_json() -> None:
     shown = as_dict(REQUEST_COLUMNS, request_row(whole, attempts))
     assert shown["features"] == {
         "language": "ko", "input_tokens": 30, "ask_chars": 9, "turns": 2, "tools": True, "images": False, "findings": ["EMAIL"],
+        "max_output": 0,
     }  # fmt: skip
     assert shown["reasons"] == [{"id": "r", "text": "because", "layer": "floor"}]
     assert shown["predicted_cost"] == {"small": 7}
