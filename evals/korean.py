@@ -91,7 +91,7 @@ def shared_tasks(rows: Sequence[Outcome]) -> list[Outcome]:
 
 
 def tiers_of(scorer: Scorer, rows: Sequence[Outcome], families: Mapping[str, learn.Family]) -> list[Tier]:
-    """Every tier of every profile whose model answered enough rows of either language."""
+    """Every tier of every profile whose model answered enough rows of both languages, some right and some wrong."""
     korean = np.array([row.language == "ko" for row in rows])
     found = []
     for family in scorer.families:
@@ -101,11 +101,15 @@ def tiers_of(scorer: Scorer, rows: Sequence[Outcome], families: Mapping[str, lea
         for name in scorer.tiers(family):
             model = families[family].tiers[name]
             outcome = np.array([row.scores.get(model, np.nan) for row in rows], dtype=float)
-            known = ~np.isnan(outcome)
-            if min(np.count_nonzero(known & korean), np.count_nonzero(known & ~korean)) >= LEAST:
+            if all(_tells(outcome[~np.isnan(outcome) & of]) for of in (korean, ~korean)):
                 chance = np.array([score.p_right[name] for score in scores])
                 found.append(Tier(family, name, chance, outcome))
     return found
+
+
+def _tells(outcome: NDArray[np.float64]) -> bool:
+    """Whether a language's outcomes can tell good chances from bad ones."""
+    return len(outcome) >= LEAST and 0 < outcome.mean() < 1
 
 
 def measure(scorer: Scorer, rows: Sequence[Outcome], families: Mapping[str, learn.Family], draws: int) -> list[Line]:

@@ -3,6 +3,7 @@
     StillhouseError
     ├── BadRequest                400  invalid_request_error
     │   ├── BadJSON               400  invalid_json
+    │   ├── ContextTooLong        400  context_length_exceeded
     │   └── UnsupportedParameter  400  unsupported_parameter
     ├── Unauthorized              401  invalid_api_key
     ├── Forbidden                 403  permission_denied
@@ -69,6 +70,12 @@ class BadJSON(BadRequest):
     """The body is not a JSON object in UTF-8."""
 
     code = "invalid_json"
+
+
+class ContextTooLong(BadRequest):
+    """No model that may serve it holds a request so long. OpenAI's own code: clients shorten and ask again."""
+
+    code = "context_length_exceeded"
 
 
 class UnsupportedParameter(BadRequest):

@@ -14,12 +14,13 @@ from policies.schema import Timeouts
 from router.core.affinity import Stay
 from router.core.decide import Caller, decide
 from router.core.features import features_of
+from router.core.lacking import refusal_of
 from router.core.plan import Try, pick, plan
 from router.core.session import stay_of
 from router.core.tokens import estimate_tokens
 from router.core.turns import turn_of
 from router.core.wire import ChatRequest, TextSite, choice_sites, read_answer, read_chat, read_choice
-from router.errors import NoTier, StillhouseError, UpstreamError
+from router.errors import StillhouseError, UpstreamError
 from router.serve import cascading
 from router.serve.accept import Order, accept, order
 from router.serve.exchange import Exchange, Incoming
@@ -83,6 +84,7 @@ def score_and_decide(cell: Cell, request: ChatRequest, wish: Order, story: Story
 
     Raises:
         NoTier: no model may serve the request under this policy.
+        ContextTooLong, UnsupportedParameter: none can, whatever the policy says.
     """
     since = cell.clock()
     ask = request.ask()
@@ -99,7 +101,8 @@ def score_and_decide(cell: Cell, request: ChatRequest, wish: Order, story: Story
     if fleet.pin is not None:
         story.mode = "pinned"
     if decision.served is None:
-        raise NoTier(decision.reasons[-1].text)
+        left = [d for d in fleet.deployments if d.tier in wish.policy.body.tiers]
+        raise refusal_of(left, story.features, decision.reasons[-1], private=decision.private)
     return decision
 
 

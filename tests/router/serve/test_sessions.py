@@ -152,7 +152,8 @@ async def test_more_output_than_any_window_holds_is_no_reason_to_refuse(serve):
 
     gw = await serve(BY_TAG, change=narrow)
     assert (await ask(gw, EASY, max_tokens=32_000)).headers["x-stillhouse-tier"] == "small"
-    assert (await ask(gw, "word " * 9000)).status_code == 503
+    refused = await ask(gw, "word " * 9000)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "context_length_exceeded")
 
 
 # --- names and the holder
