@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from evals import drawing
@@ -116,7 +117,10 @@ def reliability(results: Mapping[str, Any]) -> str:
 def in_and_out(results: Mapping[str, Any]) -> str:
     """APGR of ours and of prompt length, one line a target, kindest protocol first."""
     lines = [
-        line for line in results["lines"] if line["metric"] == "APGR" and line["router"] in ("ours", "prompt length")
+        line
+        for part in results["parts"].values()
+        for line in part["lines"]
+        if line["metric"] == "APGR" and line["router"] in ("ours", "prompt length")
     ]
     groups = {
         title: sorted({line["target"] for line in lines if line["protocol"] == protocol})
@@ -151,13 +155,22 @@ def in_and_out(results: Mapping[str, Any]) -> str:
     return drawing.picture(750, height + 26, parts, title="APGR in and out of distribution")
 
 
+def _medians(curves: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Of each router and number of own rows, the median over sources; before any rows the adapted one is the start."""
+    found: dict[tuple[str, int], list[float]] = {}
+    for point in curves:
+        for router in ("start", "adapted") if point["router"] == "start" else (point["router"],):
+            found.setdefault((router, point["size"]), []).append(point["value"])
+    if not found:
+        raise KeyError("no curves")
+    return [{"router": router, "rows": size, "value": median(values)} for (router, size), values in found.items()]
+
+
 def learning(results: Mapping[str, Any]) -> str:
     """APGR against own rows, the median over sources left out in turn."""
-    lines = [line for line in results["lines"] if line.get("rows") is not None and line.get("target") == "median"]
-    if not lines:
-        raise KeyError("lines of target 'median' with a number of rows")
+    lines = _medians(results["curves"])
     looks = {"adapted": LOOKS["ours"], "from nothing": LOOKS["LiteLLM v2"], "empty start": LOOKS["LiteLLM v1"]}
-    values = [line[key] for line in lines for key in ("value", "low", "high") if line[key] is not None]
+    values = [line["value"] for line in lines]
     top = max(line["rows"] for line in lines)
     panel = Panel(0, 0, 620, 380, (0, top), (int(min(values) * 20) / 20, (int(max(values) * 20) + 1) / 20))
     low, high = panel.y_range
@@ -176,8 +189,6 @@ def learning(results: Mapping[str, Any]) -> str:
         if not mine:
             continue
         shown.append((router, look))
-        if router == "adapted" and all(line["low"] is not None for line in mine):
-            panel.band([(m["rows"], m["low"]) for m in mine], [(m["rows"], m["high"]) for m in mine], look.colour)
         panel.line([(m["rows"], m["value"]) for m in mine], look)
     for router, look in (("prompt length", LOOKS["prompt length"]), ("in distribution", LOOKS["oracle"])):
         flat = [line["value"] for line in lines if line["router"] == router]

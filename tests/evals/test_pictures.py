@@ -23,26 +23,30 @@ CURVES = {
     },
 }  # fmt: skip
 ROUTING = {
-    "lines": [
-        {
-            "protocol": protocol,
-            "target": "a & b",
-            "metric": "APGR",
-            "router": router,
-            "value": 0.6,
-            "low": 0.5,
-            "high": 0.7,
-            "n": 9,
+    "parts": {
+        protocol: {
+            "lines": [
+                {
+                    "protocol": protocol,
+                    "target": "a & b",
+                    "metric": "APGR",
+                    "router": router,
+                    "value": 0.6,
+                    "low": 0.5,
+                    "high": 0.7,
+                    "n": 9,
+                }
+                for router in ("ours", "prompt length", "oracle")
+            ]
         }
         for protocol in pictures.PROTOCOLS
-        for router in ("ours", "prompt length", "oracle")
-    ]
+    }
 }
 OWN = {
-    "lines": [
-        {"target": "median", "rows": rows, "router": router, "value": 0.6, "low": 0.55, "high": 0.65}
-        for rows in (50, 500, 2000)
-        for router in ("adapted", "from nothing", "prompt length")
+    "curves": [
+        {"source": source, "router": router, "size": size, "value": value}
+        for source, value in (("a", 0.5), ("b", 0.6), ("c", 0.9))
+        for router, size in (("start", 0), ("prompt length", 0), ("adapted", 50), ("adapted", 500), ("from nothing", 500))
     ]
 }
 CASCADE = {
