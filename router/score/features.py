@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -41,6 +42,11 @@ _BMP: Final = 0x10000
 _SHORT_LINE: Final = 41
 _UTF32: Final = np.dtype("<u4")
 _LONG_WORD: Final = 8
+_LINE_BREAK: Final = re.compile("[\n\u2028\u2029\x85]")
+_BLANKS: Final = frozenset(" \t\r\v\f\u00a0\u3000")
+_DIGITS: Final = frozenset("0123456789")
+_BULLETS: Final = frozenset("-*0123456789")
+_OPTION_LETTERS: Final = frozenset("abcdefghijABCDEFGHIJ")
 
 # Character classes. The first five make words.
 _LOWER, _UPPER, _DIGIT, _HANGUL, _LETTER = range(5)
@@ -179,8 +185,8 @@ def read(text: str) -> Reading:
     folded = _FOLD.take(points)
     edges = _word_edges(classes)
     grams, sizes = _grams(folded, edges)
-    different = len(np.unique(grams[: sizes[0]]))
-    return Reading(grams, sizes, _structure(kept, length, classes, folded, edges, different))
+    different = len(set(grams[: sizes[0]].tolist()))  # a set of a few words is quicker than sorting them
+    return Reading(grams, sizes, _structure(kept, length, classes, edges, different))
 
 
 def _word_edges(classes: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -206,7 +212,6 @@ def _structure(
     kept: str,
     length: int,
     classes: NDArray[np.uint8],
-    folded: NDArray[np.uint64],
     edges: NDArray[np.int64],
     different: int,
 ) -> NDArray[np.float32]:
@@ -216,7 +221,7 @@ def _structure(
     letters = sum(count[:_SPACE])
     numbers, longest = _runs((classes == _DIGIT).nonzero()[0]) if count[_DIGIT] else (0, 0)
     words = _words(classes, edges)
-    lines = _lines(classes, folded)
+    lines = _lines(kept)
     log = math.log1p
     return np.array(
         (
@@ -275,8 +280,7 @@ def _words(classes: NDArray[np.uint8], edges: NDArray[np.int64]) -> _Words:
     sizes = sizes[classes.take(edges[::2] + 1) != _DIGIT]
     if not len(sizes):
         return _Words(0, 0, 0, 0)
-    tally = np.bincount(np.minimum(sizes, _LONG_WORD)).tolist()
-    tally += [0] * (_LONG_WORD + 1 - len(tally))
+    tally = np.bincount(np.minimum(sizes, _LONG_WORD), minlength=_LONG_WORD + 1).tolist()
     return _Words(int(sizes.max()), tally[_LONG_WORD], sum(tally[2:4]), tally[1])
 
 
@@ -320,25 +324,36 @@ class _Lines(NamedTuple):
     longest: int
 
 
-def _lines(classes: NDArray[np.uint8], folded: NDArray[np.uint64]) -> _Lines:
-    newlines = np.flatnonzero(classes == _NEWLINE)
-    starts = newlines[:-1] + 1
-    first = folded.take(starts)
-    second = folded.take(starts + 1, mode="clip")
-    marked = (second == ord(".")) | (second == ord(")"))
-    option = (first >= ord("a")) & (first <= ord("j")) & marked
-    bullet = ((first == ord("-")) | (first == ord("*")) | (first == ord("0"))) & ((second == ord(" ")) | marked)
-    widths = np.diff(newlines)
-    short = (widths > 1) & (widths <= _SHORT_LINE)
-    where = np.flatnonzero(option)
-    found = len(where)
+def _lines(kept: str) -> _Lines:
+    # A loop over lines: a prompt has few, and a dozen numpy calls cost more than most of them.
+    framed = f"\n{kept}\n"
+    options = bullets = indented = short = number_options = longest = option_widths = 0
+    before_options, start = len(kept), 1
+    for line in _LINE_BREAK.split(kept):
+        size = len(line)
+        longest = max(longest, size)
+        if size:
+            short += size < _SHORT_LINE
+            first, second = line[0], framed[start + 1]
+            marked = second in ".)"
+            if marked and first in _OPTION_LETTERS:
+                if not options:
+                    before_options = start - 1
+                options += 1
+                option_widths += size + 1
+                number_options += framed[min(start + 3, len(framed) - 1)] in _DIGITS
+            elif first in _BULLETS and (marked or second in _BLANKS):
+                bullets += 1
+            elif first in _BLANKS:
+                indented += 1
+        start += size + 1
     return _Lines(
-        options=found,
-        bullets=int(np.count_nonzero(bullet)),
-        indented=int(np.count_nonzero(first == ord(" "))),
-        short=int(np.count_nonzero(short)),
-        option_width=float(widths.take(where).mean()) if found else 0.0,
-        number_options=int(np.count_nonzero(classes.take(starts.take(where) + 3, mode="clip") == _DIGIT)),
-        before_options=int(starts[where[0]]) - 1 if found else len(classes) - 2,
-        longest=int(widths.max()) - 1,
+        options=options,
+        bullets=bullets,
+        indented=indented,
+        short=short,
+        option_width=option_widths / options if options else 0.0,
+        number_options=number_options,
+        before_options=before_options,
+        longest=longest,
     )

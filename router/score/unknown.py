@@ -10,6 +10,7 @@ limit on novelty is the share of known ground that would be given up.
 from __future__ import annotations
 
 import math
+import operator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -48,18 +49,30 @@ class Novelty(NamedTuple):
         """0 like what is known .. 1 unlike any of it."""
         if not len(words):
             return 1.0
+        # The ufuncs' own reductions: for so few numbers numpy's wrappers around them cost more than the sums.
         known = self.surprise.take(words, axis=0)
-        form = np.clip((structure - self.mean) / self.scale, -REACH, REACH)
-        nearest = float(np.square(self.centres - form).sum(axis=1).min())
+        form = np.minimum(np.maximum((structure - self.mean) / self.scale, -REACH), REACH)
+        nearest = float(np.minimum.reduce(np.add.reduce(np.square(self.centres - form), axis=1)))
+        often, best = (np.add.reduce(known, axis=0) / len(words)).tolist()
         signs = (
-            float(known[:, 0].mean()),
-            float(known[:, 1].mean()),
+            often,
+            best,
             np.count_nonzero(known[:, 1] > UNSEEN) / len(words),
             distance(nearest),
-            math.sqrt(float(np.square(form).mean())),
+            math.sqrt(float(np.add.reduce(np.square(form))) / len(form)),
         )
-        logit = float(self.weights[0]) + sum(w * s for w, s in zip(self.weights[1:].tolist(), signs, strict=True))
-        return float(np.interp(logit, self.quantiles, np.linspace(0.0, 1.0, len(self.quantiles))))
+        offset, *weights = self.weights.tolist()
+        return _share_below(offset + sum(map(operator.mul, weights, signs)), self.quantiles)
+
+
+def _share_below(logit: float, quantiles: NDArray[Any]) -> float:
+    """Where a logit lies among the quantiles, 0..1, linear between them."""
+    above = int(quantiles.searchsorted(logit, side="right"))
+    last = len(quantiles) - 1
+    if above == 0 or above > last:
+        return float(above > 0)
+    low, high = quantiles[above - 1 : above + 1].tolist()
+    return (above - 1 + (logit - low) / (high - low)) / last
 
 
 def distance(squared: float) -> float:
