@@ -71,7 +71,7 @@ def _share_below(logit: float, quantiles: NDArray[Any]) -> float:
     last = len(quantiles) - 1
     if above == 0 or above > last:
         return float(above > 0)
-    low, high = quantiles[above - 1 : above + 1].tolist()
+    low, high = float(quantiles[above - 1]), float(quantiles[above])
     return (above - 1 + (logit - low) / (high - low)) / last
 
 
