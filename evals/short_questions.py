@@ -1,6 +1,6 @@
 """Short questions with exact answers: choice, sum, fact and JSON, in English and Korean.
 
-Three kinds of origin. *Written*: ``suites/short-facts.yaml``, and sums and JSON extractions made here from
+Three kinds of origin. *Written*: ``questions/short-facts.yaml``, and sums and JSON extractions made here from
 our own sentences by a seed. *Imported*: multiple choice (MMLU-redux), word problems (GSM8K), plain
 arithmetic and algebra (reasoning-gym) and trivia, read from a folder of outcome rows; their texts never
 enter the project. Every question asks for the bare answer, so that 64 tokens hold it.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Task = Literal["choice", "sum", "fact", "json"]
 
 SEED: Final = 20261124
-FACTS: Final = Path(__file__).parent / "suites" / "short-facts.yaml"
+FACTS: Final = Path(__file__).parent / "questions" / "short-facts.yaml"
 _SUMS: Final = {"en": 14, "ko": 8}  # of each form
 _OBJECTS: Final = {"en": 4, "ko": 3}
 _SHORT: Final = 200  # code points of an imported prompt, about 60 tokens
