@@ -46,7 +46,13 @@ OWN = {
     "curves": [
         {"source": source, "router": router, "size": size, "value": value}
         for source, value in (("a", 0.5), ("b", 0.6), ("c", 0.9))
-        for router, size in (("start", 0), ("prompt length", 0), ("adapted", 50), ("adapted", 500), ("from nothing", 500))
+        for router, size in (
+            ("start", 0),
+            ("prompt length", 0),
+            ("adapted", 50),
+            ("adapted", 500),
+            ("from nothing", 500),
+        )
     ]
 }
 CASCADE = {
