@@ -18,7 +18,7 @@ the lot of an exploration as ``lot``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from policies.policy import LayeredRule, Policy
@@ -108,6 +108,7 @@ def decide(
     rules = _apply_rules(policy, features, caller, reasons)
     allowed, ruled = rules.allowed, tuple(reasons)
     costs = predicted_costs(features.input_tokens, score, fleet.prices)
+    there = [t for t in allowed if fleet.serving(t, features=features, private=rules.private)]
 
     wanted: TierName
     propensity = 1.0
@@ -123,8 +124,7 @@ def decide(
     else:
         free = allowed
         wanted, why = _aim(policy, allowed, score, costs)
-        there = fleet.serving if fleet.deployments else None  # without any, a decision is all that is wanted
-        may = [t for t in allowed if there is None or there(t, features=features, private=rules.private)]
+        may = there if fleet.deployments else list(allowed)  # without any, a decision is all that is wanted
         choice = Choice(policy.body, may, score, features.input_tokens, fleet.prices, costs)
         wanted = in_session(
             wanted, why, turn, stay, choice, lambda said: _aim(policy, allowed, said, costs)[0], reasons
@@ -135,7 +135,7 @@ def decide(
             p = {t: score.p_right[t] for t in allowed if t in score.p_right}
             wanted, propensity = explore(policy, wanted, p, costs, may, lot, reasons)
 
-    served, fallbacks = _present(policy, wanted, allowed, fleet, features, rules.private, reasons)
+    served, fallbacks = _present(policy, wanted, there, bool(fleet.deployments), reasons)
     return Decision(
         wanted=wanted,
         served=served,
@@ -289,22 +289,15 @@ def _by_budget(
 
 
 def _present(
-    policy: Policy,
-    wanted: TierName,
-    allowed: tuple[TierName, ...],
-    fleet: Fleet,
-    features: Features,
-    private: bool,
-    reasons: list[Reason],
+    policy: Policy, wanted: TierName, there: Sequence[TierName], any_model: bool, reasons: list[Reason]
 ) -> tuple[TierName | None, tuple[TierName, ...]]:
-    """The tier that will be asked first, and those to try after it."""
-    there = [t for t in allowed if fleet.serving(t, features=features, private=private)]
+    """The tier that will be asked first, and those to try after it; ``there`` can carry the request."""
     up = [t for t in there if RANK[t] >= RANK[wanted]]
     down = [t for t in reversed(there) if RANK[t] < RANK[wanted]] if policy.body.allow_degrade else []
     order = up + down
     if not order:
         text = f"No model serves {wanted} or a tier above it"
-        text += " for a request like this one." if fleet.deployments else "."
+        text += " for a request like this one." if any_model else "."
         reasons.append(Reason(id="no-tier", text=text))
         return None, ()
     served = order[0]
