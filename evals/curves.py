@@ -20,6 +20,7 @@ import numpy as np
 from evals import baselines, metrics
 from evals import targets as learn
 from evals.importers.outcomes import Outcome, OutcomeError, read_outcomes
+from evals.routing_parts import bill, costs_of, stated
 from evals.stamp import stamp
 from router.score import Scorer, load
 
@@ -35,8 +36,6 @@ FAMILIES: Final = ("llama-3.1", "gemma-2", "qwen2.5", "mixed-2026")
 BUDGETS: Final = tuple(np.linspace(0.0, 1.0, 21).round(2).tolist())
 BINS: Final = 10
 LEAST_ROWS: Final = 100
-#: Bytes of UTF-8 per input token; the sources store no input counts.
-BYTES_PER_TOKEN: Final = 4.0
 RESULTS: Final = Path(__file__).parent / "results"
 
 
@@ -53,7 +52,7 @@ def bench(rows: Sequence[Outcome], family: learn.Family) -> Bench:
     models = list(family.tiers.values())
     usable = [row for row in rows if all(row.scores.get(m) is not None and row.output_tokens.get(m) for m in models)]
     quality = np.array([[row.scores[model] for model in models] for row in usable]).reshape(-1, len(models))
-    cost = np.array([_costs(row, family) for row in usable]).reshape(-1, len(models))
+    cost = np.array([costs_of(row, family) for row in usable]).reshape(-1, len(models))
     return Bench(usable, quality, cost)
 
 
@@ -84,7 +83,7 @@ def _routers(on: Bench, scorer: Scorer, family: learn.Family) -> dict[str, list[
     chance = np.array([[score.p_right[tier] for tier in family.tiers] for score in scores])
     guess = np.array(
         [
-            _bill(row, family, [score.output_tokens[tier] for tier in family.tiers])
+            bill(row, family, [score.output_tokens[tier] for tier in family.tiers])
             for row, score in zip(on.rows, scores, strict=True)
         ]
     )
@@ -134,19 +133,8 @@ def reliability(
     scorer: Scorer, rows: Sequence[Outcome], families: Mapping[str, learn.Family], draws: int
 ) -> dict[str, Any]:
     """Stated chance against share right, ten bins of equal size, tiers of all profiles pooled."""
-    chances: list[float] = []
-    outcomes: list[float] = []
-    stems: list[str] = []
-    for name in (name for name in scorer.families if name in families):
-        tiers = families[name].tiers
-        held = [row for row in rows if any(model in row.scores for model in tiers.values())]
-        for row, score in zip(held, scorer.score_many((row.prompt for row in held), name), strict=True):
-            for tier, model in tiers.items():
-                if model in row.scores:
-                    chances.append(score.p_right[tier])
-                    outcomes.append(row.scores[model])
-                    stems.append(row.stem)
-    chance, outcome = np.array(chances), np.array(outcomes)
+    chance, outcome, answered = stated(scorer, rows, families)
+    stems = [row.stem for row in answered]
     order = np.argsort(chance, kind="stable")
     bins = []
     for part in np.array_split(order, BINS):
@@ -168,16 +156,6 @@ def reliability(
 
 def _mean(values: metrics.Floats, index: NDArray[np.int64]) -> float:
     return float(values[index].mean())
-
-
-def _costs(row: Outcome, family: learn.Family) -> list[float]:
-    return _bill(row, family, [float(row.output_tokens[model] or 0) for model in family.tiers.values()])
-
-
-def _bill(row: Outcome, family: learn.Family, output: Sequence[float]) -> list[float]:
-    asked = len(row.prompt.encode("utf-8", "replace")) / BYTES_PER_TOKEN
-    prices = [family.prices[tier] for tier in family.tiers]
-    return [asked * price[0] + tokens * price[1] for price, tokens in zip(prices, output, strict=True)]
 
 
 def _ratio(part: metrics.Floats, whole: metrics.Floats) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from evals import metrics
 from evals import targets as learn
-from evals.routing_parts import SEED, Bench, apgr_lines, saving_lines
+from evals.routing_parts import BYTES_PER_TOKEN, SEED, Bench, apgr_lines, bill, costs_of, saving_lines, stated
 from evals.routing_report import Line
 from router.core.decide import NOVELTY_LIMIT
 from router.score.estimator import OutcomeModel
@@ -23,12 +23,9 @@ if TYPE_CHECKING:
     from evals.importers.outcomes import Outcome
     from evals.routing_outside import Part
     from router.score import Scorer
-    from router.types import Score
 
 
 FAMILIES: Final = ("llama-3.1", "gemma-2", "qwen2.5", "mixed-2026")
-#: Bytes of UTF-8 per input token; the sources store no input counts.
-BYTES_PER_TOKEN: Final = 4.0
 NEIGHBOURS: Final = 50
 PUZZLES: Final = "haerae-logic"
 #: Rows of training for the learning curve.
@@ -55,7 +52,7 @@ def families_inside(
         estimated = "estimate" in (counted[0].token_method or "")
         protocol = f"in distribution, tokens {'estimated' if estimated else 'measured'}"
         bench = _bench(protocol, scorer, known, counted, family, vectors)
-        cost = np.array([_costs(row, family) for row in counted])
+        cost = np.array([costs_of(row, family) for row in counted])
         guess = np.array([_forecast(scorer, row, family) for row in counted])
         lines += apgr_lines(bench, draws) + saving_lines(bench, cost, guess, draws)
     return lines
@@ -63,19 +60,8 @@ def families_inside(
 
 def calibration(scorer: Scorer, valid: Sequence[Outcome], families: Mapping[str, learn.Family]) -> list[Line]:
     """ECE over all tiers of all families, pooled, beside a perfect forecaster's, and by language; abstention."""
-    chances, outcomes, languages = [], [], []
-    for name in scorer.families:
-        if name == "generic":
-            continue
-        tiers = families[name].tiers
-        rows = [row for row in valid if any(model in row.scores for model in tiers.values())]
-        for row, score in zip(rows, scorer.score_many((r.prompt for r in rows), name), strict=True):
-            for tier, model in tiers.items():
-                if model in row.scores:
-                    chances.append(score.p_right[tier])
-                    outcomes.append(row.scores[model])
-                    languages.append(row.language)
-    chance, outcome, language = np.array(chances), np.array(outcomes), np.array(languages)
+    chance, outcome, answered = stated(scorer, valid, families)
+    language = np.array([row.language for row in answered])
     lines = []
     for name, use in _by_language(language):
         n = int(use.sum())
@@ -214,19 +200,7 @@ def _by_language(language: NDArray[np.str_]) -> list[tuple[str, NDArray[np.bool_
     return [("all", language != ""), *((name, language == name) for name in sorted(set(language)))]
 
 
-def _costs(row: Outcome, family: learn.Family) -> list[float]:
-    """Micro-dollars per tier: input tokens estimated from bytes, output tokens as stored."""
-    asked = len(row.prompt.encode("utf-8", "replace")) / BYTES_PER_TOKEN
-    return [
-        asked * family.prices[tier][0] + float(row.output_tokens[model] or 0) * family.prices[tier][1]
-        for tier, model in family.tiers.items()
-    ]
-
-
 def _forecast(scorer: Scorer, row: Outcome, family: learn.Family) -> list[float]:
-    """The same, with the scorer's expected output tokens."""
-    score: Score = scorer.score(row.prompt, family.name)
-    asked = len(row.prompt.encode("utf-8", "replace")) / BYTES_PER_TOKEN
-    return [
-        asked * family.prices[tier][0] + score.output_tokens[tier] * family.prices[tier][1] for tier in family.tiers
-    ]
+    """The bill with the scorer's expected output tokens."""
+    said = scorer.score(row.prompt, family.name).output_tokens
+    return bill(row, family, [said[tier] for tier in family.tiers])

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from evals.importers.outcomes import Outcome
+    from router.score import Scorer
 
 SEED: Final = 20261124
 FOLDS: Final = 5
@@ -23,10 +24,49 @@ KEEP: Final = (0.95, 0.98, 1.0)
 #: Standard errors by which a setting must clear its promise to be chosen "with margin".
 MARGIN: Final = 1.0
 RIVALS: Final = ("prompt length", "random", "LiteLLM v1 tiers", "LiteLLM v2 tiers", "group mean", "kNN-MiniLM")
+#: Bytes of UTF-8 per input token; the sources store no input counts.
+BYTES_PER_TOKEN: Final = 4.0
 #: Below this many bits over the tiers a router has collapsed onto one.
 ENTROPY_FLOOR: Final = 0.5
 
 Figure: TypeAlias = "Callable[[NDArray[np.int64]], float]"
+
+
+class Stated(NamedTuple):
+    """What a scorer said of every tier of every family that answered a row, one entry each, pooled."""
+
+    chance: metrics.Floats
+    outcome: metrics.Floats
+    rows: Sequence[Outcome]
+
+
+def stated(scorer: Scorer, rows: Sequence[Outcome], families: Mapping[str, learn.Family]) -> Stated:
+    """The chances of the families that both the scorer and ``families`` know, beside the outcomes."""
+    chances: list[float] = []
+    outcomes: list[float] = []
+    answered: list[Outcome] = []
+    for name in (name for name in scorer.families if name in families):
+        tiers = families[name].tiers
+        held = [row for row in rows if any(model in row.scores for model in tiers.values())]
+        for row, score in zip(held, scorer.score_many((row.prompt for row in held), name), strict=True):
+            for tier, model in tiers.items():
+                if model in row.scores:
+                    chances.append(score.p_right[tier])
+                    outcomes.append(row.scores[model])
+                    answered.append(row)
+    return Stated(np.array(chances), np.array(outcomes), answered)
+
+
+def bill(row: Outcome, family: learn.Family, output: Sequence[float]) -> list[float]:
+    """Micro-dollars per tier: input tokens estimated from bytes, output tokens as given."""
+    asked = len(row.prompt.encode("utf-8", "replace")) / BYTES_PER_TOKEN
+    prices = [family.prices[tier] for tier in family.tiers]
+    return [asked * price[0] + tokens * price[1] for price, tokens in zip(prices, output, strict=True)]
+
+
+def costs_of(row: Outcome, family: learn.Family) -> list[float]:
+    """The bill with the output tokens as stored."""
+    return bill(row, family, [float(row.output_tokens[model] or 0) for model in family.tiers.values()])
 
 
 class Bench(NamedTuple):

@@ -6,6 +6,7 @@ import pytest
 from evals import curves
 from evals import targets as learn
 from evals.importers.outcomes import Outcome
+from evals.routing_parts import BYTES_PER_TOKEN
 from router.score import load
 
 FAMILY = learn.Family(
@@ -39,7 +40,7 @@ def test_rows_without_every_tiers_tokens_cannot_be_billed(rows):
     lame = Outcome(id="x", prompt="p", scores={"s": 1, "m": 1, "l": 1}, output_tokens={"s": 5, "m": None, "l": 5})
     on = curves.bench([*rows, lame], FAMILY)
     assert len(on.rows) == len(rows)
-    asked = len(rows[0].prompt) / curves.BYTES_PER_TOKEN
+    asked = len(rows[0].prompt) / BYTES_PER_TOKEN
     assert on.cost[0].tolist() == pytest.approx([(asked + 50) * 0.1, (asked + 60) * 0.5, (asked + 70) * 2.0])
 
 
