@@ -36,6 +36,7 @@ class Hit:
 
     Attributes:
         item: index of the guard in its list; hits of one item compete with each other only.
+        late: in a stream, its text may have left already.
     """
 
     start: int
@@ -46,6 +47,7 @@ class Hit:
     reason: str
     guard: str
     item: int
+    late: bool = False
 
 
 class Family(Protocol):

@@ -5,7 +5,8 @@ Only what could still become part of a match is held back. How that is known: se
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from guardrails.findings import Sieve, located, order
 from guardrails.matching import Family, Hit
@@ -23,6 +24,35 @@ _TRIM = 512
 _LONG = 512
 
 
+# Errors compete with no guard's findings.
+_ITEM_OF_ERRORS = -1
+
+
+class Guarding(NamedTuple):
+    """One family of a guard, and what it means that it broke."""
+
+    family: Family
+    guard: str
+    lost: Action
+
+
+class Running:
+    """A family at work on one text.
+
+    Attributes:
+        late: it looks on, and can only stop what is still to come.
+        positions: where its recognisers stopped.
+    """
+
+    __slots__ = ("family", "late", "of", "positions")
+
+    def __init__(self, of: Guarding, late: bool) -> None:
+        self.of = of
+        self.family = of.family
+        self.late = late
+        self.positions = [0] * of.family.width
+
+
 class StreamRail:
     """One text in the making. ``Rails.stream`` makes one; it serves one text and is not shared."""
 
@@ -31,27 +61,23 @@ class StreamRail:
         "_blocked",
         "_done",
         "_ended",
-        "_enforcing",
         "_findings",
+        "_guards",
         "_left",
         "_names",
         "_origins",
         "_pending",
-        "_positions",
         "_raw",
         "_raw_base",
         "_sieve",
         "_text",
         "_wake",
-        "_watching",
     )
 
-    def __init__(self, enforcing: Sequence[Family], watching: Sequence[Family], names: Placeholders) -> None:
-        self._enforcing = enforcing
-        self._watching = watching
+    def __init__(self, enforcing: Sequence[Guarding], watching: Sequence[Guarding], names: Placeholders) -> None:
+        self._guards = [Running(each, False) for each in enforcing] + [Running(each, True) for each in watching]
         self._names = names
-        self._positions = [[0] * family.width for family in (*enforcing, *watching)]
-        self._left = max((family.left for family in (*enforcing, *watching)), default=0)
+        self._left = max((each.family.left for each in (*enforcing, *watching)), default=0)
         self._sieve = Sieve()
         self._text = ""  # the window, folded
         self._raw = ""  # the window, as it came
@@ -114,16 +140,18 @@ class StreamRail:
 
     def _advance(self, *, last: bool) -> str:
         text = self._text
-        settled = len(text)
-        for family, positions in zip(self._enforcing, self._positions, strict=False):
-            hits, live = family.scan(text, positions, last)
-            self._pending += hits
-            settled = min(settled, live)
-        watched = len(text)
-        for family, positions in zip(self._watching, self._positions[len(self._enforcing) :], strict=True):
-            hits, live = family.scan(text, positions, last)
-            self._pending += hits
-            watched = min(watched, live)
+        settled = watched = len(text)
+        for guard in self._guards:
+            try:
+                hits, live = guard.family.scan(text, guard.positions, last)
+            except Exception:  # noqa: BLE001  (whatever it is, it must not read as "nothing found")
+                hits, live = self._lose(guard), len(text)
+            if guard.late:
+                self._pending += [hit if hit.action < Action.MASK else replace(hit, late=True) for hit in hits]
+                watched = min(watched, live)
+            else:
+                self._pending += hits
+                settled = min(settled, live)
         sent = self._settle(settled, watched)
         if self._blocked:
             return sent
@@ -133,6 +161,12 @@ class StreamRail:
         self._wake = len(self._text) + held // 8 if held > _LONG else 0
         return sent
 
+    def _lose(self, guard: Running) -> list[Hit]:
+        """A guard broke: say so once, for all that is still undecided, and do without it from here on."""
+        self._guards = [each for each in self._guards if each is not guard]
+        action, name = guard.of.lost, guard.of.guard
+        return [Hit(0, max(1, len(self._text)), 1.0, "ERROR", action, f"{name}.error", name, _ITEM_OF_ERRORS)]
+
     def _settle(self, settled: int, watched: int) -> str:
         """Decide the hits that begin before what is still open; return the text up to the last of them."""
         if not self._pending:
@@ -140,7 +174,7 @@ class StreamRail:
         sent: list[str] = []
         waiting: list[Hit] = []
         for hit in sorted(self._pending, key=order):
-            if hit.start >= (settled if hit.action >= Action.MASK else watched):
+            if hit.start >= (settled if hit.action >= Action.MASK and not hit.late else watched):
                 waiting.append(hit)
             elif self._sieve_keeps(hit):
                 finding = located(hit, self._origins, self._raw_base)
@@ -160,7 +194,7 @@ class StreamRail:
             self._blocked = True
             self._text = self._raw = ""
             self._done = 0
-            return before
+            return "" if hit.late else before
         if end <= self._done:
             return ""
         self._done = end
@@ -191,8 +225,8 @@ class StreamRail:
         self._base += cut
         self._raw_base += raw_cut
         self._done -= raw_cut
-        for positions in self._positions:
-            positions[:] = [position - cut for position in positions]
+        for guard in self._guards:
+            guard.positions = [position - cut for position in guard.positions]
         self._pending = [_moved(hit, -cut) for hit in self._pending]
         if self._origins is not None:
             origins = [origin - raw_cut for origin in self._origins[cut:]]
@@ -207,4 +241,6 @@ class StreamRail:
 
 
 def _moved(hit: Hit, by: int) -> Hit:
-    return Hit(hit.start + by, hit.end + by, hit.score, hit.category, hit.action, hit.reason, hit.guard, hit.item)
+    return Hit(
+        hit.start + by, hit.end + by, hit.score, hit.category, hit.action, hit.reason, hit.guard, hit.item, hit.late
+    )

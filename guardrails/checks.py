@@ -1,0 +1,35 @@
+"""The explicit list of guards that need a ``View``: name -> configuration and compiler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from guardrails.config import Strict
+    from guardrails.views import Check
+
+
+@dataclass(frozen=True, slots=True)
+class CheckKind:
+    """One guard of this list.
+
+    Attributes:
+        name: its key in a policy.
+        summary: one sentence for people.
+        config: what a policy may say about it.
+        compile: configuration and place in the list -> the check.
+    """
+
+    name: str
+    summary: str
+    config: type[Strict]
+    compile: Callable[[Any, int], Check]
+
+
+_KINDS: tuple[CheckKind, ...] = ()
+
+CHECKS: Mapping[str, CheckKind] = MappingProxyType({kind.name: kind for kind in _KINDS})
