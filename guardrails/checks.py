@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from guardrails.tool_targets import ToolTargetsConfig, compile_tool_targets
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -30,6 +32,10 @@ class CheckKind:
     compile: Callable[[Any, int], Check]
 
 
-_KINDS: tuple[CheckKind, ...] = ()
+_KINDS = (
+    CheckKind(
+        "tool_targets", "Untrusted text may not say where a tool call goes.", ToolTargetsConfig, compile_tool_targets
+    ),
+)
 
 CHECKS: Mapping[str, CheckKind] = MappingProxyType({kind.name: kind for kind in _KINDS})

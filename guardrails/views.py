@@ -106,6 +106,10 @@ class Check(Protocol):
         """Its name in the catalogue."""
 
     @property
+    def scope(self) -> Literal["answer", "calls"]:
+        """What must be complete before it can judge: the whole answer, or only its tool calls."""
+
+    @property
     def actions(self) -> frozenset[Action]:
         """What its findings may ask for. It cannot mask across a view: detect and block only, unless it says so."""
 
