@@ -54,12 +54,21 @@ CATALOG: Mapping[str, Guard] = MappingProxyType(
 )
 
 
+_TARGETS = {
+    "UNTRUSTED_TARGET": "This call goes to a target that only untrusted text named.",
+    "UNSEEN_TARGET": "This call goes to a target that nobody in the conversation named.",
+    "UNREADABLE_ARGUMENTS": "The arguments of this call are not JSON, so its target cannot be told.",
+}
+
+
 def sentence(reason: str) -> str:
     """What a reason id of a finding means, in words for people."""
     guard, _, rest = reason.partition(".")
     category, _, overlong = rest.partition(".")
     known = BY_NAME.get(category.upper())
-    if guard == "pii" and known:
+    if category in ("error", "timeout"):
+        said = f"The guard {guard} could not be run{' in time' if category == 'timeout' else ''}."
+    elif guard == "pii" and known:
         said = f"This text holds {known.means}."
     elif guard == "secrets":
         said = f"This text holds a secret ({category.upper()})."
@@ -67,6 +76,8 @@ def sentence(reason: str) -> str:
         said = f"This text holds a listed word ({category.upper()})."
     elif guard == "rerouting":
         said = "This text talks to the router, to be given another model."
+    elif guard == "tool_targets":
+        said = _TARGETS[category.upper()]
     else:
         said = f"This text matches a pattern of the policy ({category.upper()})."
     return said + (" It is longer than such a value may be." if overlong else "")

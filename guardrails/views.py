@@ -94,6 +94,17 @@ class Prove:
     job: Mapping[str, Any]
 
 
+class Prover(Protocol):
+    """Whoever does what ``Prove`` asks for."""
+
+    async def prove(self, prove: Prove) -> Any:
+        """The solver's reply.
+
+        Raises:
+            CheckFailed: there is none.
+        """
+
+
 class CheckFailed(RuntimeError):
     """A check could not be made (no model, no solver, out of time). Never a pass: the caller decides by policy."""
 

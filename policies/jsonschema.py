@@ -14,6 +14,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from guardrails.catalog import CATALOG
+from guardrails.checks import CHECKS
+from guardrails.common import Common
 from policies.probes import Probes
 from policies.schema import PolicyBody
 
@@ -26,9 +28,14 @@ def policy_schema() -> dict[str, Any]:
     schema = _schema_of(PolicyBody, "Stillhouse policy")
     definitions: dict[str, Any] = schema["$defs"]
     properties: dict[str, Any] = {}
-    for guard in CATALOG.values():
+    for guard in (*CATALOG.values(), *CHECKS.values()):
         config = guard.config.model_json_schema(ref_template=_REFERENCE)
         definitions |= config.pop("$defs", {})
+        config["properties"] |= {
+            name: value
+            for name, value in Common.model_json_schema()["properties"].items()
+            if guard.name in CATALOG or name == "on_error"
+        }
         definitions[guard.config.__name__] = config
         settings = {"anyOf": [{"$ref": f"#/$defs/{guard.config.__name__}"}, {"type": "null"}]}
         properties[guard.name] = {"description": guard.summary, **settings}
@@ -40,8 +47,9 @@ def policy_schema() -> dict[str, Any]:
         "minProperties": 1,
         "maxProperties": 1,
     }
-    for direction in ("input", "output"):
-        definitions["Guards"]["properties"][direction]["items"] = {"$ref": "#/$defs/Guard"}
+    for lists in ("Guards", "GuardLists"):
+        for direction in ("input", "output"):
+            definitions[lists]["properties"][direction]["items"] = {"$ref": "#/$defs/Guard"}
     return schema
 
 

@@ -15,7 +15,8 @@
 - timeouts: never longer than the floor says; family: the floor's, where it names one;
 - session: affinity that the floor switches on stays on, errands that it switches off stay off, and its
   hysteresis only grows; times are free, for they are facts about upstreams;
-- rules and guards: the floor's come first and stay; others are added;
+- rules and guards: the floor's come first and stay; others are added; shadow guards too. Their time never grows,
+  and over a floor that guards, nobody may tag what is read;
 - name, description and refusal words are free.
 """
 
@@ -26,7 +27,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from policies.mistakes import Path, Problem
-from policies.schema import AIMS, DEFAULT_KEEP, TIERS, Budget, Cascade, PolicyBody, Quality, TierName
+from policies.schema import (
+    AIMS,
+    DEFAULT_KEEP,
+    TIERS,
+    Budget,
+    Cascade,
+    GuardLists,
+    Guards,
+    PolicyBody,
+    Quality,
+    TierName,
+)
 
 STREAM_ORDER = ("immediate", "guarded", "checked")
 _GROUPS = ("refusal", "timeouts", "session")
@@ -89,12 +101,7 @@ def tighten(floor: Layered, body: PolicyBody) -> tuple[Layered, tuple[Problem, .
         "explore": body.explore if "explore" in mine else floor.body.explore,
         "stream": body.stream if "stream" in mine else floor.body.stream,
         "cascade": body.cascade or floor.body.cascade,
-        "guards": floor.body.guards.model_copy(
-            update={
-                "input": (*floor.body.guards.input, *body.guards.input),
-                "output": (*floor.body.guards.output, *body.guards.output),
-            }
-        ),
+        "guards": _guards(floor.body.guards, body.guards),
     }
     for group in _GROUPS:
         over = getattr(body, group)
@@ -140,7 +147,38 @@ def _fallbacks(
     return {tier: tuple(t for t in others if t in tiers) for tier, others in merged.items() if tier in tiers}
 
 
+def _guards(floor: Guards, over: Guards) -> Guards:
+    """The floor's come first and stay; the time is the shorter one; tagging the layer's, which the laws allow."""
+    shadows = [each for each in (floor.shadow, over.shadow) if each is not None]
+    said = over.model_fields_set
+    return floor.model_copy(
+        update={
+            "input": (*floor.input, *over.input),
+            "output": (*floor.output, *over.output),
+            "shadow": GuardLists.model_construct(
+                input=tuple(item for each in shadows for item in each.input),
+                output=tuple(item for each in shadows for item in each.output),
+            )
+            if shadows
+            else None,
+            "limit_ms": over.limit_ms if "limit_ms" in said else floor.limit_ms,
+            "tagging": over.tagging if "tagging" in said else floor.tagging,
+        }
+    )
+
+
+def _guard_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
+    under, over = floor.body.guards, body.guards
+    if "limit_ms" in over.model_fields_set and "limit_ms" in under.model_fields_set and over.limit_ms > under.limit_ms:
+        words = f"{over.limit_ms} is longer than {_layer(floor)} allows"
+        yield Problem(("guards", "limit_ms"), words, f"use at most {under.limit_ms}")
+    if over.tagging == "allowed" and under.tagging == "off" and (under.input or under.output):
+        words = f"lets callers choose what is read, and {_layer(floor)} guards all of it"
+        yield Problem(("guards", "tagging"), words, "remove it, or allow it in the floor")
+
+
 def _loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
+    yield from _guard_loosenings(floor, body)
     yield from _tier_loosenings(floor, body)
     yield from _aim_loosenings(floor, body)
     yield from _fallback_loosenings(floor, body)

@@ -71,6 +71,7 @@ def load_policy(source: str | Path, *, families: frozenset[str] | None = None) -
     if mistakes:
         raise Mistakes(mistakes)
     content = _content(body, names)
+    shadow = body.guards.shadow
     return Policy(
         name=body.name,
         hash=hashlib.sha256(content).hexdigest(),
@@ -80,6 +81,7 @@ def load_policy(source: str | Path, *, families: frozenset[str] | None = None) -
         rules=_rules(layers),
         origin=_origin(merged),
         rails=MappingProxyType({way: compile_rails(getattr(body.guards, way)) for way in _DIRECTIONS}),
+        shadow=MappingProxyType({way: compile_rails(getattr(shadow, way)) for way in _DIRECTIONS} if shadow else {}),
         source=layers[-1].path,
         files=tuple(layer.path for layer in layers),
         warnings=tuple(

@@ -42,6 +42,7 @@ class Policy:
             ``refusal``, ``timeouts`` and ``fallbacks`` are named ``timeouts.total`` and so on;
             ``aim`` stands for whichever aim is set.
         rails: the compiled guards of each direction.
+        shadow: the compiled guards that look on and change nothing; empty where there are none.
         source: the file of the outermost layer.
         files: the files of all layers, the lowest floor first: those to watch.
         warnings: what is allowed but hardly meant (see ``policies.lint``).
@@ -55,6 +56,7 @@ class Policy:
     rules: tuple[LayeredRule, ...]
     origin: Mapping[str, str]
     rails: Mapping[Direction, Rails]
+    shadow: Mapping[Direction, Rails]
     source: Path
     files: tuple[Path, ...]
     warnings: tuple[Mistake, ...] = ()

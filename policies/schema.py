@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from guardrails import GuardConfigErrors, compile_rails
+from guardrails import Action, GuardConfigErrors, compile_rails
 from policies.mistakes import Problem, refuse
 from policies.patterns import PatternError, compile_pattern
 
@@ -150,7 +150,7 @@ class Rule(Strict):
         return self
 
 
-class Guards(Strict):
+class GuardLists(Strict):
     """Guards per direction: each item is one key of the catalogue with its settings."""
 
     input: tuple[dict[str, Any], ...] = ()
@@ -160,6 +160,24 @@ class Guards(Strict):
     def _guards_compile(self) -> Self:
         refuse([*_guard_problems("input", self.input), *_guard_problems("output", self.output)])
         return self
+
+
+class Guards(GuardLists):
+    """The guards, and how they are run.
+
+    Attributes:
+        shadow: a second set that reads the same texts and changes nothing: what it would have done is on record.
+        limit_ms: the longest the guards of one direction may take; one that finds no time left was not run, and
+            its ``on_error`` says what that means.
+        tagging: ``allowed`` lets a caller mark what is to be read (docs/guards/tagging.md); the rest is not.
+    """
+
+    shadow: GuardLists | None = None
+    limit_ms: Annotated[int, Field(ge=1, le=60_000)] = 5_000
+    tagging: Literal["off", "allowed"] = "off"
+
+
+_HOLDS = {"answer": "checked", "calls": "guarded"}
 
 
 def _guard_problems(direction: str, items: tuple[dict[str, Any], ...]) -> Iterator[Problem]:
@@ -308,7 +326,14 @@ class PolicyBody(Strict):
 
     def stream_problems(self) -> Iterator[Problem]:
         """A mask must hold text back until it knows what the text becomes; ``immediate`` forbids that."""
-        if self.stream == "immediate" and compile_rails(self.guards.output).masks:
+        rails = compile_rails(self.guards.output)
+        blocking = [each.check for each in rails.checks if Action.BLOCK in each.check.actions]
+        for check in blocking:
+            if self.stream == "immediate" or (self.stream == "guarded" and check.scope == "answer"):
+                path = ("stream",) if "stream" in self.model_fields_set else ("guards", "output")
+                words = f"{check.guard!r} judges a whole answer, and under '{self.stream}' it has left by then"
+                yield Problem(path, words, f"use 'stream: {_HOLDS[check.scope]}', or let {check.guard} detect only")
+        if self.stream == "immediate" and rails.masks:
             path = ("stream",) if "stream" in self.model_fields_set else ("guards", "output")
             words = "'immediate' holds nothing back, but a guard of the output masks, which must hold back"
             yield Problem(path, words, "use 'stream: guarded', or let the guards of the output detect or block")

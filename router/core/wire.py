@@ -647,6 +647,31 @@ def delta_sites(choice: ChunkChoice) -> list[TextSite]:
     return sites
 
 
+def delta_names(choice: ChunkChoice) -> list[tuple[str, str]]:
+    """The tool names in one choice of an event, each with the path of the arguments that follow."""
+    delta = choice.delta
+    return [] if delta is None else _named(delta, whole=False)
+
+
+def choice_calls(choice: AnswerChoice) -> list[tuple[str, str, str]]:
+    """The tool calls of a whole choice: name, arguments as they are written, path."""
+    arguments = {site.path: site.text for site in choice_sites(choice)}
+    return [(name, arguments.get(path, ""), path) for path, name in _named(choice.message, whole=True)]
+
+
+def _named(said: _AnswerMessage | _Delta, *, whole: bool) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for place, call in enumerate(said.tool_calls or ()):
+        index = place if whole else call.index or 0
+        if call.function is not None:
+            found.append((f"tool_calls[{index}]", _word(call.function.name)))
+        if call.custom is not None:
+            found.append((f"custom[{index}]", _word(call.custom.name)))
+    if said.function_call is not None:
+        found.append(("function_call", _word(said.function_call.name)))
+    return found
+
+
 def finished(choice: AnswerChoice | ChunkChoice) -> bool:
     """Whether the upstream gave this choice a finish reason."""
     return choice.finish_reason is not _NULL and not _is_null(choice.finish_reason)

@@ -26,7 +26,7 @@ Outcome = Literal[
     "internal_error",
 ]
 AttemptOutcome = Literal["ok", "error", "timeout", "rejected", "cancelled", "blocked", "not_good_enough"]
-AttemptKind = Literal["first", "retry", "fallback", "escalation", "sample"]
+AttemptKind = Literal["first", "retry", "fallback", "escalation", "sample", "check"]
 Mode = Literal["routed", "pinned", "direct", "observed"]
 GuardAction = Literal["none", "detect", "mask", "block"]
 
@@ -39,6 +39,7 @@ class Found(Frozen, frozen=True, kw_only=True):
     """One finding as the ledger keeps it: where and what kind, never the text that was found.
 
     ``where`` is the field that was read, e.g. ``messages[2].content`` or ``choices[0].message.content``.
+    ``shadow`` says that a shadow guard found it: nothing was done about it.
     """
 
     direction: Literal["input", "output"]
@@ -50,9 +51,10 @@ class Found(Frozen, frozen=True, kw_only=True):
     end: int
     action: GuardAction
     reason: str
+    shadow: bool = False
 
     @classmethod
-    def of(cls, finding: Finding, direction: Literal["input", "output"], where: str) -> Found:
+    def of(cls, finding: Finding, direction: Literal["input", "output"], where: str, *, shadow: bool = False) -> Found:
         """Note a guard's finding, without its text (it has none)."""
         action: GuardAction = finding.action.word  # type: ignore[assignment]
         return cls(
@@ -65,6 +67,7 @@ class Found(Frozen, frozen=True, kw_only=True):
             end=finding.end,
             action=action,
             reason=finding.reason,
+            shadow=shadow,
         )
 
 
@@ -74,7 +77,7 @@ class AttemptRecord(Frozen, frozen=True, kw_only=True):
     Attributes:
         n: 0 for the first call of the request; a sample has the number of the answer it is compared with.
         kind: why it was made; ``escalation`` follows an answer that was not good enough, ``sample`` asks
-            the same again to see whether the answer agrees with itself.
+            the same again to see whether the answer agrees with itself, ``check`` asks about the answer for a guard.
         started_ms, first_byte_ms, ended_ms: since the request arrived.
         tokens_cached: the part of ``tokens_in`` that the upstream read from its cache.
         cost_nano: what this call cost; ``None`` when the price or the tokens are unknown.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, get_args
 
 import msgspec
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 AUTO = "auto"
 TIERS: frozenset[str] = frozenset(get_args(TierName))
-_HEADERS = ("policy", "tier", "tag", "session")
+_HEADERS = ("policy", "tier", "tag", "session", "guard-tag")
+_GUARD_TAG = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -31,12 +33,14 @@ class Order(msgspec.Struct, frozen=True):
         caller: who asks, for the decision.
         deployment: the one model the caller named, if any; the policy may still overrule it.
         session: the caller's id of the conversation, if one was sent.
+        guard_tag: the tag around the parts that guards shall read, if the caller marks them.
     """
 
     policy: Policy
     caller: Caller
     deployment: Deployment | None = None
     session: str | None = None
+    guard_tag: str | None = None
 
 
 def accept(cell: Cell, incoming: Incoming, story: Story, scope: str) -> Key | None:
@@ -99,7 +103,24 @@ def order(cell: Cell, incoming: Incoming, story: Story, key: Key | None, model: 
         story.mode = "direct"
     tags = tuple(t.strip() for t in (story.tag or "").split(",") if t.strip())
     session = story.session or client_session(incoming.headers)
-    return Order(policy, Caller(tenant=story.tenant, tags=tags, tier=tier), deployment, session)
+    guard_tag = _guard_tag(policy, sent.get("guard-tag"))
+    return Order(policy, Caller(tenant=story.tenant, tags=tags, tier=tier), deployment, session, guard_tag)
+
+
+def _guard_tag(policy: Policy, suffix: str | None) -> str | None:
+    """The tag's name. Its suffix should be random for each request, so that no text can close it.
+
+    Raises:
+        BadRequest: the policy allows no tags, or this is none.
+    """
+    if suffix is None:
+        return None
+    header = "x-stillhouse-guard-tag"
+    if policy.body.guards.tagging == "off":
+        raise BadRequest(f"The policy {policy.name!r} reads all of a request; {header} is not allowed.", param=header)
+    if not _GUARD_TAG.fullmatch(suffix):
+        raise BadRequest(f"{header} must be 8 to 64 letters, digits, '-' or '_'.", param=header)
+    return f"guard-{suffix}"
 
 
 def _sent_headers(incoming: Incoming, key: Key | None) -> dict[str, str]:

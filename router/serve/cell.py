@@ -33,12 +33,14 @@ from router.serve.metrics import Metrics
 from router.serve.scoring import Fresh, Watch, open_scorer
 from router.serve.sessions import Sessions
 from router.serve.settings import LOOPBACK, Settings, deployments_of, read_secret
+from router.serve.verdicts import Verdicts
 from router.types import TIER_NAMES, Deployment, Price, TierName
 from router.upstream.base import Upstream
 from router.upstream.openai import OpenAIUpstream
 from router.upstream.transport import AiohttpTransport, Transport
 
 if TYPE_CHECKING:
+    from guardrails.views import Prover
     from router.core.checks import Calibration
     from router.score import Scorer
     from router.serve.story import Story
@@ -76,9 +78,11 @@ class Cell:
     blind: set[str] = field(default_factory=set)  # deployments that were seen to give no log-probabilities
     salt: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     watch: Watch = field(default_factory=Watch)
+    prover: Prover | None = None
     _refused: Scorer | None = None
     explore_salt: bytes = b""
     sessions: Sessions = field(default_factory=Sessions)
+    verdicts: Verdicts = field(default_factory=lambda: Verdicts(secrets.token_bytes(16)))
     _fleets: dict[str, Fleet] = field(default_factory=dict)
     _stamps: dict[str, tuple[tuple[str, int, int], ...]] = field(default_factory=dict)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
 import msgspec
 
-from guardrails import Action, Placeholders, Rails
+from guardrails import Action, Finding, Placeholders, Rails
+from guardrails.run import Hurry, judged
 from router.core.wire import (
     Edit,
     TextSite,
@@ -30,34 +32,100 @@ class Blocked(Exception):
 
 
 def guard_request(
-    rails: Rails, sites: Sequence[TextSite], held: Placeholders, story: Story
+    rails: Rails, sites: Sequence[TextSite], held: Placeholders, story: Story, tag: str | None = None
 ) -> list[tuple[TextSite, str]]:
-    """Check every text of a request; give back those that were masked.
+    """Check every text of a request; give back those that were masked or lost their tags.
+
+    Args:
+        rails: the policy's.
+        sites: the texts.
+        held: the request's placeholders.
+        story: the record; findings go there.
+        tag: the caller's tag, where the policy lets callers mark what is to be read. Where no text holds the
+            tag, all of them are read: a mark that is missing must not switch a guard off.
 
     Raises:
         Blocked: a guard says block. All findings of all texts are noted first.
     """
     masks: list[tuple[TextSite, str]] = []
-    if rails.empty:
+    if rails.empty and tag is None and not (story.policy is not None and story.policy.shadow):
         return masks
+    marked = tag is not None and any(f"<{tag}>" in site.text for site in sites)
+    hurry = hurry_of(story)
     for site in sites:
-        verdict = rails.check(site.text, held)
-        if verdict.findings:
-            story.found(verdict.findings, "input", site.path)
-            if verdict.text != site.text:
-                masks.append((site, verdict.text))
+        if marked and tag is not None:
+            text = "".join(
+                guard_text(rails, part, site, held, story, hurry, at) if inside else part
+                for part, inside, at in tagged(site.text, tag)
+            )
+        else:
+            text = guard_text(rails, site.text, site, held, story, hurry)
+        if text != site.text:
+            masks.append((site, text))
     if story.actions["input"] is Action.BLOCK:
         raise Blocked
     return masks
 
 
+def guard_text(
+    rails: Rails, text: str, site: TextSite, held: Placeholders, story: Story, hurry: Hurry, at: int = 0
+) -> str:
+    """Check one text of a request, or a part of it that begins ``at``; give back what may travel."""
+    shadow = story.policy.shadow if story.policy is not None else {}
+    findings = story.cell.verdicts.find(rails, story.tenant, text, site.role, hurry)
+    if shadow:
+        seen = story.cell.verdicts.find(shadow["input"], story.tenant, text, site.role)
+        story.shadowed(moved(seen, at), "input", site.path)
+    if not findings:
+        return text
+    story.found(moved(findings, at), "input", site.path)
+    return judged(text, findings, held).text
+
+
+def moved(findings: tuple[Finding, ...], by: int) -> tuple[Finding, ...]:
+    """Findings of a part in the offsets of the whole."""
+    if not by:
+        return findings
+    return tuple(replace(finding, start=finding.start + by, end=finding.end + by) for finding in findings)
+
+
+def tagged(text: str, tag: str) -> Iterator[tuple[str, bool, int]]:
+    """The parts of ``text`` outside and inside the tag, without the tags, and where each begins.
+
+    A tag that is opened and never closed reaches to the end.
+    """
+    start, end, at, inside = f"<{tag}>", f"</{tag}>", 0, False
+    while at <= len(text):
+        mark = end if inside else start
+        stop = text.find(mark, at)
+        if stop < 0:
+            yield text[at:], inside, at
+            return
+        yield text[at:stop], inside, at
+        at, inside = stop + len(mark), not inside
+
+
+def hurry_of(story: Story) -> Hurry:
+    """Whether the policy's time for the guards of one direction is over, counted from now."""
+    clock = story.cell.clock
+    limit = story.policy.body.guards.limit_ms if story.policy is not None else 5_000
+    end = clock() + limit / 1e3
+    return lambda: clock() > end
+
+
 def finding_names(story: Story, direction: Direction = "input") -> tuple[str, ...]:
     """What was found, as ``guard.CATEGORY``, for the policy's rules."""
-    return tuple(sorted({f"{f.guard}.{f.category}" for f in story.findings if f.direction == direction}))
+    return tuple(
+        sorted({f"{f.guard}.{f.category}" for f in story.findings if f.direction == direction and not f.shadow})
+    )
 
 
-def guard_answer(rails: Rails, body: bytes, held: Placeholders, refusal: str, story: Story) -> bytes:
+def guard_answer(
+    rails: Rails, body: bytes, held: Placeholders, refusal: str, story: Story, stopped: Collection[int] = ()
+) -> bytes:
     """Check every text of every choice; mask by splicing, replace a blocked choice, note the usage.
+
+    ``stopped`` are choices that a check of the whole answer has blocked already.
 
     Raises:
         UpstreamInvalid: the body is not a chat completion.
@@ -73,14 +141,18 @@ def guard_answer(rails: Rails, body: bytes, held: Placeholders, refusal: str, st
             input_tokens=usage.prompt_tokens, output_tokens=usage.completion_tokens, cached_tokens=usage.cached
         )
     edits: list[Edit] = []
+    hurry = hurry_of(story)
+    shadow = story.policy.shadow if story.policy is not None else {}
     for raw, choice in zip(answer.choices, choices, strict=True):
         if given(choice.finish_reason):
             story.finish_reason = finish_word(choice)
-        if rails.empty:
+        for site in choice_sites(choice) if shadow else ():
+            story.shadowed(shadow["output"].find(site.text), "output", f"choices[{choice.index}].{site.path}")
+        if rails.empty and not stopped:
             continue
-        blocked, masked = False, []
+        blocked, masked = choice.index in stopped, []
         for site in choice_sites(choice):
-            verdict = rails.check(site.text, held)
+            verdict = rails.check(site.text, held, role="assistant", hurry=hurry)
             if not verdict.findings:
                 continue
             story.found(verdict.findings, "output", f"choices[{choice.index}].{site.path}")

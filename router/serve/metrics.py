@@ -112,6 +112,11 @@ class Metrics:
             "Findings by guard, direction and action.",
             ("guard", "direction", "action"),
         )
+        self.shadows = Counter(
+            "stillhouse_shadow_guard_actions_total",
+            "What shadow guards would have done, by guard, direction and action.",
+            ("guard", "direction", "action"),
+        )
         self.cascades = Counter(
             "stillhouse_cascade_verdicts_total",
             "Verdicts on answers of a cascade, by tier and the check that decided.",

@@ -23,6 +23,7 @@ from router.core.wire import ChatRequest, TextSite, choice_sites, read_answer, r
 from router.errors import StillhouseError, UpstreamError
 from router.serve import cascading
 from router.serve.accept import Order, accept, order
+from router.serve.checking import Desk, check_answer, check_events, onlooker_of
 from router.serve.exchange import Exchange, Incoming
 from router.serve.forward import forwarded
 from router.serve.guarding import Blocked, finding_names, guard_answer, guard_request
@@ -30,7 +31,7 @@ from router.serve.respond import EventMaker, headers_of, refusal
 from router.serve.sessions import session_name
 from router.serve.story import Story
 from router.serve.stream import EventGuard
-from router.types import Decision, Deployment, Score, TierName, Usage
+from router.types import TIER_NAMES, Decision, Deployment, Score, TierName, Usage
 from router.upstream.base import Deadline, StreamReply, Upstream
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def guard_in(request: ChatRequest, wish: Order, held: Placeholders, story: Story
     """Run the policy's input guards over every text of the request."""
     since = story.cell.clock()
     try:
-        return guard_request(wish.policy.rails["input"], request.sites, held, story)
+        return guard_request(wish.policy.rails["input"], request.sites, held, story, wish.guard_tag)
     finally:
         story.spend("guard_in", since)
 
@@ -138,7 +139,8 @@ async def answer_whole(
     since = cell.clock()
     policy = wish.policy
     try:
-        body = guard_answer(policy.rails["output"], body, held, policy.body.refusal.output, story)
+        stopped = await check_answer(request, policy.rails["output"], body, desk_of(cell, wish, decision, story))
+        body = guard_answer(policy.rails["output"], body, held, policy.body.refusal.output, story, stopped)
     except UpstreamError as error:
         story.call_failed(step, error)
         raise
@@ -175,6 +177,7 @@ async def answer_in_events(
         EventMaker(story.id, step.deployment.model, cell.now_ms() // 1000),
         choices=request.n, include_usage=request.include_usage,
         on_findings=lambda findings, where: story.found(findings, "output", where),
+        onlooker=onlooker_of(request, policy, story),
     )  # fmt: skip
     story.deployment = step.deployment
     fault: UpstreamError | None = None
@@ -185,9 +188,13 @@ async def answer_in_events(
                 await out.events(events)
             if guard.over:
                 break
+        if mode == "checked":
+            await check_events(request, policy.rails["output"], guard, desk_of(cell, wish, decision, story))
         if events := guard.finish(input_tokens):
             await out.events(events)
         await out.done()
+        if mode != "checked":  # nothing can be stopped any more: nobody waits for what is only put on record
+            await check_events(request, policy.rails["output"], guard, desk_of(cell, wish, decision, story))
     except UpstreamError as error:
         fault = error
         raise
@@ -197,6 +204,16 @@ async def answer_in_events(
         if guard.blocked:
             story.outcome = "blocked_output"
         story.call_ended(step, "error" if fault else "blocked" if guard.over else "ok", fault)
+
+
+def desk_of(cell: Cell, wish: Order, decision: Decision, story: Story) -> Desk:
+    """What the checks of an answer may have done for them."""
+
+    def serving(tier: str) -> Deployment | None:
+        found = candidates(cell, wish, decision, story, (tier,)) if tier in TIER_NAMES else []
+        return found[0][1] if found else None
+
+    return Desk(cell, story, serving, lambda: deadline_of(wish.policy.body.timeouts, story))
 
 
 async def call(

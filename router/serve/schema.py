@@ -113,6 +113,7 @@ _HEADERS = [
         ("tier", "small, medium or large."),
         ("tag", "Tags for rules and reports, separated by commas."),
         ("session", "Requests of one session meet the same generation of a tier."),
+        ("guard-tag", "Suffix of the tag around what guards shall read, where the policy allows tagging."),
     )
 ]
 

@@ -97,6 +97,12 @@ class Story:
             self.cell.metrics.guards.add(1, finding.guard, direction, finding.action.word)
             self.actions[direction] = max(self.actions[direction], finding.action)
 
+    def shadowed(self, findings: Sequence[Finding], direction: Direction, where: str) -> None:
+        """Note what a shadow guard found; it changes nothing."""
+        for finding in findings:
+            self.findings.append(Found.of(finding, direction, where, shadow=True))
+            self.cell.metrics.shadows.add(1, finding.guard, direction, finding.action.word)
+
     def fail(self, error: StillhouseError) -> None:
         """Note how the request ended badly."""
         self.status, self.error_code = error.status, error.code

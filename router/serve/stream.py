@@ -4,7 +4,8 @@
 ``guarded``:   text is held back while it could still become something forbidden, a few characters at most.
 ``checked``:   nothing leaves before the whole answer has been seen.
 
-Every running text of every choice (content, refusal, reasoning, tool arguments) has a rail of its own.
+Every running text of every choice (content, refusal, reasoning, tool arguments) has a rail of its own. Where a
+guard judges tool calls, their arguments are held until the choice ends, while its text goes on.
 Log-probabilities name the tokens, so they are dropped from every event whose text is changed or held.
 """
 
@@ -23,6 +24,7 @@ from router.core.wire import (
     Chunk,
     ChunkChoice,
     Edit,
+    TextSite,
     delta_sites,
     finish_word,
     finished,
@@ -33,6 +35,7 @@ from router.core.wire import (
     splice,
 )
 from router.errors import UpstreamInvalid
+from router.serve.onlooker import Onlooker, Said
 from router.serve.respond import EventMaker
 from router.types import Usage
 from router.upstream.errormap import error_of_event
@@ -63,6 +66,7 @@ class EventGuard:
         choices: int,
         include_usage: bool,
         on_findings: Callable[[list[Finding], str], None],
+        onlooker: Onlooker | None = None,
     ) -> None:
         self._rails = rails
         self._mode = mode
@@ -73,6 +77,8 @@ class EventGuard:
         self._include_usage = include_usage
         self._on_findings = on_findings
         self._open: dict[tuple[int, str], StreamRail] = {}
+        self._onlooker = onlooker
+        self._held: dict[tuple[int, str], str] = {}
         self._usage: Usage | None = None
         self._usage_event: bytes | None = None
         self._kept: list[bytes] = []
@@ -85,6 +91,15 @@ class EventGuard:
     def over(self) -> bool:
         """Every choice has been blocked."""
         return len(self.blocked) >= self._choices
+
+    def answers(self) -> list[Said]:
+        """What every choice said that no guard stopped, as it came; for the checks of whole answers."""
+        said = self._onlooker.answers() if self._onlooker else []
+        return [each for each in said if each.choice not in self.blocked]
+
+    def stop(self, index: int) -> None:
+        """A check of the whole answer stopped a choice. Only ``checked`` still holds it."""
+        self._stop(index)
 
     def usage(self, input_tokens: int) -> Usage:
         """The upstream's usage, else an estimate that says so."""
@@ -107,8 +122,14 @@ class EventGuard:
     def finish(self, input_tokens: int) -> list[bytes]:
         """The upstream has ended well: what was held, and the usage event if the caller wants it."""
         events = self._kept
+        for index in {index for index, _ in self._held}:
+            if self._stops_calls(index):
+                events += self._refuse(index)
         for index, path in list(self._open):
-            events += self._close(index, path)
+            if (index, path) in self._open:
+                events += self._close(index, path)
+        if self._onlooker is not None:
+            self._onlooker.finish()
         if self._mode == "checked" and self.blocked:
             events = [*self._of_others(events), *(e for index in sorted(self.blocked) for e in self._refuse(index))]
         if self._include_usage:
@@ -179,17 +200,14 @@ class EventGuard:
         ends = finished(choice)
         if ends:
             self.finish_reason = finish_word(choice)
+        if self._onlooker is not None:
+            self._onlooker.feed(choice)
         changed, spoke = False, False
         for site in delta_sites(choice):
             spoke |= bool(site.text)
             self._text_tokens += estimate_tokens(site.text)
-            if self._rails.empty:
-                continue
-            rail = self._rail(choice.index, site.path)
-            released = rail.feed(site.text)
-            if ends and not rail.blocked:
-                released += self._end_rail(choice.index, site.path)
-            if rail.blocked:
+            released = self._released(choice.index, site, ends=ends)
+            if released is None:
                 return self._block(data, choice, edits, after)
             if released != site.text and self._mode != "immediate":
                 edits.append(Edit(*span(data, site.raw), msgspec.json.encode(released)))
@@ -199,6 +217,8 @@ class EventGuard:
         if (changed or untold) and given(choice.logprobs):
             edits.append(_null(data, choice.logprobs))
         if ends:
+            if self._stops_calls(choice.index):
+                return self._block(data, choice, edits, after)
             for index, path in [key for key in self._open if key[0] == choice.index]:
                 before += self._close(index, path)
             if choice.index in self.blocked:
@@ -211,8 +231,31 @@ class EventGuard:
     def _rail(self, index: int, path: str) -> StreamRail:
         rail = self._open.get((index, path))
         if rail is None:
-            rail = self._open[index, path] = self._rails.stream(self._placeholders)
+            rail = self._open[index, path] = self._rails.stream(self._placeholders, "assistant")
         return rail
+
+    def _released(self, index: int, site: TextSite, *, ends: bool) -> str | None:
+        """What may leave now of one text of an event; None where a guard blocks the choice."""
+        holds = self._onlooker is not None and self._onlooker.holds(site.path)
+        if self._rails.empty and not holds:
+            return site.text
+        rail = self._rail(index, site.path)
+        released = rail.feed(site.text)
+        if ends and not rail.blocked and not holds:
+            released += self._end_rail(index, site.path)
+        if rail.blocked:
+            return None
+        if not holds:
+            return released
+        self._held[index, site.path] = self._held.get((index, site.path), "") + released
+        return ""
+
+    def _stops_calls(self, index: int) -> bool:
+        """Whether the tool calls of a choice that ends, held so far, must not leave."""
+        if self._onlooker is None or index in self.blocked or not self._onlooker.stops(index):
+            return False
+        self._stop(index)
+        return True
 
     def _end_rail(self, index: int, path: str) -> str:
         rail = self._open[index, path]
@@ -229,7 +272,7 @@ class EventGuard:
     def _close(self, index: int, path: str) -> list[bytes]:
         """Release what a running text still holds, as an event of its own."""
         rail = self._open[index, path]
-        rest = rail.finish()
+        rest = self._held.pop((index, path), "") + rail.finish()
         if rail.blocked:
             self._stop(index)
             return self._refuse(index)
@@ -248,6 +291,7 @@ class EventGuard:
         self.finish_reason = "content_filter"
         for key in [key for key in self._open if key[0] == index]:
             self._note(*key)
+            self._held.pop(key, None)
 
     def _refuse(self, index: int) -> list[bytes]:
         return [self._maker.text(index, "content", self._refusal, role=True), self._maker.end(index, "content_filter")]

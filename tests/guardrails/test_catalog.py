@@ -4,14 +4,18 @@ import pytest
 
 from guardrails import compile_rails
 from guardrails.catalog import CATALOG, sentence
+from guardrails.checks import CHECKS
 
 DOCS = Path(__file__).parents[2] / "docs" / "guards"
 
 
-@pytest.mark.parametrize("name", sorted(CATALOG))
+GUARDS = {**CATALOG, **CHECKS}
+
+
+@pytest.mark.parametrize("name", sorted(GUARDS))
 def test_every_guard_has_a_page_that_names_its_settings(name):
     page = (DOCS / f"{name}.md").read_text(encoding="utf-8")
-    for setting in CATALOG[name].config.model_fields:
+    for setting in GUARDS[name].config.model_fields:
         assert f"`{setting}`" in page
 
 
@@ -23,6 +27,9 @@ def test_every_guard_has_a_page_that_names_its_settings(name):
         ("words.word", "This text holds a listed word (WORD)."),
         ("regex.ticket", "This text matches a pattern of the policy (TICKET)."),
         ("regex.ticket.overlong", "longer than such a value may be"),
+        ("pii.error", "The guard pii could not be run."),
+        ("pii.timeout", "could not be run in time."),
+        ("tool_targets.untrusted_target", "only untrusted text named"),
     ],
 )
 def test_a_reason_has_a_sentence_for_people(reason, said):

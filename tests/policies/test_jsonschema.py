@@ -5,6 +5,7 @@ import pytest
 import yaml
 
 from guardrails.catalog import CATALOG
+from guardrails.checks import CHECKS
 from policies.jsonschema import files, policy_schema, probes_schema
 from policies.load import PRESETS, preset_names
 
@@ -30,7 +31,7 @@ def test_presets_and_their_probes_pass(name):
 
 
 def test_every_guard_of_the_catalogue_can_be_completed():
-    assert set(policy_schema()["$defs"]["Guard"]["properties"]) == set(CATALOG)
+    assert set(policy_schema()["$defs"]["Guard"]["properties"]) == {*CATALOG, *CHECKS}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,203 @@
+"""The guards that look at a whole answer, at work: their questions asked of models, their claims of the solver.
+
+A check says what it needs (``guardrails.views``) and does nothing itself; this module does it. A check that could
+not be made is a finding, never a pass: its policy says whether that blocks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
+
+from guardrails import Action, Finding, Rails
+from guardrails.run import Checked
+from guardrails.views import Ask, CheckFailed, Origin, Passage, Prove, ToolCall, View
+from router.core.peek import reading_of
+from router.core.plan import Try
+from router.core.wire import ChatRequest, choice_calls, choice_sites, read_answer, read_choice
+from router.errors import UpstreamError
+from router.serve.onlooker import Onlooker, Said
+from router.serve.story import Note, Story, Times
+from router.types import Deployment, Usage
+from router.upstream.base import Deadline
+
+if TYPE_CHECKING:
+    from policies.policy import Policy
+    from router.serve.cell import Cell
+    from router.serve.stream import EventGuard
+
+#: Gives back the deployment that answers for a tier; None where there is none.
+Serving = Callable[[str], Deployment | None]
+_ORIGINS: Final[dict[str, Origin]] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool",
+    "function": "tool",
+    "document": "document",
+}
+
+
+class Desk(NamedTuple):
+    """What a check may need done for it."""
+
+    cell: Cell
+    story: Story
+    serving: Serving
+    deadline: Callable[[], Deadline]
+
+
+async def check_answer(request: ChatRequest, rails: Rails, body: bytes, desk: Desk) -> set[int]:
+    """Run the checks over a whole answer; give back the choices that they stop."""
+    stopped: set[int] = set()
+    if not rails.checks:
+        return stopped
+    try:
+        choices = [read_choice(raw) for raw in read_answer(body).choices]
+    except ValueError:
+        return stopped  # the guards of texts say what is wrong with it
+    for choice in choices:
+        text = "\n".join(site.text for site in choice_sites(choice) if site.path.startswith("content"))
+        said = Said(choice.index, text, tuple(ToolCall(*call) for call in choice_calls(choice)))
+        if await _stops(request, said, rails.checks, desk):
+            stopped.add(said.choice)
+    return stopped
+
+
+async def check_events(request: ChatRequest, rails: Rails, guard: EventGuard, desk: Desk) -> None:
+    """The same over a stream that has ended. Tool calls were judged when their choice ended."""
+    checks = [each for each in rails.checks if each.check.scope == "answer"]
+    for said in guard.answers() if checks else ():
+        if await _stops(request, said, checks, desk):
+            guard.stop(said.choice)
+
+
+async def _stops(request: ChatRequest, said: Said, checks: Iterable[Checked], desk: Desk) -> bool:
+    """Judge one choice; True where it must not be given to the caller."""
+    findings = await judge(checks, view_of(request, said), desk)
+    desk.story.found(findings, "output", f"choices[{said.choice}]")
+    return blocks(findings)
+
+
+def onlooker_of(request: ChatRequest, policy: Policy, story: Story) -> Onlooker | None:
+    """Who looks on while the answer streams; None where nobody has to."""
+    checks, shadow = policy.rails["output"].checks, policy.shadow.get("output")
+    if not checks and (shadow is None or shadow.empty):
+        return None
+    of_calls = [each for each in checks if each.check.scope == "calls"]
+
+    def stops(said: Said) -> bool:
+        findings = judge_now(of_calls, view_of(request, said))
+        story.found(findings, "output", f"choices[{said.choice}].tool_calls")
+        return blocks(findings)
+
+    return Onlooker(
+        shadow, lambda findings, where: story.shadowed(findings, "output", where), stops if of_calls else None
+    )
+
+
+def view_of(request: ChatRequest, said: Said) -> View:
+    """The conversation and one choice of its answer. A role that nobody knows is not trusted."""
+    passages = tuple(Passage(site.text, _ORIGINS.get(site.role, "tool"), site.path) for site in request.sites)
+    return View(text=said.text, query=request.ask(), passages=passages, calls=said.calls)
+
+
+def judge_now(checks: Iterable[Checked], view: View) -> tuple[Finding, ...]:
+    """The checks that need nobody: those of tool calls, inside a stream."""
+    found: list[Finding] = []
+    for check, lost in checks:
+        try:
+            next(check.run(view))
+        except StopIteration as end:
+            found += end.value
+        except Exception:  # noqa: BLE001  (whatever it is, it must not read as "nothing found")
+            found.append(_lost(check.guard, lost, view))
+        else:
+            found.append(_lost(check.guard, lost, view))  # it asked, and there is no time to answer
+    return tuple(found)
+
+
+async def judge(checks: Iterable[Checked], view: View, desk: Desk) -> tuple[Finding, ...]:
+    """Every check, in order."""
+    found: list[Finding] = []
+    for check, lost in checks:
+        steps = check.run(view)
+        try:
+            wanted = next(steps)
+            while True:
+                try:
+                    reply = await _done(wanted, desk)
+                except CheckFailed as fault:
+                    wanted = steps.throw(fault)
+                else:
+                    wanted = steps.send(reply)
+        except StopIteration as end:
+            found += end.value
+        except Exception:  # noqa: BLE001  (a check that broke is a finding)
+            found.append(_lost(check.guard, lost, view))
+    return tuple(found)
+
+
+def blocks(findings: Iterable[Finding]) -> bool:
+    """Whether one of them says block."""
+    return any(finding.action is Action.BLOCK for finding in findings)
+
+
+def _lost(guard: str, lost: Action, view: View) -> Finding:
+    return Finding(guard, "ERROR", 1.0, 0, len(view.text), lost, f"{guard}.error")
+
+
+def _done(wanted: Ask | Prove, desk: Desk) -> Awaitable[Any]:
+    return _asked(wanted, desk) if isinstance(wanted, Ask) else _proved(wanted, desk)
+
+
+async def _proved(prove: Prove, desk: Desk) -> Any:
+    prover = desk.cell.prover
+    if prover is None:
+        raise CheckFailed("no solver is installed")
+    return await prover.prove(prove)
+
+
+async def _asked(ask: Ask, desk: Desk) -> str:
+    """The answer's text of the tier that was asked.
+
+    Raises:
+        CheckFailed: no model serves the tier, or it failed.
+    """
+    deployment = desk.serving(ask.tier)
+    if deployment is None:
+        raise CheckFailed(f"no model serves {ask.tier}")
+    story, step = desk.story, Try(0, deployment.tier, deployment, 0.0)
+    begun = story.elapsed_ms()
+    deadline = desk.deadline()
+    try:
+        async with asyncio.timeout(deadline.total):
+            reply = await desk.cell.upstreams[deployment.upstream].chat(_body(ask, deployment), deadline)
+        reading, usage = reading_of(reply.body)
+    except (UpstreamError, TimeoutError, ValueError) as error:
+        if isinstance(error, UpstreamError):
+            story.call_failed(step, error, "check")
+        raise CheckFailed("the model that was asked did not answer") from None
+    counted = usage or Usage(input_tokens=0, output_tokens=reading.tokens, source="estimated")
+    note = Note("check", None, Times(begun, story.elapsed_ms(), story.elapsed_ms()))
+    story.call_judged(step, "ok", counted, reading.finish, note)
+    return reading.text
+
+
+def _body(ask: Ask, deployment: Deployment) -> bytes:
+    """A chat completion that says as little as it can."""
+    body: dict[str, object] = {
+        "model": deployment.model,
+        "messages": [{"role": "system", "content": ask.system}, {"role": "user", "content": ask.user}],
+        "max_tokens": ask.max_tokens,
+        # The same question gives the same answer, unless samples of it are to be compared.
+        "temperature": 0.7 if ask.sample else 0,
+    }
+    if ask.schema is not None:
+        schema = {"name": "answer", "schema": ask.schema, "strict": True}
+        body["response_format"] = {"type": "json_schema", "json_schema": schema}
+    return msgspec.json.encode(body)
