@@ -6,13 +6,14 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from guardrails.catalog import CATALOG, RECOGNISERS
 from guardrails.config import Strict, refuse, suggest
-from guardrails.findings import Sieve, located, order
+from guardrails.findings import Placed, Sieve, finding_of, placed, reads_raw
 from guardrails.normalize import normalize
 from guardrails.placeholders import Placeholders
 from guardrails.stream import StreamRail
@@ -21,7 +22,7 @@ from guardrails.types import Action, Finding, GuardConfigError, GuardConfigError
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-    from guardrails.matching import Family, Hit
+    from guardrails.matching import Family
 
 
 _DIGIT = re.compile("[0-9]")
@@ -42,7 +43,7 @@ class Rails:
     def __init__(self, families: Sequence[Family], content: str, actions: frozenset[Action]) -> None:
         self.enforcing = tuple(family for family in families if max(family.actions) >= Action.MASK)
         self.watching = tuple(family for family in families if max(family.actions) < Action.MASK)
-        self._families = tuple((f, f.width, f.digits) for f in (*self.enforcing, *self.watching))
+        self._families = tuple((f, f.width, f.digits, reads_raw(f)) for f in (*self.enforcing, *self.watching))
         self.hash = content
         self.masks = Action.MASK in actions
         self.blocks = Action.BLOCK in actions
@@ -60,27 +61,31 @@ class Rails:
             The verdict. What is masked or blocked is replaced in its text.
         """
         folded, origins = normalize(text)
-        hits: list[Hit] = []
+        found: list[Placed] = []
         # Most kinds of personal data have digits, most texts have none, and one look tells.
         without = _DIGIT.search(folded) is None
-        for family, width, digits in self._families:
-            if not (digits and without):
-                hits += family.scan(folded, [0] * width, True)[0]
-        if not hits:
+        for family, width, digits, raw in self._families:
+            if digits and without:
+                continue
+            read, back = (text, None) if raw else (folded, origins)
+            if hits := family.scan(read, [0] * width, True)[0]:
+                found += [placed(hit, read, back) for hit in hits]
+        if not found:
             return Verdict(Action.NONE, text, (), len(text))
-        hits.sort(key=order)
+        found.sort(key=attrgetter("key"))
         sieve = Sieve()
         names = placeholders if placeholders is not None else Placeholders()
         pieces: list[str] = []
         findings: list[Finding] = []
         done = 0
-        for hit in filter(sieve.keeps, hits):
-            finding = located(hit, origins, 0)
-            findings.append(finding)
-            if hit.action >= Action.MASK and finding.end > done:
-                pieces.append(text[done : finding.start])
-                pieces.append(names.name(hit.category, folded[hit.start : hit.end]))
-                done = finding.end
+        for hit, value in found:
+            if not sieve.keeps(hit):
+                continue
+            findings.append(finding_of(hit))
+            if hit.action >= Action.MASK and hit.end > done:
+                pieces.append(text[done : hit.start])
+                pieces.append(names.name(hit.category, value))
+                done = hit.end
         pieces.append(text[done:])
         action = max(finding.action for finding in findings)
         return Verdict(action, "".join(pieces), tuple(findings), len(text))

@@ -5,10 +5,12 @@ Only what could still become part of a match is held back. How that is known: se
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from guardrails.findings import Sieve, located, order
-from guardrails.matching import Family, Hit
+from guardrails.findings import Placed, Sieve, finding_of, placed, reads_raw
+from guardrails.matching import Family
 from guardrails.normalize import normalize
 from guardrails.types import Action, Finding
 
@@ -27,40 +29,37 @@ class StreamRail:
     """One text in the making. ``Rails.stream`` makes one; it serves one text and is not shared."""
 
     __slots__ = (
-        "_base",
         "_blocked",
         "_done",
         "_ended",
-        "_enforcing",
         "_findings",
         "_left",
         "_names",
         "_origins",
         "_pending",
-        "_positions",
         "_raw",
         "_raw_base",
+        "_readers",
         "_sieve",
         "_text",
         "_wake",
-        "_watching",
     )
 
     def __init__(self, enforcing: Sequence[Family], watching: Sequence[Family], names: Placeholders) -> None:
-        self._enforcing = enforcing
-        self._watching = watching
         self._names = names
-        self._positions = [[0] * family.width for family in (*enforcing, *watching)]
+        self._readers = tuple(
+            [_Reader(family, enforces=True) for family in enforcing]
+            + [_Reader(family, enforces=False) for family in watching]
+        )
         self._left = max((family.left for family in (*enforcing, *watching)), default=0)
         self._sieve = Sieve()
         self._text = ""  # the window, folded
         self._raw = ""  # the window, as it came
         self._origins: list[int] | None = None  # folded -> raw, inside the window
-        self._base = 0  # where the window begins in the folded text
         self._raw_base = 0  # where the window begins in the text
         self._done = 0  # raw characters of the window that have left, or never will
         self._wake = 0  # window length below which a long tail is not looked at
-        self._pending: list[Hit] = []  # hits right of what is settled; offsets in the window
+        self._pending: list[Placed] = []  # hits right of what is settled; offsets in the raw window
         self._findings: list[tuple[tuple[int, float, int, int, str], Finding]] = []
         self._blocked = False
         self._ended = False
@@ -113,17 +112,13 @@ class StreamRail:
         self._raw += delta
 
     def _advance(self, *, last: bool) -> str:
-        text = self._text
-        settled = len(text)
-        for family, positions in zip(self._enforcing, self._positions, strict=False):
-            hits, live = family.scan(text, positions, last)
-            self._pending += hits
-            settled = min(settled, live)
-        watched = len(text)
-        for family, positions in zip(self._watching, self._positions[len(self._enforcing) :], strict=True):
-            hits, live = family.scan(text, positions, last)
-            self._pending += hits
-            watched = min(watched, live)
+        settled = watched = len(self._raw)
+        for reader in self._readers:
+            live = self._read(reader, last=last)
+            if reader.enforces:
+                settled = min(settled, live)
+            else:
+                watched = min(watched, live)
         sent = self._settle(settled, watched)
         if self._blocked:
             return sent
@@ -133,46 +128,53 @@ class StreamRail:
         self._wake = len(self._text) + held // 8 if held > _LONG else 0
         return sent
 
+    def _read(self, reader: _Reader, *, last: bool) -> int:
+        """Let one family read on; where its first open candidate begins in the raw window."""
+        text, origins = (self._raw, None) if reader.raw else (self._text, self._origins)
+        hits, live = reader.scan(text, reader.positions, last)
+        if hits:
+            self._pending += [placed(hit, text, origins) for hit in hits]
+        if live >= len(text):
+            return len(self._raw)
+        return live if origins is None else origins[live]
+
     def _settle(self, settled: int, watched: int) -> str:
         """Decide the hits that begin before what is still open; return the text up to the last of them."""
         if not self._pending:
             return ""
         sent: list[str] = []
-        waiting: list[Hit] = []
-        for hit in sorted(self._pending, key=order):
+        waiting: list[Placed] = []
+        for one in sorted(self._pending, key=attrgetter("key")):
+            hit = one.hit
             if hit.start >= (settled if hit.action >= Action.MASK else watched):
-                waiting.append(hit)
-            elif self._sieve_keeps(hit):
-                finding = located(hit, self._origins, self._raw_base)
-                self._findings.append((self._order(hit), finding))
-                if hit.action >= Action.MASK:
-                    sent.append(self._cut(hit, finding))
-                    if self._blocked:
-                        break
+                waiting.append(one)
+                continue
+            told = one.moved(self._raw_base)
+            if not self._sieve.keeps(told.hit):
+                continue
+            self._findings.append((told.key, finding_of(told.hit)))
+            if hit.action >= Action.MASK:
+                sent.append(self._cut(one))
+                if self._blocked:
+                    break
         self._pending = waiting
         return "".join(sent)
 
-    def _cut(self, hit: Hit, finding: Finding) -> str:
+    def _cut(self, one: Placed) -> str:
         """The text before an enforced finding and its placeholder; nothing after a block."""
-        start, end = finding.start - self._raw_base, finding.end - self._raw_base
-        before = self._raw[self._done : start]
+        hit = one.hit
+        before = self._raw[self._done : hit.start]
         if hit.action is Action.BLOCK:
             self._blocked = True
             self._text = self._raw = ""
             self._done = 0
             return before
-        if end <= self._done:
+        if hit.end <= self._done:
             return ""
-        self._done = end
-        return before + self._names.name(hit.category, self._text[hit.start : hit.end])
+        self._done = hit.end
+        return before + self._names.name(hit.category, one.value)
 
-    def _release(self, settled: int) -> str:
-        if settled == len(self._text):
-            until = len(self._raw)
-        elif self._origins is None:
-            until = settled
-        else:
-            until = self._origins[settled]
+    def _release(self, until: int) -> str:
         if until <= self._done:
             return ""
         sent = self._raw[self._done : until]
@@ -181,30 +183,38 @@ class StreamRail:
 
     def _trim(self, open_from: int) -> None:
         """Drop what no opinion can depend on any more."""
-        first = min((hit.start for hit in self._pending), default=open_from)
-        cut = min(first, open_from) - self._left
-        raw_cut = cut if self._origins is None or cut <= 0 else self._origins[cut]
-        if cut < _TRIM or raw_cut > self._done:
+        first = min((one.hit.start for one in self._pending), default=open_from)
+        keep_from = min(first, open_from, self._done)
+        origins = self._origins
+        cut = (keep_from if origins is None else bisect_left(origins, keep_from)) - self._left
+        if cut < _TRIM:
+            return
+        # A family that reads the raw text looks as far to the left there.
+        raw_cut = cut if origins is None else min(origins[cut], keep_from - self._left)
+        cut = raw_cut if origins is None else bisect_left(origins, raw_cut)
+        if raw_cut <= 0:
             return
         self._text = self._text[cut:]
         self._raw = self._raw[raw_cut:]
-        self._base += cut
         self._raw_base += raw_cut
         self._done -= raw_cut
-        for positions in self._positions:
-            positions[:] = [position - cut for position in positions]
-        self._pending = [_moved(hit, -cut) for hit in self._pending]
-        if self._origins is not None:
-            origins = [origin - raw_cut for origin in self._origins[cut:]]
-            in_place = len(origins) == len(self._raw) and origins == list(range(len(origins)))
-            self._origins = None if in_place else origins
-
-    def _sieve_keeps(self, hit: Hit) -> bool:
-        return self._sieve.keeps(_moved(hit, self._base))
-
-    def _order(self, hit: Hit) -> tuple[int, float, int, int, str]:
-        return order(_moved(hit, self._base))
+        for reader in self._readers:
+            by = raw_cut if reader.raw else cut
+            reader.positions = [position - by for position in reader.positions]
+        self._pending = [one.moved(-raw_cut) for one in self._pending]
+        if origins is not None:
+            left = [origin - raw_cut for origin in origins[cut:]]
+            in_place = len(left) == len(self._raw) and left == list(range(len(left)))
+            self._origins = None if in_place else left
 
 
-def _moved(hit: Hit, by: int) -> Hit:
-    return Hit(hit.start + by, hit.end + by, hit.score, hit.category, hit.action, hit.reason, hit.guard, hit.item)
+class _Reader:
+    """A family at work on one text: where it stands, and which text it reads."""
+
+    __slots__ = ("enforces", "positions", "raw", "scan")
+
+    def __init__(self, family: Family, *, enforces: bool) -> None:
+        self.scan = family.scan
+        self.positions = [0] * family.width
+        self.raw = reads_raw(family)
+        self.enforces = enforces
