@@ -14,6 +14,8 @@ from pydantic import ValidationError
 from guardrails.catalog import CATALOG, RECOGNISERS
 from guardrails.config import Strict, refuse, suggest
 from guardrails.findings import Placed, Sieve, finding_of, placed, reads_raw
+from guardrails.layers import layered
+from guardrails.lookalikes import Lookalikes
 from guardrails.normalize import normalize
 from guardrails.placeholders import Placeholders
 from guardrails.stream import StreamRail
@@ -107,7 +109,7 @@ def compile_rails(items: Iterable[Mapping[str, Any]]) -> Rails:
     for index, item in enumerate(items):
         try:
             name, config = _parse(item)
-            families.extend(CATALOG[name].compile(config, index))
+            families.extend(_read_twice(CATALOG[name].compile(config, index)))
             content.append([name, config.model_dump(mode="json")])
         except GuardConfigErrors as several:
             mistakes.extend(_below((index, *_key(item)), several.errors))
@@ -115,8 +117,15 @@ def compile_rails(items: Iterable[Mapping[str, Any]]) -> Rails:
             mistakes.append(GuardConfigError((index, *error.path), error.message, error.hint))
     if mistakes:
         raise GuardConfigErrors(tuple(mistakes))
+    families.extend(layered([family for family in families if not reads_raw(family)]))
     digest = hashlib.sha256(json.dumps(content, ensure_ascii=True, sort_keys=True).encode()).hexdigest()
     return Rails(families, digest, frozenset().union(*(family.actions for family in families)))
+
+
+def _read_twice(families: Iterable[Family]) -> Iterator[Family]:
+    """What is told by its letters is read once more where look-alikes stand for them; numbers have none."""
+    for family in families:
+        yield family if family.digits or reads_raw(family) else Lookalikes(family)
 
 
 def _parse(item: Mapping[str, Any]) -> tuple[str, Strict]:
