@@ -166,7 +166,8 @@ def packed(text: str, anchor: int, lane: Lane, last: bool) -> tuple[list[Run], i
         at += (anchor - at) % lane.per
         if at >= end:
             continue
-        open_run = end == size and not last
+        # One "=" may be followed by another.
+        open_run = not last and (end == size or (end == size - 1 and text[end] == "="))
         whole = at + (end - at) // lane.per * lane.per if open_run else end
         data = _bytes(text[at:whole], lane)
         open_at = _open_from(data) if open_run else len(data)
