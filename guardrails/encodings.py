@@ -40,8 +40,10 @@ _TAG: Final = r"<!--[^<>]{0,96}-->|</?[A-Za-z][^<>]{0,96}>"
 _TOKEN: Final = (
     rf"(?P<markup>{_TAG})|(?P<entities>&(?:\#[0-9]{{1,7}}|\#[xX][0-9A-Fa-f]{{1,6}}|[A-Za-z][A-Za-z0-9]{{1,30}});)"
     r"|(?P<escapes>\\(?:u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|x[0-9A-Fa-f]{2}))|(?P<percent>(?:%[0-9A-Fa-f]{2})+)"
-    r"|(?P<emphasis>\*{1,3}|__|~~|`{1,3})"
+    r"|(?P<emphasis>(?<=\w)(?:\*{1,3}|__|~~|`{1,3})(?=\w))"
 )
+#: What tokens begin with: found first, because the search for any of the tokens is slow.
+_HEAD: Final = re.compile(r"[<&\\%*~`]|__")
 # What ends a word. An "=" or "&" parts the values of an address, quotes and brackets those of a program.
 _STOP: Final = "\\s\"'(){}\\[\\],;=&<>|。，、！？…"
 _INLINE: Final = re.compile(_TOKEN)
@@ -80,13 +82,18 @@ def may_hold_runs(text: str) -> bool:
 
 def inline(text: str, start: int) -> Iterator[tuple[int, int]]:
     """Words with tokens in them from ``start`` on, in order, without overlaps."""
-    while (token := _INLINE.search(text, start)) is not None:
+    at = start
+    while (head := _HEAD.search(text, at)) is not None:
+        token = _INLINE.match(text, head.start())
+        if token is None:
+            at = head.end() if head.group() != "__" else head.start() + 1
+            continue
         before = _WORD.search(text[max(start, token.start() - BEFORE) : token.start()])
         begin = token.start() - (len(before.group()) if before else 0)
         rest = _REST.match(text, token.start(), begin + INLINE_MAX)
         end = max(rest.end() if rest else 0, token.end())
         yield begin, end
-        start = end
+        at = start = end
 
 
 def inline_live(text: str) -> tuple[int, int]:
@@ -101,7 +108,7 @@ def inline_live(text: str) -> tuple[int, int]:
 def unescaped(word: str) -> tuple[str, str]:
     """A word without its escapes and marks, and the form of the first of them."""
     token = _INLINE.search(word)
-    form = token.lastgroup or "" if token else ""
+    form = (token.lastgroup or "") if token else ""
     said = re.sub(rf"{_TAG}|\*+|__|~~|`+", "", word)
     if "&" in said:
         said = html.unescape(said)
@@ -133,9 +140,9 @@ class Lane(NamedTuple):
 LANES: Final = (*(Lane("base64", at, 4, 3) for at in range(4)), *(Lane("hex", at, 2, 1) for at in range(2)))
 
 
-def has_packed(text: str, start: int) -> bool:
-    """Whether a run that is long enough for any lane reaches beyond ``start``."""
-    return _PACKED.search(text, max(0, start - _SHORT)) is not None
+def packed_spans(text: str, start: int) -> list[tuple[int, int]]:
+    """The runs, long enough for any lane, that reach beyond ``start``."""
+    return [found.span() for found in _PACKED.finditer(text, max(0, start - _SHORT))]
 
 
 def packed_tail(text: str) -> int:
@@ -144,11 +151,14 @@ def packed_tail(text: str) -> int:
     return len(text) - len(end) + len(end.rstrip(_PACKED_CHARS))
 
 
-def packed(text: str, anchor: int, lane: Lane, last: bool) -> tuple[list[Run], int]:
+def packed(
+    text: str, spans: list[tuple[int, int]], anchor: int, lane: Lane, last: bool
+) -> tuple[list[Run], int]:
     """What is written in one alignment from ``anchor`` on.
 
     Args:
         text: folded.
+        spans: as ``packed_spans`` finds them.
         anchor: an offset of this alignment; everything before it is done.
         lane: the form and its alignment.
         last: no more text follows.
@@ -160,14 +170,15 @@ def packed(text: str, anchor: int, lane: Lane, last: bool) -> tuple[list[Run], i
     size = len(text)
     runs: list[Run] = []
     live = size if last else min(packed_tail(text), size - lane.per)
-    for found in (_PACKED if lane.form == "base64" else _HEX).finditer(text, max(0, anchor - _SHORT)):
-        end = found.end()
-        at = max(anchor, found.start())
+    for start, end in spans if lane.form == "base64" else _hex_spans(text, spans):
+        at = max(anchor, start)
         at += (anchor - at) % lane.per
         if at >= end:
             continue
         # One "=" may be followed by another.
         open_run = not last and (end == size or (end == size - 1 and text[end] == "="))
+        if not open_run and not _mixed(text[at:end], lane):
+            continue
         whole = at + (end - at) // lane.per * lane.per if open_run else end
         data = _bytes(text[at:whole], lane)
         open_at = _open_from(data) if open_run else len(data)
@@ -178,7 +189,8 @@ def packed(text: str, anchor: int, lane: Lane, last: bool) -> tuple[list[Run], i
             while (stop - first) * lane.per > WINDOW * lane.gives:
                 begin = at + first // lane.gives * lane.per
                 after = first // lane.gives * lane.gives + WINDOW // lane.per * lane.gives
-                runs.append(Run(begin, begin + WINDOW, _said(data, first, after), lane.form))
+                if _mixed(text[begin : begin + WINDOW], lane):
+                    runs.append(Run(begin, begin + WINDOW, _said(data, first, after), lane.form))
                 first = after - _OVERLAP // lane.per * lane.gives
                 if open_run and stretch.end() > open_at:
                     live = max(live, at + first // lane.gives * lane.per)
@@ -186,9 +198,21 @@ def packed(text: str, anchor: int, lane: Lane, last: bool) -> tuple[list[Run], i
                 continue
             begin = at + first // lane.gives * lane.per
             final = min(end, at - (-stop * lane.per // lane.gives))
-            runs.append(Run(begin, _padded(text, final, end, lane), _said(data, first, stop), lane.form))
+            if _mixed(text[begin:final], lane):
+                runs.append(Run(begin, _padded(text, final, end, lane), _said(data, first, stop), lane.form))
     live = max(live, anchor)
     return runs, live - (live - anchor) % lane.per
+
+
+def _hex_spans(text: str, spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    for start, end in spans:
+        for found in _HEX.finditer(text, start, end):
+            yield found.span()
+
+
+def _mixed(chars: str, lane: Lane) -> bool:
+    """Whether base64 of a text may look so: it has capitals and small letters, unlike most identifiers."""
+    return lane.form != "base64" or not (chars == chars.lower() or chars == chars.upper())
 
 
 def _open_from(data: bytes) -> int:

@@ -19,16 +19,17 @@ from guardrails.encodings import (
     UNSEEN_MAX,
     WINDOW,
     Run,
-    has_packed,
     inline,
     inline_live,
     may_hold_runs,
     packed,
+    packed_spans,
     packed_tail,
     unescaped,
     unseen,
     unseen_live,
 )
+from guardrails.findings import reads_raw
 from guardrails.matching import LEFT, Family, Hit
 from guardrails.normalize import normalize
 from guardrails.types import Action
@@ -82,9 +83,9 @@ def runs_of(text: str) -> Iterator[Run]:
     for start, end in inline(text, 0):
         if (run := _inline_run(text, start, end)) is not None:
             yield run
-    if has_packed(text, 0):
+    if spans := packed_spans(text, 0):
         for lane in LANES:
-            yield from packed(text, lane.offset, lane, True)[0]
+            yield from packed(text, spans, lane.offset, lane, True)[0]
 
 
 def _inline_run(text: str, start: int, end: int) -> Run | None:
@@ -133,13 +134,14 @@ class LayerFamily:
     def _packed(self, text: str, positions: list[int], last: bool, hits: list[Hit]) -> int:
         size = len(text)
         anchors = [position + lane.offset for position, lane in zip(positions[1:], LANES, strict=True)]
-        if not has_packed(text, min(anchors)):
+        spans = packed_spans(text, min(anchors))
+        if not spans:
             live = size if last else packed_tail(text)
             anchors = [anchor + max(0, live - anchor) // lane.per * lane.per for anchor, lane in zip(anchors, LANES, strict=True)]
         else:
             live = size
             for index, lane in enumerate(LANES):
-                runs, anchors[index] = packed(text, anchors[index], lane, last)
+                runs, anchors[index] = packed(text, spans, anchors[index], lane, last)
                 live = min(live, size if last else anchors[index])
                 for run in runs:
                     hits += self.inside.hits(run)
@@ -158,6 +160,7 @@ class UnseenFamily:
     inside: Inside
 
     raw = True
+    unseen = True
     width = 1
     digits = False
     hold = UNSEEN_MAX
@@ -184,11 +187,6 @@ class UnseenFamily:
 
 
 def layered(families: Iterable[Family]) -> tuple[Family, ...]:
-    """The families that read with ``families`` what is written in another form."""
-    made: list[Family] = []
-    for enforcing in (True, False):
-        inner = tuple(family for family in families if (max(family.actions) >= Action.MASK) is enforcing)
-        if inner:
-            inside = Inside(inner)
-            made += (LayerFamily(inside), UnseenFamily(inside))
-    return tuple(made)
+    """The families that read with ``families`` what is written in another form; none for none."""
+    inside = Inside(tuple(family for family in families if not reads_raw(family)))
+    return (LayerFamily(inside), UnseenFamily(inside)) if inside.families else ()

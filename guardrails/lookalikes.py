@@ -34,6 +34,11 @@ _LONE: Final = 4  # letters that a word of look-alikes alone must have
 _SEEN: Final = 1 << 40  # more than any position
 
 
+def has_any(text: str) -> bool:
+    """Whether look-alikes occur in ``text``."""
+    return not text.isascii() and _ANY.search(text) is not None
+
+
 def plain(text: str) -> str:
     """The text with look-alikes as Latin letters; every character stays in its place."""
     return _ANY.sub(lambda run: run.group().translate(_LATIN), text)

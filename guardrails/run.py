@@ -15,7 +15,7 @@ from guardrails.catalog import CATALOG, RECOGNISERS
 from guardrails.config import Strict, refuse, suggest
 from guardrails.findings import Placed, Sieve, finding_of, placed, reads_raw
 from guardrails.layers import layered
-from guardrails.lookalikes import Lookalikes
+from guardrails.lookalikes import Lookalikes, has_any
 from guardrails.normalize import normalize
 from guardrails.placeholders import Placeholders
 from guardrails.stream import StreamRail
@@ -28,6 +28,23 @@ if TYPE_CHECKING:
 
 
 _DIGIT = re.compile("[0-9]")
+
+
+class _Whole:
+    """A family as it reads whole texts, and what tells beforehand that it need not.
+
+    Attributes:
+        plainly: the family for a text without look-alikes.
+    """
+
+    __slots__ = ("digits", "family", "plainly", "raw", "unseen")
+
+    def __init__(self, family: Family) -> None:
+        self.family = family
+        self.plainly = family.inner if isinstance(family, Lookalikes) else family
+        self.digits = family.digits
+        self.raw = reads_raw(family)
+        self.unseen = getattr(family, "unseen", False)
 
 
 class Rails:
@@ -43,9 +60,13 @@ class Rails:
     __slots__ = ("_families", "blocks", "empty", "enforcing", "hash", "masks", "max_hold", "watching")
 
     def __init__(self, families: Sequence[Family], content: str, actions: frozenset[Action]) -> None:
-        self.enforcing = tuple(family for family in families if max(family.actions) >= Action.MASK)
-        self.watching = tuple(family for family in families if max(family.actions) < Action.MASK)
-        self._families = tuple((f, f.width, f.digits, reads_raw(f)) for f in (*self.enforcing, *self.watching))
+        enforcing = [family for family in families if max(family.actions) >= Action.MASK]
+        watching = [family for family in families if max(family.actions) < Action.MASK]
+        # A stream holds text back for those that enforce only, so what is written in another form is read for each
+        # kind by itself; a whole text is decoded once for all.
+        self.enforcing = (*enforcing, *layered(enforcing))
+        self.watching = (*watching, *layered(watching))
+        self._families = tuple(map(_Whole, (*enforcing, *watching, *layered(families))))
         self.hash = content
         self.masks = Action.MASK in actions
         self.blocks = Action.BLOCK in actions
@@ -66,11 +87,14 @@ class Rails:
         found: list[Placed] = []
         # Most kinds of personal data have digits, most texts have none, and one look tells.
         without = _DIGIT.search(folded) is None
-        for family, width, digits, raw in self._families:
-            if digits and without:
+        alike = has_any(folded)
+        for one in self._families:
+            # What is told by characters that folding drops is not there when every character stayed in its place.
+            if (one.digits and without) or (one.unseen and origins is None):
                 continue
-            read, back = (text, None) if raw else (folded, origins)
-            if hits := family.scan(read, [0] * width, True)[0]:
+            family = one.family if alike else one.plainly
+            read, back = (text, None) if one.raw else (folded, origins)
+            if hits := family.scan(read, [0] * family.width, True)[0]:
                 found += [placed(hit, read, back) for hit in hits]
         if not found:
             return Verdict(Action.NONE, text, (), len(text))
@@ -117,7 +141,6 @@ def compile_rails(items: Iterable[Mapping[str, Any]]) -> Rails:
             mistakes.append(GuardConfigError((index, *error.path), error.message, error.hint))
     if mistakes:
         raise GuardConfigErrors(tuple(mistakes))
-    families.extend(layered([family for family in families if not reads_raw(family)]))
     digest = hashlib.sha256(json.dumps(content, ensure_ascii=True, sort_keys=True).encode()).hexdigest()
     return Rails(families, digest, frozenset().union(*(family.actions for family in families)))
 
