@@ -48,9 +48,10 @@ _HEAD: Final = re.compile(r"[<&\\%*~`]|__")
 _STOP: Final = "\\s\"'(){}\\[\\],;=&<>|。，、！？…"
 _INLINE: Final = re.compile(_TOKEN)
 _REST: Final = re.compile(rf"(?:{re.sub(r'[(][?]P<[a-z]+>', '(?:', _TOKEN)}|[^{_STOP}])*+")
-_WORD: Final = re.compile(rf"[^{_STOP}]*\Z")
+_WORD: Final = re.compile(rf"[^{_STOP}]*+")
 # The end of a text that may become a token.
 _BEGUN: Final = re.compile(r"(?:<[/!A-Za-z][^<>]{0,98}|<|&[\#A-Za-z0-9]{0,31}|%[0-9A-Fa-f]?|\\(?:[ux][{0-9A-Fa-f]{0,8})?|[*_~`]+)\Z")
+_SIGN: Final = re.compile(r"[<&%\\*_~`]")
 BEFORE: Final = 48  # characters of a word before its first token
 INLINE_MAX: Final = 512
 _TOKEN_MAX: Final = 104
@@ -88,8 +89,7 @@ def inline(text: str, start: int) -> Iterator[tuple[int, int]]:
         if token is None:
             at = head.end() if head.group() != "__" else head.start() + 1
             continue
-        before = _WORD.search(text[max(start, token.start() - BEFORE) : token.start()])
-        begin = token.start() - (len(before.group()) if before else 0)
+        begin = _word_start(text, max(start, token.start() - BEFORE), token.start())
         rest = _REST.match(text, token.start(), begin + INLINE_MAX)
         end = max(rest.end() if rest else 0, token.end())
         yield begin, end
@@ -99,10 +99,17 @@ def inline(text: str, start: int) -> Iterator[tuple[int, int]]:
 def inline_live(text: str) -> tuple[int, int]:
     """For a text that may grow: where the word begins that may still get a token, and where what may become one does."""
     size = len(text)
-    begun = _BEGUN.search(text, max(0, size - _TOKEN_MAX))
-    until = begun.start() if begun else size
-    word = _WORD.search(text[max(0, until - BEFORE) : until])
-    return until - (len(word.group()) if word else 0), until
+    until = size
+    if _SIGN.search(text, size - _TOKEN_MAX if size > _TOKEN_MAX else 0) is not None:
+        begun = _BEGUN.search(text, max(0, size - _TOKEN_MAX))
+        until = begun.start() if begun else size
+    return _word_start(text, max(0, until - BEFORE), until), until
+
+
+def _word_start(text: str, least: int, end: int) -> int:
+    """Where the word that reaches ``end`` begins, not before ``least``."""
+    word = _WORD.match(text[least:end][::-1])
+    return end - (word.end() if word else 0)
 
 
 def unescaped(word: str) -> tuple[str, str]:

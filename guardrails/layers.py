@@ -137,7 +137,9 @@ class LayerFamily:
         spans = packed_spans(text, min(anchors))
         if not spans:
             live = size if last else packed_tail(text)
-            anchors = [anchor + max(0, live - anchor) // lane.per * lane.per for anchor, lane in zip(anchors, LANES, strict=True)]
+            for index, lane in enumerate(LANES):
+                if anchors[index] < live:
+                    anchors[index] += (live - anchors[index]) // lane.per * lane.per
         else:
             live = size
             for index, lane in enumerate(LANES):

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _TRIM = 512
 # A longer tail than this is looked at again only after it has grown by an eighth, so the work stays linear.
 _LONG = 512
+# What only reports reads on after this many code points.
+_STEP = 64
 
 
 class StreamRail:
@@ -114,11 +116,15 @@ class StreamRail:
     def _advance(self, *, last: bool) -> str:
         settled = watched = len(self._raw)
         for reader in self._readers:
-            live = self._read(reader, last=last)
             if reader.enforces:
-                settled = min(settled, live)
+                settled = min(settled, self._read(reader, last=last))
+            elif last or len(self._raw) - reader.seen >= _STEP:
+                # Nothing waits for a family that only reports: it reads on in steps.
+                reader.seen = len(self._raw)
+                reader.live = self._read(reader, last=last)
+                watched = min(watched, reader.live)
             else:
-                watched = min(watched, live)
+                watched = min(watched, reader.live)
         sent = self._settle(settled, watched)
         if self._blocked:
             return sent
@@ -201,6 +207,8 @@ class StreamRail:
         for reader in self._readers:
             by = raw_cut if reader.raw else cut
             reader.positions = [position - by for position in reader.positions]
+            reader.live -= raw_cut
+            reader.seen -= raw_cut
         self._pending = [one.moved(-raw_cut) for one in self._pending]
         if origins is not None:
             left = [origin - raw_cut for origin in origins[cut:]]
@@ -211,10 +219,12 @@ class StreamRail:
 class _Reader:
     """A family at work on one text: where it stands, and which text it reads."""
 
-    __slots__ = ("enforces", "positions", "raw", "scan")
+    __slots__ = ("enforces", "live", "positions", "raw", "scan", "seen")
 
     def __init__(self, family: Family, *, enforces: bool) -> None:
         self.scan = family.scan
         self.positions = [0] * family.width
         self.raw = reads_raw(family)
         self.enforces = enforces
+        self.live = 0  # offset in the raw window, as of the last look
+        self.seen = 0  # length of the raw window at the last look
