@@ -1,7 +1,8 @@
 """The guards: a library, text in, verdict out. Knows nothing of HTTP, tiers, policies or money."""
 
+from guardrails.compile import compile_rails
 from guardrails.placeholders import Placeholders
-from guardrails.run import Rails, compile_rails
+from guardrails.run import Rails
 from guardrails.stream import StreamRail
 from guardrails.types import Action, Finding, GuardConfigError, GuardConfigErrors, Verdict
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import NamedTuple
 
+from guardrails.matching import Family, Hit
+from guardrails.normalize import normalize
 from guardrails.types import Action, Finding
-
-if TYPE_CHECKING:
-    from guardrails.matching import Hit
 
 
 def order(hit: Hit) -> tuple[int, float, int, int, str]:
@@ -35,16 +35,50 @@ class Sieve:
         return True
 
 
-def located(hit: Hit, origins: list[int] | None, base: int) -> Finding:
-    """The finding of ``hit`` in code points of the original text.
+class Placed(NamedTuple):
+    """A hit with offsets in the text as it came, and the value that names its placeholder."""
+
+    hit: Hit
+    value: str
+
+    @property
+    def key(self) -> tuple[int, float, int, int, str]:
+        """See ``order``."""
+        return order(self.hit)
+
+    def moved(self, by: int) -> Placed:
+        """The same, further right."""
+        hit = self.hit
+        return self._replace(hit=replace(hit, start=hit.start + by, end=hit.end + by))
+
+
+def value_of(part: str) -> str:
+    """What names a placeholder: the folded form of what was found, or itself where nothing of it is left."""
+    return normalize(part)[0] or part
+
+
+def placed(hit: Hit, text: str, origins: list[int] | None, *, raw: bool = False) -> Placed:
+    """Lead ``hit`` back to the text as it came.
 
     Args:
-        hit: with offsets in the folded text.
-        origins: as ``normalize`` returns them.
-        base: what to add where the folded text is a window of a longer one.
+        hit: with offsets in ``text``.
+        text: what the recogniser read.
+        origins: as ``normalize`` returns them; ``None`` where ``text`` is in place.
+        raw: ``text`` is not folded.
     """
-    if origins is None:
-        start, end = hit.start, hit.end
-    else:
-        start, end = origins[hit.start], origins[hit.end - 1] + 1
-    return Finding(hit.guard, hit.category, hit.score, base + start, base + end, hit.action, hit.reason)
+    value = text[hit.start : hit.end]
+    if raw:
+        value = value_of(value)
+    if origins is not None:
+        hit = replace(hit, start=origins[hit.start], end=origins[hit.end - 1] + 1)
+    return Placed(hit, value)
+
+
+def finding_of(hit: Hit, base: int = 0) -> Finding:
+    """What is told of a hit; ``base`` is where its text begins in a longer one."""
+    return Finding(hit.guard, hit.category, hit.score, base + hit.start, base + hit.end, hit.action, hit.reason)
+
+
+def reads_raw(family: Family) -> bool:
+    """Whether a family reads the text as it came, invisible characters included, rather than folded."""
+    return getattr(family, "raw", False)

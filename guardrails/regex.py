@@ -122,6 +122,8 @@ class RegexFamily:
 
     def _live(self, text: str) -> int:
         size = len(text)
+        if not self.low and self.high >= _LAST:
+            return max(0, size - self.limit - 1)  # it may begin with anything
         for offset in range(max(0, size - self.limit - 1), size):
             tail = text[offset:]
             if tail <= self.high and (tail >= self.low or self.low.startswith(tail)):

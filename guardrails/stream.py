@@ -5,10 +5,12 @@ Only what could still become part of a match is held back. How that is known: se
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from guardrails.findings import Sieve, located, order
+from guardrails.findings import Placed, Sieve, finding_of, placed, reads_raw
 from guardrails.matching import Family, Hit
 from guardrails.normalize import normalize
 from guardrails.types import Action, Finding
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 _TRIM = 512
 # A longer tail than this is looked at again only after it has grown by an eighth, so the work stays linear.
 _LONG = 512
+# What only reports reads on after this many code points.
+_STEP = 64
 
 
 # Errors compete with no guard's findings.
@@ -36,57 +40,38 @@ class Guarding(NamedTuple):
     lost: Action
 
 
-class Running:
-    """A family at work on one text.
-
-    Attributes:
-        late: it looks on, and can only stop what is still to come.
-        positions: where its recognisers stopped.
-    """
-
-    __slots__ = ("family", "late", "of", "positions")
-
-    def __init__(self, of: Guarding, late: bool) -> None:
-        self.of = of
-        self.family = of.family
-        self.late = late
-        self.positions = [0] * of.family.width
-
-
 class StreamRail:
     """One text in the making. ``Rails.stream`` makes one; it serves one text and is not shared."""
 
     __slots__ = (
-        "_base",
         "_blocked",
         "_done",
         "_ended",
         "_findings",
-        "_guards",
         "_left",
         "_names",
         "_origins",
         "_pending",
         "_raw",
         "_raw_base",
+        "_readers",
         "_sieve",
         "_text",
         "_wake",
     )
 
-    def __init__(self, enforcing: Sequence[Guarding], watching: Sequence[Guarding], names: Placeholders) -> None:
-        self._guards = [Running(each, False) for each in enforcing] + [Running(each, True) for each in watching]
+    def __init__(self, holding: Sequence[Guarding], late: Sequence[Guarding], names: Placeholders) -> None:
         self._names = names
-        self._left = max((each.family.left for each in (*enforcing, *watching)), default=0)
+        self._readers = [_Reader(each, late=False) for each in holding] + [_Reader(each, late=True) for each in late]
+        self._left = max((each.family.left for each in (*holding, *late)), default=0)
         self._sieve = Sieve()
         self._text = ""  # the window, folded
         self._raw = ""  # the window, as it came
         self._origins: list[int] | None = None  # folded -> raw, inside the window
-        self._base = 0  # where the window begins in the folded text
         self._raw_base = 0  # where the window begins in the text
         self._done = 0  # raw characters of the window that have left, or never will
         self._wake = 0  # window length below which a long tail is not looked at
-        self._pending: list[Hit] = []  # hits right of what is settled; offsets in the window
+        self._pending: list[Placed] = []  # hits right of what is settled; offsets in the raw window
         self._findings: list[tuple[tuple[int, float, int, int, str], Finding]] = []
         self._blocked = False
         self._ended = False
@@ -139,19 +124,17 @@ class StreamRail:
         self._raw += delta
 
     def _advance(self, *, last: bool) -> str:
-        text = self._text
-        settled = watched = len(text)
-        for guard in self._guards:
-            try:
-                hits, live = guard.family.scan(text, guard.positions, last)
-            except Exception:  # noqa: BLE001  (whatever it is, it must not read as "nothing found")
-                hits, live = self._lose(guard), len(text)
-            if guard.late:
-                self._pending += [hit if hit.action < Action.MASK else replace(hit, late=True) for hit in hits]
-                watched = min(watched, live)
+        settled = watched = len(self._raw)
+        for reader in self._readers:
+            if not reader.late:
+                settled = min(settled, self._read(reader, last=last))
+            elif last or reader.stops or len(self._raw) - reader.seen >= _STEP:
+                # Nothing waits for a family that only reports: it reads on in steps.
+                reader.seen = len(self._raw)
+                reader.live = self._read(reader, last=last)
+                watched = min(watched, reader.live)
             else:
-                self._pending += hits
-                settled = min(settled, live)
+                watched = min(watched, reader.live)
         sent = self._settle(settled, watched)
         if self._blocked:
             return sent
@@ -161,52 +144,66 @@ class StreamRail:
         self._wake = len(self._text) + held // 8 if held > _LONG else 0
         return sent
 
-    def _lose(self, guard: Running) -> list[Hit]:
+    def _read(self, reader: _Reader, *, last: bool) -> int:
+        """Let one family read on; where its first open candidate begins in the raw window."""
+        text, origins = (self._raw, None) if reader.raw else (self._text, self._origins)
+        try:
+            hits, live = reader.scan(text, reader.positions, last)
+        except Exception:  # noqa: BLE001  (whatever it is, it must not read as "nothing found")
+            return self._lose(reader)
+        if hits:
+            if reader.stops:
+                hits = [replace(hit, late=True) for hit in hits]
+            self._pending += [placed(hit, text, origins, raw=reader.raw) for hit in hits]
+        if live >= len(text):
+            return len(self._raw)
+        return live if origins is None else origins[live]
+
+    def _lose(self, reader: _Reader) -> int:
         """A guard broke: say so once, for all that is still undecided, and do without it from here on."""
-        self._guards = [each for each in self._guards if each is not guard]
-        action, name = guard.of.lost, guard.of.guard
-        return [Hit(0, max(1, len(self._text)), 1.0, "ERROR", action, f"{name}.error", name, _ITEM_OF_ERRORS)]
+        self._readers = [each for each in self._readers if each is not reader]
+        guard, lost = reader.of.guard, reader.of.lost
+        hit = Hit(0, max(1, len(self._raw)), 1.0, "ERROR", lost, f"{guard}.error", guard, _ITEM_OF_ERRORS)
+        self._pending.append(Placed(hit, ""))
+        return len(self._raw)
 
     def _settle(self, settled: int, watched: int) -> str:
         """Decide the hits that begin before what is still open; return the text up to the last of them."""
         if not self._pending:
             return ""
         sent: list[str] = []
-        waiting: list[Hit] = []
-        for hit in sorted(self._pending, key=order):
+        waiting: list[Placed] = []
+        for one in sorted(self._pending, key=attrgetter("key")):
+            hit = one.hit
             if hit.start >= (settled if hit.action >= Action.MASK and not hit.late else watched):
-                waiting.append(hit)
-            elif self._sieve_keeps(hit):
-                finding = located(hit, self._origins, self._raw_base)
-                self._findings.append((self._order(hit), finding))
-                if hit.action >= Action.MASK:
-                    sent.append(self._cut(hit, finding))
-                    if self._blocked:
-                        break
+                waiting.append(one)
+                continue
+            told = one.moved(self._raw_base)
+            if not self._sieve.keeps(told.hit):
+                continue
+            self._findings.append((told.key, finding_of(told.hit)))
+            if hit.action >= Action.MASK:
+                sent.append(self._cut(one))
+                if self._blocked:
+                    break
         self._pending = waiting
         return "".join(sent)
 
-    def _cut(self, hit: Hit, finding: Finding) -> str:
+    def _cut(self, one: Placed) -> str:
         """The text before an enforced finding and its placeholder; nothing after a block."""
-        start, end = finding.start - self._raw_base, finding.end - self._raw_base
-        before = self._raw[self._done : start]
+        hit = one.hit
+        before = self._raw[self._done : hit.start]
         if hit.action is Action.BLOCK:
             self._blocked = True
             self._text = self._raw = ""
             self._done = 0
             return "" if hit.late else before
-        if end <= self._done:
+        if hit.end <= self._done:
             return ""
-        self._done = end
-        return before + self._names.name(hit.category, self._text[hit.start : hit.end])
+        self._done = hit.end
+        return before + self._names.name(hit.category, one.value)
 
-    def _release(self, settled: int) -> str:
-        if settled == len(self._text):
-            until = len(self._raw)
-        elif self._origins is None:
-            until = settled
-        else:
-            until = self._origins[settled]
+    def _release(self, until: int) -> str:
         if until <= self._done:
             return ""
         sent = self._raw[self._done : until]
@@ -215,32 +212,49 @@ class StreamRail:
 
     def _trim(self, open_from: int) -> None:
         """Drop what no opinion can depend on any more."""
-        first = min((hit.start for hit in self._pending), default=open_from)
-        cut = min(first, open_from) - self._left
-        raw_cut = cut if self._origins is None or cut <= 0 else self._origins[cut]
-        if cut < _TRIM or raw_cut > self._done:
+        first = min((one.hit.start for one in self._pending), default=open_from)
+        keep_from = min(first, open_from, self._done)
+        origins = self._origins
+        cut = (keep_from if origins is None else bisect_left(origins, keep_from)) - self._left
+        if cut < _TRIM:
+            return
+        # A family that reads the raw text looks as far to the left there.
+        raw_cut = cut if origins is None else min(origins[cut], keep_from - self._left)
+        cut = raw_cut if origins is None else bisect_left(origins, raw_cut)
+        if raw_cut <= 0:
             return
         self._text = self._text[cut:]
         self._raw = self._raw[raw_cut:]
-        self._base += cut
         self._raw_base += raw_cut
         self._done -= raw_cut
-        for guard in self._guards:
-            guard.positions = [position - cut for position in guard.positions]
-        self._pending = [_moved(hit, -cut) for hit in self._pending]
-        if self._origins is not None:
-            origins = [origin - raw_cut for origin in self._origins[cut:]]
-            in_place = len(origins) == len(self._raw) and origins == list(range(len(origins)))
-            self._origins = None if in_place else origins
-
-    def _sieve_keeps(self, hit: Hit) -> bool:
-        return self._sieve.keeps(_moved(hit, self._base))
-
-    def _order(self, hit: Hit) -> tuple[int, float, int, int, str]:
-        return order(_moved(hit, self._base))
+        for reader in self._readers:
+            by = raw_cut if reader.raw else cut
+            reader.positions = [position - by for position in reader.positions]
+            reader.live -= raw_cut
+            reader.seen -= raw_cut
+        self._pending = [one.moved(-raw_cut) for one in self._pending]
+        if origins is not None:
+            left = [origin - raw_cut for origin in origins[cut:]]
+            in_place = len(left) == len(self._raw) and left == list(range(len(left)))
+            self._origins = None if in_place else left
 
 
-def _moved(hit: Hit, by: int) -> Hit:
-    return Hit(
-        hit.start + by, hit.end + by, hit.score, hit.category, hit.action, hit.reason, hit.guard, hit.item, hit.late
-    )
+class _Reader:
+    """A family at work on one text: where it stands, and which text it reads.
+
+    Attributes:
+        late: it looks on, and can only stop what is still to come; ``stops`` says that it may.
+    """
+
+    __slots__ = ("late", "live", "of", "positions", "raw", "scan", "seen", "stops")
+
+    def __init__(self, of: Guarding, *, late: bool) -> None:
+        family = of.family
+        self.of = of
+        self.scan = family.scan
+        self.positions = [0] * family.width
+        self.raw = reads_raw(family)
+        self.late = late
+        self.stops = late and max(family.actions) >= Action.MASK
+        self.live = 0  # offset in the raw window, as of the last look
+        self.seen = 0  # length of the raw window at the last look

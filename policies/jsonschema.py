@@ -13,8 +13,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from guardrails.catalog import CATALOG
-from guardrails.checks import CHECKS
+from guardrails.catalog import CATALOG, Guard
+from guardrails.checks import CHECKS, CheckKind
 from guardrails.common import Common
 from policies.probes import Probes
 from policies.schema import PolicyBody
@@ -28,7 +28,8 @@ def policy_schema() -> dict[str, Any]:
     schema = _schema_of(PolicyBody, "Stillhouse policy")
     definitions: dict[str, Any] = schema["$defs"]
     properties: dict[str, Any] = {}
-    for guard in (*CATALOG.values(), *CHECKS.values()):
+    guards: list[Guard | CheckKind] = [*CATALOG.values(), *CHECKS.values()]
+    for guard in guards:
         config = guard.config.model_json_schema(ref_template=_REFERENCE)
         definitions |= config.pop("$defs", {})
         config["properties"] |= {

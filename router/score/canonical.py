@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 import re2
@@ -43,7 +44,8 @@ _PLAIN: Final = str.maketrans(
         **{chr(0x2460 + i): f"({i + 1}) " for i in range(20)},
     }
 )
-_ODD: Final = re.compile("[^\x00-\x7f가-힣]")
+_ODD: Final = re.compile("[^\x00-\x7f가-힣]+")
+_HANGUL: Final = re.compile("[가-힣]")
 _APART: Final = re.compile("[\u0300-\u036f\u1100-\u11ff\u3099\u309a]")
 
 _MARKED: Final = (
@@ -61,10 +63,16 @@ _ODD_ASCII: Final = re.compile(r"[\v\f\x1c-\x1f]")
 _ODD_SPACE: Final = str.maketrans({**dict.fromkeys("\v\f\x1c\x1d\x1e", "\n"), "\x1f": " "})
 _GAPS: Final = re.compile(r"\n[ \t]+|[ \t]{2,}|\t")
 _BREAKS: Final = re.compile(r"\n[ \n]*\n")
-_DRESSING: Final = re.compile(r"(?<!\w)(?:\*\*|__)(?=[^\s*_])|(?<=[^\s*_])(?:\*\*|__)(?!\w)")
+#: Marks that open before a word or close after one. They come first and look back over themselves, so that the
+#: search runs from mark to mark.
+_DRESSING: Final = re.compile(
+    r"(?:\*\*|__)(?:(?<!\w\*\*)(?<!\w__)(?=[^\s*_])|(?:(?<=[^\s*_]\*\*)|(?<=[^\s*_]__))(?!\w))"
+)
 _MARKS: Final = re.compile(r"\n(?:#{1,6} |> )+")
 _BULLET: Final = re.compile(r"\n[*+] (?=\S)")
 _REPEATED: Final = re.compile(r"[?!]{2,}|,,+|\.{4,}|-{4,}|={4,}")
+#: What any repetition holds: a look for these is a fraction of a look for the pattern.
+_TWICE: Final = ("??", "?!", "!?", "!!", ",,", "....", "----", "====")
 _LETTERED: Final = re.compile(r"\n(?:- )?(?:[(\[]([a-j])[)\]]|([a-j])[).:])[.:]? (?=\S)")
 _NUMBERED: Final = re.compile(r"\n(?:- )?(?:[(\[](\d{1,2})[)\]]|(\d{1,2})\))[.:]? ?(?=\S)")
 _ASKED: Final = re.compile(r"(?:\?|options:?|choices:?|보기:?|선택지:?)\n(?=1\. )")
@@ -73,6 +81,7 @@ _PLEASE: Final = re.compile(r"(?:please|kindly)\b,? ?")
 _MOST_OPTIONS: Final = 10
 _ENDS: Final = " \n.,;:!?~…"
 _CLAUSE: Final = ".,;:!?\n"
+_CLAUSE_END: Final = re.compile(f"[{_CLAUSE}]")
 _LONGEST_CLAUSE: Final = 240
 
 
@@ -94,19 +103,37 @@ def _characters(text: str) -> str:
     text = text.lower()
     while not text.isascii():
         before = text
-        if _ODD.search(text):
-            text = _folded(text)
-        text = plain_korean(text)
+        if odd := _ODD.findall(text):
+            text = _folded(text, "".join(odd))
+        if _HANGUL.search(text) is not None:
+            text = plain_korean(text)
         if text == before:
             break
     return text
 
 
-def _folded(text: str) -> str:
-    if _APART.search(text):
+def _folded(text: str, odd: str) -> str:
+    """Fold what is neither ASCII nor a Hangul syllable; ``odd`` is all of that.
+
+    A text that is lower case already stays so beside what is folded, except that a sigma knows its neighbours.
+    """
+    if _APART.search(odd):
         text = unicodedata.normalize("NFC", text)
-    text = normalize(text.translate(_PLAIN))[0].lower()
+    text = _ODD.sub(_plain_run, text)
+    if "Σ" in text:
+        text = text.lower()
     return _unmasked(text) if _ANY_FOREIGN.search(text) else text
+
+
+def _plain_run(match: re.Match[str]) -> str:
+    run = match.group()
+    return _plain_mark(run) if len(run) == 1 else _plain_mark.__wrapped__(run)
+
+
+@lru_cache(maxsize=2048)
+def _plain_mark(run: str) -> str:
+    found = normalize(run.translate(_PLAIN))[0]
+    return found if "Σ" in found else found.lower()
 
 
 def _unmasked(text: str) -> str:
@@ -132,14 +159,17 @@ def _tidy(text: str) -> str:
         text = text.translate(_ODD_SPACE)
     if "  " in text or "\t" in text or "\n " in text:
         text = _GAPS.sub(_gap, text)
-    text = _BREAKS.sub("\n", text.replace("  \n", "\n").replace(" \n", "\n"))
+    text = text.replace("  \n", "\n").replace(" \n", "\n")
+    if "\n\n" in text or "\n " in text:
+        text = _BREAKS.sub("\n", text)
     if text.startswith("```") and text.endswith("```") and text.count("```") == 2:
         text = text[3:-3].partition("\n")[2]
     if "**" in text or "__" in text:
         text = _DRESSING.sub("", text)
     if "please" in text or "kindly" in text:
         text = _PLEASE.sub("", text)
-    text = _REPEATED.sub(_once, text)
+    if any(twice in text for twice in _TWICE):
+        text = _REPEATED.sub(_once, text)
     if _MARKED_LINE.search(text) is None:
         return text
     text = _BULLET.sub("\n- ", _MARKS.sub("\n", f"\n{text}"))
@@ -196,11 +226,11 @@ def _without_talk(text: str) -> str:
 
 def _clause(text: str, start: int, end: int) -> tuple[int, int]:
     """The clause around a span, its closing mark included; the span alone where the clause is long."""
-    first, last = start, end
-    while first > 0 and start - first <= _LONGEST_CLAUSE and text[first - 1] not in _CLAUSE:
-        first -= 1
-    while last < len(text) and last - end <= _LONGEST_CLAUSE and text[last] not in _CLAUSE:
-        last += 1
+    first = max(0, start - _LONGEST_CLAUSE - 1)
+    first = max(first, *(text.rfind(mark, first, start) + 1 for mark in _CLAUSE))
+    last = min(len(text), end + _LONGEST_CLAUSE + 1)
+    stop = _CLAUSE_END.search(text, end, last)
+    last = last if stop is None else stop.start()
     if last - first > _LONGEST_CLAUSE:
         return start, end
     while last < len(text) and text[last] in _CLAUSE[:-1]:
