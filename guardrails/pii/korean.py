@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from guardrails.matching import Candidate, Kind, Rule, by_pattern, gate_by, live_by
+from guardrails.matching import Candidate, Kind, Rule, by_pattern, live_by, starts_by
 from guardrails.pii.checks import brn, date_yymmdd, digits_of, frn, luhn, rrn
 from guardrails.pii.numbers import NUMBER, PHONE_EDGE, RIGHT_EDGE, number_rule, words
+from guardrails.pii.shape import DIGITS, gate_by_shape
 
 _RESIDENT_WORDS = words(r"주민|등록번호|본인|resident|\brrn\b|korean id|national id")
 _FOREIGNER_WORDS = words(r"외국인|등록번호|거소|foreigner|alien|\bfrn\b|\barc\b")
@@ -99,10 +100,11 @@ def _judge_passport(candidate: Candidate) -> float:
 
 PASSPORT = Kind(
     "kr passport",
-    gate_by(r"[MSRGDOmsrgdo][0-9]{3}[0-9A-Za-z]"),
+    gate_by_shape({"A": "MSRGDOmsrgdo", "0": DIGITS}, ("A000",)),
     live_by(r"(?<![0-9A-Za-z_-])[MSRGDOmsrgdo](?:[0-9]{1,3}(?:[0-9A-Za-z][0-9]{0,4})?)?", 10),
     10,
     digits=True,
+    starts=starts_by(r"[MSRGDOmsrgdo](?<![0-9A-Za-z_-].)(?=[0-9]{3}[0-9A-Za-z])"),
 )
 
 
