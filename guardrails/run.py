@@ -79,7 +79,8 @@ class Rails:
             findings.append(finding)
             if hit.action >= Action.MASK and finding.end > done:
                 pieces.append(text[done : finding.start])
-                pieces.append(names.name(hit.category, folded[hit.start : hit.end]))
+                written = text[finding.start : finding.end]
+                pieces.append(names.name(hit.category, folded[hit.start : hit.end], written))
                 done = finding.end
         pieces.append(text[done:])
         action = max(finding.action for finding in findings)

@@ -164,7 +164,7 @@ class StreamRail:
         if end <= self._done:
             return ""
         self._done = end
-        return before + self._names.name(hit.category, self._text[hit.start : hit.end])
+        return before + self._names.name(hit.category, self._text[hit.start : hit.end], self._raw[start:end])
 
     def _release(self, settled: int) -> str:
         if settled == len(self._text):
