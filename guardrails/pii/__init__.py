@@ -10,7 +10,7 @@ from guardrails.categories import BY_NAME, CATEGORIES, groups
 from guardrails.config import ActionWord, OverrideWord, Strict, Words, action_of, refuse, suggest
 from guardrails.matching import Bound, Family, Kind, Rule, RuleFamily
 from guardrails.normalize import normalize
-from guardrails.pii import ages, banking, korean, network, numbers
+from guardrails.pii import addresses, ages, banking, korean, names, names_korean, network, numbers
 from guardrails.pii.cues import CUES
 from guardrails.pii.spoken import SpokenFamily
 from guardrails.secrets.scan import SecretFamily
@@ -19,7 +19,16 @@ from guardrails.types import Action, GuardConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_RULES: tuple[tuple[Kind, Rule], ...] = (*network.RULES, *numbers.RULES, *korean.RULES, *banking.RULES, *ages.RULES)
+_RULES: tuple[tuple[Kind, Rule], ...] = (
+    *network.RULES,
+    *numbers.RULES,
+    *korean.RULES,
+    *banking.RULES,
+    *ages.RULES,
+    *names.RULES,
+    *names_korean.RULES,
+    *addresses.RULES,
+)
 _KEYS = groups()["keys"]
 # A wider category takes over what its Korean one finds when only the wider one is asked for.
 _WIDER = {

@@ -215,4 +215,14 @@ CUES: tuple[Cue, ...] = (
         link=_STRICT,
         judge=_judge_username,
     ),
+    _cue(
+        "ADDRESS",
+        "zip, postal code, postcode, 우편번호",
+        rf"[0-9]{{5}}-[0-9]{{3,4}}{_END}|[0-9]{{3}}[ -][0-9]{{2,3}}{_END}|[0-9]{{3,6}}{_END}"
+        rf"|[A-Z]{{1,2}}[0-9][A-Z0-9]? ?[0-9][A-Z]{{2}}{_END}|[A-Z][0-9][A-Z] ?[0-9][A-Z][0-9]{_END}",
+        r"[0-9A-Z][0-9A-Z ./-]*",
+        14,
+        words=r"zip(?: ?code)?|post(?:al )?code|우편번호",
+        link=_LOOSE,
+    ),
 )
