@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from guardrails.matching import Candidate, Kind, Rule, by_pattern, live_by
+from guardrails.matching import Candidate, Kind, Rule, by_pattern, live_by, starts_by
 
 _UP = "A-ZÀ-ÖØ-ÞĀ-ſ"
 _LETTER = "A-Za-zÀ-ÖØ-öø-ÿĀ-ſ"
@@ -33,7 +33,8 @@ _AFTER = rf"(?:{_GAP}{_UNIT})?{_PLACE}"
 _NUMBER = r"[0-9]{1,6}[A-Za-z]?(?:[-/][0-9]{1,4})?"
 
 _ANGLO = (
-    rf"{_LEFT}(?:[0-9]{{1,6}} )?{_NUMBER},? (?:(?:[NSEW]|North|South|East|West)\.? )?(?:{_CAP} ){{1,4}}{_STREET}(?![{_LETTER}])\.?"
+    rf"{_LEFT}(?:[0-9]{{1,6}} )?{_NUMBER},? (?:(?:[NSEW]|North|South|East|West)\.? )?(?:{_CAP} ){{1,4}}"
+    rf"{_STREET}(?![{_LETTER}])\.?"
     rf"{_AFTER}"
 )
 # Street first, number last: "Chausseestr. 32", "Via Roma 5", "ul. Miła 53".
@@ -48,13 +49,14 @@ _NUMBER_LAST = (
     rf"(?![{_LETTER}0-9]){_AFTER}"
 )
 _FRENCH = (
-    rf"{_LEFT}(?:[0-9]{{1,6}} )?[0-9]{{1,4}}(?: bis| ter)?,? (?:[Rr]ue|Via|Calle|Rua|C/|avenue|boulevard|place|chemin|allée|impasse|quai|cours)"
+    rf"{_LEFT}(?:[0-9]{{1,6}} )?[0-9]{{1,4}}(?: bis| ter)?,? (?:[Rr]ue|Via|Calle|Rua|C/|avenue|boulevard|place|chemin"
+    r"|allée|impasse|quai|cours)"
     rf" (?:(?:de|du|des|la|le|les) ){{0,2}}{_CAP}(?: {_CAP}){{0,3}}{_PLACE}"
 )
 # Two numbers around a name are a plot of some kind in most of Europe: "95 Dirk de Derdelaan 149".
 _BETWEEN = (
-    rf"{_LEFT}[0-9]{{1,6}}(?: |\r?\n){_CAP}(?: (?:{_CAP}|de|la|van|der|den|del|di)){{0,3}} [0-9]{{1,4}}[a-d]?"
-    rf"(?:{_GAP}{_UNIT}|{_GAP}(?=[{_UP}])){_PLACE}"
+    rf"{_LEFT}[0-9]{{1,6}} [{_UP}][{_LETTER}'’-]{{2,15}}(?: (?:{_CAP}|de|la|van|der|den|del|di)){{0,3}}"
+    rf" [0-9]{{1,4}}[a-d]?(?:{_GAP}{_UNIT}|{_GAP}(?=[{_UP}])){_PLACE}"
 )
 _BOX = (
     rf"{_LEFT}(?:[0-9]{{1,6}} )?(?:P\.? ?O\.? ?Box [0-9]{{1,6}}|PSC [0-9]{{1,5}},? Box [0-9]{{1,5}}"
@@ -93,7 +95,9 @@ def _judge(_: Candidate) -> float:
     return 0.7
 
 
-POSTAL = Kind("address", _gate, live_by(_OPEN, _HOLD), _HOLD)
+# Where one can begin: a number, a capital, or `ul.`.
+_STARTS = rf"[0-9{_UP}ua](?<![{_LETTER}0-9_.$€£/#-].)(?:(?<![ua])|(?=l\. ))"
+POSTAL = Kind("address", _gate, live_by(_OPEN, _HOLD), _HOLD, starts=starts_by(_STARTS))
 
 # --- Korea --------------------------------------------------------------------------------------------
 _PROVINCE = (

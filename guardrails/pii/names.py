@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 _UP = "A-ZÀ-ÖØ-ÞĀ-ſ"
 _LETTER = "A-Za-zÀ-ÖØ-öø-ÿĀ-ſ"
 # "O'Brien", "Jean-Luc", "McDonald"; a genitive ("Kevin's") does not belong to it.
-_WORD = rf"[{_UP}](?:[{_LETTER}]|['’-](?=[{_LETTER}]{{2}})|(?<=^O)['’]){{1,19}}"
-_PARTICLE = r"(?:van|von|der|den|de|la|le|da|di|dos|del|du|bin|al|el|af|av)"
+_REST = rf"(?:[{_LETTER}]|['’-](?=[{_LETTER}]{{2}})|(?<=O)['’]){{1,19}}"
+_WORD = rf"[{_UP}]{_REST}"
+_PARTICLES = frozenset("van von der den de la le da di dos del du bin al el af av".split())
+_PARTICLE = rf"(?:{'|'.join(sorted(_PARTICLES))})"
 _INITIAL = rf"[{_UP}]\."
 _EDGE = rf"(?<![{_LETTER}0-9_@/#.'’\\-])"
+# The same behind the first character: a pattern that begins with a class is searched much faster.
+_FIRST = rf"[{_UP}](?<![{_LETTER}0-9_@/#.'’\\-].)"
 _STOP = rf"(?![{_LETTER}0-9_@/(])"
-_BEGIN = re.compile(rf"{_EDGE}(?:{_INITIAL} ?(?={_INITIAL}|[{_UP}])|{_WORD}{_STOP})")
+_BEGIN = re.compile(rf"{_FIRST}(?:\. ?(?=[{_UP}])|{_REST}{_STOP})")
 _BETWEEN = rf"(?:(?:[{_UP}]\.? |{_PARTICLE} ){{0,2}})"
 _MORE = re.compile(rf" {_BETWEEN}(?P<word>{_WORD}){_STOP}|(?<=\.)(?P<after>{_WORD}){_STOP}")
 _BEFORE = re.compile(rf"({_WORD}|{_INITIAL}) {_BETWEEN}\Z")
@@ -79,14 +83,22 @@ _SURNAME_FORM = re.compile(
     r"ashvili|singh|kumar|rao|reddy|nair|iyer|gupta|sharma|patel|nguyen|tran|fernandes|santos|silva)\Z"
 )
 _TITLE = re.compile(r"\b(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Sir|Madam|Professor|Doctor|Judge|Senator|President)\.? {1,2}\Z")
+_TITLES = frozenset("mr mrs ms miss mx dr prof sir madam professor doctor judge senator president".split())
+# The last word of each cue: most candidates stand behind none of them.
+_CUE_ENDS = frozenset(
+    "is i'm i’m am me dear hi hello hey : name: attn attn: c/o signed sincerely, regards, cheers, thanks,".split()
+)
 _CUE = re.compile(
     r"(?:\bmy name is|\bname is|\b[Ii](?:'|’| a)m|\bcall me|\bDear|\bHi|\bHello|\bHey|\bname ?:|\bName ?:|\bNAME ?:"
     r"|\battn:?|\bAttn:?|\bc/o|\bsigned|\bsincerely,|\bregards,|\bSincerely,|\bRegards,|\bCheers,|\bThanks,)\s{0,3}\Z"
 )
 _WEAK = re.compile(
-    r"(?:\bsaid|\bsays|\basked|\btold|\bby|\bwith|\bfrom|\bto|\bfor|\band|\bmeet|\bcontact|\b[Pp]roducer|\b[Aa]uthor"
-    r"|\b[Dd]irector|\b[Ww]riter|\b[Ss]inger|\bcommenter|\bstarring|\bin the name of|^|\n)\s{0,2}\Z"
+    r"(?:\b(?:said|says|asked|told|by|meet|contact|and|commenter|starring|[Pp]roducer|[Aa]uthor|[Dd]irector|[Ww]riter"
+    r"|[Ss]inger))\s{1,2}\Z"
 )
+_LINE_START = re.compile(r"(?:^|\n)[ \t>*-]{0,4}\Z")
+# What a field called "name" holds in a program.
+_NO_NAME = frozenset("none null true false string str int annotated optional unknown any list dict world all".split())
 
 
 def _find(text: str, start: int) -> Iterator[tuple[int, int]]:
@@ -107,8 +119,17 @@ def _breaks(word: str) -> bool:
 
 def _continues(text: str, at: int) -> bool:
     """Whether the word before belongs to the same name."""
+    word = _word_before(text, at)
+    if text[max(0, at - 1) : at] != " " or not (word[:1].isupper() or word in _PARTICLES):
+        return False
     before = _BEFORE.search(text, max(0, at - 40), at)
     return before is not None and not _breaks(before.group(1))
+
+
+def _word_before(text: str, at: int) -> str:
+    """What stands between the last two blanks before ``at``."""
+    words = text[max(0, at - 28) : at].split()
+    return words[-1] if words else ""
 
 
 def _last(text: str, at: int, end: int) -> int:
@@ -125,41 +146,55 @@ def _last(text: str, at: int, end: int) -> int:
 def _judge(candidate: Candidate) -> float:
     words = [word for word in re.split(r"[ .]+", candidate.value) if word]
     lower = [word.lower() for word in words]
-    if all(len(word) == 1 for word in words) or (len(words) == 1 and words[0].isupper() and len(words[0]) < 4):
-        return 0.0
-    if lower[-1] in _NOT_LAST:
-        return 0.0
     left = candidate.text[max(0, candidate.start - 24) : candidate.start]
-    if _TITLE.search(left):
+    if _impossible(words, lower, left):
+        return 0.0
+    likely = _likelihood(lower)
+    before = _word_before(candidate.text, candidate.start).lower()
+    if before.rstrip(".") in _TITLES and _TITLE.search(left):
         return 0.95
-    likely = _likelihood(words, lower)
-    if _CUE.search(left):
-        return 0.85 if likely > 0.2 or len(words) <= 3 else 0.0
-    if likely < 0.6 and len(words) > 1 and _WEAK.search(left):
+    if before in _CUE_ENDS and _CUE.search(left):
+        return 0.85 if likely > 0.2 or not any(map(_ordinary, lower)) else 0.0
+    if 0.4 < likely < 0.6 and (_WEAK.search(left) or (likely >= 0.5 and _LINE_START.search(left))):
         likely += 0.2
     return likely if likely >= 0.6 else 0.0
 
 
-def _likelihood(words: list[str], lower: list[str]) -> float:
+def _impossible(words: list[str], lower: list[str], left: str) -> bool:
+    """An abbreviation, a place or firm, a field of a program, the letter of a choice (``B. Report it``)."""
+    if lower[-1] in _NOT_LAST or lower[0] in _NO_NAME or all(len(word) == 1 for word in words):
+        return True
+    if len(words) == 1:
+        return words[0].isupper() and len(words[0]) < 4
+    return len(words) == 2 and len(words[0]) == 1 and (_ordinary(lower[1]) or _LINE_START.search(left) is not None)
+
+
+def _ordinary(word: str) -> bool:
+    """Whether it is an English word, as it stands or without an ending."""
+    known = load("common-words")[0]
+    return word in known or any(word.endswith(end) and word[: -len(end)] in known for end in ("s", "es", "ed", "ing"))
+
+
+def _likelihood(lower: list[str]) -> float:
     """How much the words themselves look like a name, 0..1."""
     firsts, maybe_firsts = load("first-names")
     surnames, maybe_surnames = load("surnames")
     head, tail = lower[0], lower[-1]
-    if len(words) == 1:
-        return 0.6 if head in firsts else 0.0
+    if len(lower) == 1:
+        foreign = 0.0 if head.isascii() or _ordinary(head) else 0.42
+        return 0.6 if head in firsts else max(foreign, 0.3 if head in maybe_firsts else 0.0)
     known_last = tail in surnames or _SURNAME_FORM.search(tail) is not None
     if head in firsts:
         return 0.9 if known_last or tail in firsts or tail in maybe_surnames else 0.7
     if head in maybe_firsts:
         return 0.75 if known_last else 0.4 if tail in maybe_surnames else 0.2
-    initials = sum(len(word) == 1 for word in words)
-    if initials:
+    if any(len(word) == 1 for word in lower):
         return 0.75 if known_last or tail in maybe_surnames else 0.5
-    ordinary = load("common-words")[0]
-    strange = sum(word not in ordinary and len(word) > 2 for word in lower)
+    strange = not any(_ordinary(word) for word in lower if len(word) > 2)
     if known_last:
-        return 0.65 if strange == len(words) else 0.5
-    return 0.45 if strange == len(words) and len(words) < 4 else 0.2
+        return 0.65 if strange else 0.45
+    foreign = not "".join(lower).isascii()
+    return (0.62 if foreign else 0.42) if strange and len(lower) < 4 else 0.2
 
 
 def _live(text: str) -> int:

@@ -34,7 +34,7 @@ _PARTICLES = (
     "|로|으로|이다|인데|인데요|인|이었다|였다|에|부터|까지|처럼|보다|하고|이라는|라는|이가|이는|이의|이를|이와"
 )
 _NAME = re.compile(rf"(?:{'|'.join(_LONG)}|[{_SURNAMES}])[가-힣]{{1,2}}")
-_HEAD = re.compile(rf"(?<![가-힣0-9A-Za-z])[{_SURNAMES}제남황사독동]")
+_HEAD = re.compile(rf"[{_SURNAMES}제남황사독동](?<![가-힣0-9A-Za-z].)")
 _TITLE_AFTER = re.compile(rf" ?(?:{_TITLES})(?:님|들)?(?:{_PARTICLES})?(?![가-힣])")
 _END = re.compile(rf"(?:{_PARTICLES})?(?![가-힣])")
 _SAID_BEFORE = re.compile(
@@ -50,6 +50,7 @@ _WORDS = frozenset(
         " 조상님 신부님 한정은 이기자 연구원 공무원 변호인 정치인 연예인 기업인"
     ).split()
 )
+_VERB = re.compile("[는고여며면지게도기]")
 _HOLD = 24
 _OPEN = re.compile(rf"(?<![가-힣0-9A-Za-z])[{_SURNAMES}제남황사독동](?:[가-힣]{{0,13}}(?: [가-힣]{{0,8}})?)?\Z")
 
@@ -82,6 +83,8 @@ def _judge(candidate: Candidate) -> float:
     given = value[2:] if value.startswith(_LONG) and len(value) > 2 else value[1:]
     if value in _WORDS:
         return 0.0
+    if value.endswith("하") and _VERB.match(text, candidate.end):
+        return 0.0  # `이동하는`, `정리하고`: a verb
     usual = given in load("given-names-ko")[0]
     if _SAID_BEFORE.search(text, max(0, candidate.start - 24), candidate.start):
         return 0.95 if usual else 0.85
