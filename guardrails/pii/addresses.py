@@ -78,7 +78,7 @@ _HOLD = 420
 # What an address in the making looks like: words that begin with capitals, numbers, small joining words.
 _PIECE = (
     rf"(?:#?[0-9{_UP}][{_LETTER}0-9'’./#-]{{0,30}}"
-    r"|C/|and|of|the|do|am|de|la|le|les|van|der|den|des|del|della|delle|di|da|du|dos|bis|ter|rue|avenue|boulevard|place|chemin|allée|impasse"
+    r"|[ua]l?\.?|C/|and|of|the|do|am|de|la|le|les|van|der|den|des|del|della|delle|di|da|du|dos|bis|ter|rue|avenue|boulevard|place|chemin|allée|impasse"
     r"|quai|cours)"
 )
 _OPEN = rf"(?<![{_LETTER}0-9_.$€£/#-]){_PIECE}(?:[ ,>\r\n]{{1,15}}{_PIECE}){{0,40}}[ ,>\r\n]{{0,15}}[a-zé#]{{0,9}}"

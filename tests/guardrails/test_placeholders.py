@@ -134,7 +134,9 @@ def test_every_single_cut_changes_nothing(cut):
     assert restorer.feed(text[:cut]) + restorer.feed(text[cut:]) + restorer.finish() == names.restore(text)
 
 
-@pytest.mark.parametrize("text", ["전화 ０１０-1234-5678로", "010\u200b-1234-5678 and a@example.com", "a@example.com😀"])
+@pytest.mark.parametrize(
+    "text", ["전화 ０１０-1234-5678로", "010\u200b-1234-5678 and a@example.com", "a@example.com😀"]
+)
 def test_what_a_check_masks_comes_back_exactly(text):
     rails = compile_rails([{"pii": None}])
     for cut in range(len(text) + 1):
