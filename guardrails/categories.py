@@ -17,7 +17,10 @@ class Category:
         bedrock: the entity of Amazon Bedrock Guardrails that covers it, if any.
         presidio: the entity of Microsoft Presidio that covers it, if any.
         means: for people, the end of "This text holds ...".
-        groups: names that stand for it in a configuration, besides ``all``.
+        groups: names that stand for it in a configuration, besides ``all``: ``structured`` (told by its form,
+            or by its form and a word near it), ``korean`` (those of them that are Korean), ``context`` (told by the
+            words right before it), ``personal`` (who and where somebody is; told by likelihood), ``keys`` (what the
+            ``secrets`` guard finds).
     """
 
     name: str
@@ -28,6 +31,9 @@ class Category:
 
 
 _KOREAN = ("structured", "korean")
+_CONTEXT = ("context",)
+_PERSONAL = ("personal",)
+_KEYS = ("keys",)
 
 CATEGORIES: tuple[Category, ...] = (
     Category("EMAIL", "EMAIL", "EMAIL_ADDRESS", "an e-mail address"),
@@ -70,7 +76,32 @@ CATEGORIES: tuple[Category, ...] = (
         None,
         "a vehicle identification number",
     ),
+    Category("CREDIT_DEBIT_CARD_CVV", "CREDIT_DEBIT_CARD_CVV", None, "the security code of a payment card", _CONTEXT),
+    Category(
+        "CREDIT_DEBIT_CARD_EXPIRY", "CREDIT_DEBIT_CARD_EXPIRY", None, "the expiry date of a payment card", _CONTEXT
+    ),
+    Category("PIN", "PIN", None, "a PIN", _CONTEXT),
+    Category("PASSWORD", "PASSWORD", None, "a password", _CONTEXT),
+    Category(
+        "US_BANK_ACCOUNT_NUMBER", "US_BANK_ACCOUNT_NUMBER", "US_BANK_NUMBER", "a US bank account number", _CONTEXT
+    ),
+    Category("US_PASSPORT_NUMBER", "US_PASSPORT_NUMBER", "US_PASSPORT", "a US passport number", _CONTEXT),
+    Category(
+        "UK_UNIQUE_TAXPAYER_REFERENCE_NUMBER",
+        "UK_UNIQUE_TAXPAYER_REFERENCE_NUMBER",
+        None,
+        "a UK unique taxpayer reference",
+        _CONTEXT,
+    ),
+    Category("CA_HEALTH_NUMBER", "CA_HEALTH_NUMBER", None, "a Canadian health service number", _CONTEXT),
+    Category("LICENSE_PLATE", "LICENSE_PLATE", None, "a vehicle's number plate", _CONTEXT),
     Category("URL", "URL", "URL", "a web address", ()),
+    Category("NAME", "NAME", "PERSON", "a person's name", _PERSONAL),
+    Category("ADDRESS", "ADDRESS", "LOCATION", "a postal address", _PERSONAL),
+    Category("AGE", "AGE", None, "a person's age", _PERSONAL),
+    Category("USERNAME", "USERNAME", None, "a user name", _PERSONAL),
+    Category("AWS_ACCESS_KEY", "AWS_ACCESS_KEY", None, "an AWS access key", _KEYS),
+    Category("AWS_SECRET_KEY", "AWS_SECRET_KEY", None, "an AWS secret key", _KEYS),
     Category("KR_RRN", None, "KR_RRN", "a Korean resident registration number", _KOREAN),
     Category("KR_FRN", None, "KR_FRN", "a Korean foreigner registration number", _KOREAN),
     Category("KR_BRN", None, "KR_BRN", "a Korean business registration number", _KOREAN),
@@ -86,8 +117,5 @@ BY_NAME = {category.name: category for category in CATEGORIES}
 
 def groups() -> dict[str, tuple[str, ...]]:
     """Group name -> the categories it stands for."""
-    return {
-        "all": tuple(BY_NAME),
-        "structured": tuple(c.name for c in CATEGORIES if "structured" in c.groups),
-        "korean": tuple(c.name for c in CATEGORIES if "korean" in c.groups),
-    }
+    named = ("structured", "korean", "context", "personal", "keys")
+    return {"all": tuple(BY_NAME)} | {group: tuple(c.name for c in CATEGORIES if group in c.groups) for group in named}

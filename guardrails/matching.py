@@ -118,14 +118,20 @@ class Rule:
     limit: int | None = None
 
 
-def by_pattern(pattern: str, flags: re.RegexFlag = re.NOFLAG) -> Find:
+@dataclass(frozen=True, slots=True)
+class ByPattern:
+    """Candidates are the matches of a pattern."""
+
+    pattern: re.Pattern[str]
+
+    def __call__(self, text: str, start: int) -> Iterator[tuple[int, int]]:
+        """See ``Find``."""
+        return (match.span() for match in self.pattern.finditer(text, start))
+
+
+def by_pattern(pattern: str, flags: re.RegexFlag = re.NOFLAG) -> ByPattern:
     """Candidates are the matches of ``pattern`` (bounded, free of nested repeats; ASCII classes)."""
-    compiled = re.compile(pattern, flags | re.ASCII)
-
-    def find(text: str, start: int) -> Iterator[tuple[int, int]]:
-        return (match.span() for match in compiled.finditer(text, start))
-
-    return find
+    return ByPattern(re.compile(pattern, flags | re.ASCII))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +144,8 @@ class Kind:
         live: law 2 of this module, for a text that may grow.
         hold: the longest tail that ``live`` leaves.
         digits: whether the gate opens only where there is a digit (0-9).
+        starts: where a candidate of any rule can begin, from an offset on. With it the rules (all of them
+            ``by_pattern``) are matched there only, so a text is searched once and not once for each rule.
     """
 
     name: str
@@ -145,6 +153,7 @@ class Kind:
     live: Callable[[str], int]
     hold: int
     digits: bool = False
+    starts: Callable[[str, int], Iterator[int]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +202,11 @@ class RuleFamily:
         live = len(text) if last else self.kind.live(text)
         start = positions[0]
         hits: list[Hit] = []
-        if self.kind.gate(text, start):
+        if not self.kind.gate(text, start):
+            pass
+        elif self.kind.starts is not None:
+            self._scan_starts(self.kind.starts(text, start), text, positions, live, hits)
+        else:
             for index, bound in enumerate(self.bound, 1):
                 positions[index] = self._scan_one(bound, text, max(start, positions[index]), live, hits)
         positions[0] = max(start, live)
@@ -205,23 +218,45 @@ class RuleFamily:
             if begin >= live:
                 break
             start = end
-            candidate = Candidate(text, begin, end)
-            score = rule.judge(candidate)
-            if score <= 0 or candidate.value in bound.allow:
-                continue
-            overlong = rule.limit is not None and end - begin >= rule.limit
-            hits.append(
-                make_hit(
-                    (begin, end),
-                    score,
-                    bound.category,
-                    bound.action,
-                    guard=self.guard,
-                    item=self.item,
-                    overlong=overlong,
-                )
-            )
+            self._judge(bound, Candidate(text, begin, end), hits)
         return start
+
+    def _scan_starts(self, starts: Iterator[int], text: str, positions: list[int], live: int, hits: list[Hit]) -> None:
+        matchers = [(index, bound, _at(bound.rule)) for index, bound in enumerate(self.bound, 1)]
+        for begin in starts:
+            if begin >= live:
+                break
+            for index, bound, match in matchers:
+                if positions[index] <= begin and (found := match(text, begin)):
+                    positions[index] = found.end()
+                    self._judge(bound, Candidate(text, begin, found.end()), hits)
+
+    def _judge(self, bound: Bound, candidate: Candidate, hits: list[Hit]) -> None:
+        rule = bound.rule
+        score = rule.judge(candidate)
+        if score <= 0 or candidate.value in bound.allow:
+            return
+        span = candidate.start, candidate.end
+        overlong = rule.limit is not None and span[1] - span[0] >= rule.limit
+        hits.append(
+            make_hit(span, score, bound.category, bound.action, guard=self.guard, item=self.item, overlong=overlong)
+        )
+
+
+def _at(rule: Rule) -> Callable[[str, int], re.Match[str] | None]:
+    if not isinstance(rule.find, ByPattern):
+        raise TypeError(f"the rule for {rule.category} is matched at starts and needs a pattern")
+    return rule.find.pattern.match
+
+
+def starts_by(pattern: str) -> Callable[[str, int], Iterator[int]]:
+    """Starts are where ``pattern`` matches; it should begin with a literal or a class, which is searched fast."""
+    finditer = re.compile(pattern, re.ASCII).finditer
+
+    def starts(text: str, start: int) -> Iterator[int]:
+        return (match.start() for match in finditer(text, start))
+
+    return starts
 
 
 def gate_by(pattern: str) -> Gate:

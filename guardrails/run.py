@@ -204,7 +204,8 @@ def judged(text: str, findings: tuple[Finding, ...], placeholders: Placeholders 
     for finding in findings:
         if finding.action >= Action.MASK and finding.end > done:
             pieces.append(text[done : max(done, finding.start)])
-            pieces.append(names.name(finding.category, value_of(text[finding.start : finding.end])))
+            written = text[finding.start : finding.end]
+            pieces.append(names.name(finding.category, value_of(written), written))
             done = finding.end
     pieces.append(text[done:])
     return Verdict(max(finding.action for finding in findings), "".join(pieces), findings, len(text))

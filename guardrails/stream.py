@@ -201,7 +201,7 @@ class StreamRail:
         if hit.end <= self._done:
             return ""
         self._done = hit.end
-        return before + self._names.name(hit.category, one.value)
+        return before + self._names.name(hit.category, one.value, self._raw[hit.start : hit.end])
 
     def _release(self, until: int) -> str:
         if until <= self._done:

@@ -1,8 +1,8 @@
-"""The ``pii`` guard: personal data that can be told by its form."""
+"""The ``pii`` guard: personal data, told by its form, by the words before it, or (names, addresses) by likelihood."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -10,10 +10,26 @@ from guardrails.categories import BY_NAME, CATEGORIES, groups
 from guardrails.config import ActionWord, OverrideWord, Strict, Words, action_of, refuse, suggest
 from guardrails.matching import Bound, Family, Kind, Rule, RuleFamily
 from guardrails.normalize import normalize
-from guardrails.pii import banking, korean, network, numbers
+from guardrails.pii import addresses, ages, banking, korean, names, names_korean, network, numbers
+from guardrails.pii.cues import CUES
+from guardrails.pii.spoken import SpokenFamily
+from guardrails.secrets.scan import SecretFamily
 from guardrails.types import Action, GuardConfigError
 
-_RULES: tuple[tuple[Kind, Rule], ...] = (*network.RULES, *numbers.RULES, *korean.RULES, *banking.RULES)
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_RULES: tuple[tuple[Kind, Rule], ...] = (
+    *network.RULES,
+    *numbers.RULES,
+    *korean.RULES,
+    *banking.RULES,
+    *ages.RULES,
+    *names.RULES,
+    *names_korean.RULES,
+    *addresses.RULES,
+)
+_KEYS = groups()["keys"]
 # A wider category takes over what its Korean one finds when only the wider one is asked for.
 _WIDER = {
     "KR_PHONE": "PHONE",
@@ -26,7 +42,7 @@ class PiiConfig(Strict):
     """What to look for and what to do about it.
 
     Attributes:
-        entities: categories or groups (``all``, ``structured``, ``korean``).
+        entities: categories or groups (``all``, ``structured``, ``korean``, ``context``, ``personal``, ``keys``).
         action: for every entity that ``actions`` does not name.
         actions: entity -> its own action; ``none`` leaves it out.
         allow: exact values that are nobody's secret, e.g. the support address.
@@ -46,6 +62,10 @@ def compile_pii(config: PiiConfig, item: int) -> tuple[Family, ...]:
     """
     chosen = _chosen(config)
     allow = frozenset(normalize(value)[0] for value in config.allow)
+    return (*_by_form(chosen, allow, item), *_by_cue(chosen, allow, item), *_keys(chosen, allow, item))
+
+
+def _by_form(chosen: Mapping[str, Action], allow: frozenset[str], item: int) -> Iterator[Family]:
     families: dict[tuple[str, bool], tuple[Kind, list[Bound]]] = {}
     for kind, rule in _RULES:
         wider = _WIDER.get(rule.category, "")
@@ -55,7 +75,25 @@ def compile_pii(config: PiiConfig, item: int) -> tuple[Family, ...]:
         action = chosen[category]
         _, bound = families.setdefault((kind.name, action >= Action.MASK), (kind, []))
         bound.append(Bound(rule, category, action, allow))
-    return tuple(RuleFamily(kind, tuple(bound), "pii", item) for kind, bound in families.values())
+    return (RuleFamily(kind, tuple(bound), "pii", item) for kind, bound in families.values())
+
+
+def _by_cue(chosen: Mapping[str, Action], allow: frozenset[str], item: int) -> Iterator[Family]:
+    for enforcing in (True, False):
+        part = [
+            (cue, chosen[cue.category])
+            for cue in CUES
+            if cue.category in chosen and (chosen[cue.category] >= Action.MASK) is enforcing
+        ]
+        if part:
+            yield SpokenFamily.of(part, allow, item)
+
+
+def _keys(chosen: Mapping[str, Action], allow: frozenset[str], item: int) -> Iterator[Family]:
+    for enforcing in (True, False):
+        part = {key: chosen[key] for key in _KEYS if key in chosen and (chosen[key] >= Action.MASK) is enforcing}
+        if part:
+            yield SecretFamily.of(part, allow, item, "pii")
 
 
 def _chosen(config: PiiConfig) -> dict[str, Action]:

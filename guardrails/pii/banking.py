@@ -7,19 +7,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from guardrails.matching import Candidate, Kind, Rule, by_pattern, gate_by, live_by, run_start
+from guardrails.matching import Candidate, Kind, Rule, by_pattern, live_by, run_start, starts_by
 from guardrails.pii.checks import IBAN_LENGTHS, iban, vin
 from guardrails.pii.numbers import LICENCE_WORDS, words
+from guardrails.pii.shape import DIGITS, LOWER, UPPER, gate_by_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_ALNUM = "0123456789" + _UPPER + _UPPER.lower()
-
 # --- IBAN ---------------------------------------------------------------------------------------------
 _IBAN_MAX = 44
-_IBAN = re.compile(r"(?<![0-9A-Za-z])[A-Za-z]{2}[0-9]{2}(?: ?[0-9A-Za-z]){11,30}", re.ASCII)
+# Searched by its check digits, which are rarer than letters; it begins two letters before them.
+_IBAN = re.compile(r"[0-9][0-9](?<=(?<![0-9A-Za-z])[A-Za-z]{2}[0-9]{2})(?: ?[0-9A-Za-z]){11,30}", re.ASCII)
 
 
 _ASCII_ALNUM = re.compile("[0-9A-Za-z]")
@@ -27,16 +26,16 @@ _ASCII_ALNUM = re.compile("[0-9A-Za-z]")
 
 def _find_iban(text: str, start: int) -> Iterator[tuple[int, int]]:
     """The country says how long it is, so words that follow are not swallowed."""
-    match = _IBAN.search(text, start)
+    match = _IBAN.search(text, start + 2)
     while match:
-        begin = match.start()
-        length = IBAN_LENGTHS.get(match.group()[:2].upper(), 0)
+        begin = match.start() - 2
+        length = IBAN_LENGTHS.get(text[begin : begin + 2].upper(), 0)
         end = _end_of(text, begin, length, match.end())
         if end and not _ASCII_ALNUM.match(text, end):
             yield begin, end
         else:
             end = begin + 1
-        match = _IBAN.search(text, end)
+        match = _IBAN.search(text, end + 2)
 
 
 def _end_of(text: str, begin: int, length: int, limit: int) -> int:
@@ -54,7 +53,13 @@ def _judge_iban(candidate: Candidate) -> float:
 
 
 _IBAN_BEGUN = live_by(r"(?<![0-9A-Za-z])[A-Za-z](?:[A-Za-z](?:[0-9](?:[0-9][0-9A-Za-z ]{0,40})?)?)?", _IBAN_MAX + 1)
-IBAN = Kind("iban", gate_by(r"[A-Za-z]{2}[0-9]{2} ?[0-9A-Za-z]"), _IBAN_BEGUN, _IBAN_MAX + 1, digits=True)
+IBAN = Kind(
+    "iban",
+    gate_by_shape({"A": UPPER + LOWER, "0": DIGITS}, ("AA00",)),
+    _IBAN_BEGUN,
+    _IBAN_MAX + 1,
+    digits=True,
+)
 
 # --- SWIFT, vehicles, national insurance --------------------------------------------------------------
 _SWIFT_WORDS = words(r"swift|\bbic\b|bank identifier|송금|스위프트")
@@ -84,14 +89,30 @@ def _judge_vin(candidate: Candidate) -> float:
     return 0.95 if candidate.after(_VIN_WORDS) else 0.7
 
 
-def _live_code(text: str) -> int:
-    return run_start(text, "0123456789" + _UPPER, 18)
-
-
-CODE = Kind("code", gate_by(r"[A-Z0-9]{5}"), _live_code, 18)
+SWIFT = Kind(
+    "swift",
+    gate_by_shape({"A": UPPER, "0": DIGITS}, ("AAAAAA",)),
+    lambda text: run_start(text, DIGITS + UPPER, 12),
+    12,
+    starts=starts_by(r"[A-Z](?<![0-9A-Za-z].)(?=[A-Z]{5}[A-Z0-9]{2})"),
+)
+VIN = Kind(
+    "vin",
+    gate_by_shape({"A": DIGITS + UPPER}, ("A" * 17,)),
+    lambda text: run_start(text, DIGITS + UPPER, 18),
+    18,
+)
+LICENCE = Kind(
+    "licence",
+    gate_by_shape({"0": DIGITS}, ("00000",)),
+    lambda text: run_start(text, DIGITS + UPPER + "-", 20),
+    20,
+    digits=True,
+    starts=starts_by(r"[0-9A-Z](?<![0-9A-Za-z-].)(?=[A-Z]{0,2}[0-9]{4})"),
+)
 NINO = Kind(
     "national insurance",
-    gate_by(r"[0-9]{2} ?[0-9]{2} ?[0-9]{2}"),
+    gate_by_shape({"A": UPPER, "0": DIGITS}, ("AA000000A",), drop=" "),
     live_by(r"(?<![0-9A-Za-z])[A-Z](?:[A-Z](?: ?[0-9][0-9 ]{0,9}[A-D]?| )?)?", 14),
     14,
     digits=True,
@@ -100,7 +121,7 @@ NINO = Kind(
 RULES: tuple[tuple[Kind, Rule], ...] = (
     (IBAN, Rule("INTERNATIONAL_BANK_ACCOUNT_NUMBER", _find_iban, _judge_iban)),
     (
-        CODE,
+        SWIFT,
         Rule(
             "SWIFT_CODE",
             by_pattern(r"(?<![0-9A-Za-z])[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?(?![0-9A-Za-z])"),
@@ -108,7 +129,7 @@ RULES: tuple[tuple[Kind, Rule], ...] = (
         ),
     ),
     (
-        CODE,
+        VIN,
         Rule(
             "VEHICLE_IDENTIFICATION_NUMBER",
             by_pattern(r"(?<![0-9A-Za-z])[A-HJ-NPR-Z0-9]{8}[0-9X][A-HJ-NPR-Z0-9]{8}(?![0-9A-Za-z])"),
@@ -116,7 +137,7 @@ RULES: tuple[tuple[Kind, Rule], ...] = (
         ),
     ),
     (
-        CODE,
+        LICENCE,
         Rule(
             "DRIVER_ID",
             by_pattern(r"(?<![0-9A-Za-z-])[A-Z]{0,3}[0-9]{5,14}[A-Z]?(?![0-9A-Za-z-])"),

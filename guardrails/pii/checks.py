@@ -9,6 +9,7 @@ from itertools import cycle
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _RRN_WEIGHTS = (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5)
 _BRN_WEIGHTS = (1, 3, 7, 1, 3, 7, 1, 3, 5)
+_UTR_WEIGHTS = (6, 7, 8, 9, 10, 5, 4, 3, 2)
 _VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 _VIN_VALUES = dict(zip("ABCDEFGHJKLMNPRSTUVWXYZ", (*range(1, 9), 1, 2, 3, 4, 5, 7, 9, *range(2, 10)), strict=True))
 
@@ -97,3 +98,9 @@ def vin(value: str) -> bool:
     numbers = (int(char) if char.isdigit() else _VIN_VALUES[char] for char in value)
     total = sum(number * weight for number, weight in zip(numbers, _VIN_WEIGHTS, strict=True))
     return "0123456789X"[total % 11] == value[8]
+
+
+def utr(digits: str) -> bool:
+    """British unique taxpayer reference: the first digit checks the other nine, weights 6..10, 5..2, modulo 11."""
+    total = sum(int(digit) * weight for digit, weight in zip(digits[1:], _UTR_WEIGHTS, strict=True))
+    return "21987654321"[total % 11] == digits[0]

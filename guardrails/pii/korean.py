@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from guardrails.matching import Candidate, Kind, Rule, by_pattern, gate_by, live_by
+from guardrails.matching import Candidate, Kind, Rule, by_pattern, live_by, starts_by
 from guardrails.pii.checks import brn, date_yymmdd, digits_of, frn, luhn, rrn
 from guardrails.pii.numbers import NUMBER, PHONE_EDGE, RIGHT_EDGE, number_rule, words
+from guardrails.pii.shape import DIGITS, gate_by_shape
 
 _RESIDENT_WORDS = words(r"주민|등록번호|본인|resident|\brrn\b|korean id|national id")
 _FOREIGNER_WORDS = words(r"외국인|등록번호|거소|foreigner|alien|\bfrn\b|\barc\b")
@@ -20,6 +21,9 @@ _NOT_ACCOUNT_WORDS = words(r"주문|송장|계약|법령|좌표|바코드|사업
 _LICENSE_WORDS = words(r"면허|driver|licen[cs]e")
 _PASSPORT_WORDS = words(r"여권|passport")
 
+_CAR_WORDS = words(r"차량|자동차|번호판|차 ?번호|주차|\bcar\b|vehicle|plate|parking")
+# The syllables of Korean number plates: private cars, hire cars, deliveries.
+_PLATE = "가나다라마거너더러머버서어저고노도로모보소오조구누두루무부수우주아바사자하허호배"
 _ID_GAP = r"(?: ?- ?| )?"
 
 
@@ -97,14 +101,33 @@ def _judge_passport(candidate: Candidate) -> float:
     return 0.95 if said else 0.8
 
 
+def _judge_plate(candidate: Candidate) -> float:
+    """`12가3456` has a form of its own; `15조 3000` is an amount unless a word says it is a car."""
+    if candidate.after(_CAR_WORDS, 32):
+        return 0.95
+    apart = " " in candidate.value
+    return 0.8 if not apart and candidate.value[-5] not in _COUNTS else 0.0
+
+
+# Syllables that also count something: trillions, degrees, houses, days.
+_COUNTS = frozenset("조도호수주")
+
 PASSPORT = Kind(
     "kr passport",
-    gate_by(r"[MSRGDOmsrgdo][0-9]{3}[0-9A-Za-z]"),
+    gate_by_shape({"A": "MSRGDOmsrgdo", "0": DIGITS}, ("A000",)),
     live_by(r"(?<![0-9A-Za-z_-])[MSRGDOmsrgdo](?:[0-9]{1,3}(?:[0-9A-Za-z][0-9]{0,4})?)?", 10),
     10,
     digits=True,
+    starts=starts_by(r"[MSRGDOmsrgdo](?<![0-9A-Za-z_-].)(?=[0-9]{3}[0-9A-Za-z])"),
 )
 
+PLATE = Kind(
+    "kr plate",
+    re.compile(rf"[0-9][{_PLATE}] ?[0-9]{{4}}").search,
+    live_by(rf"(?<![0-9A-Za-z_.,-])[0-9]{{1,3}}(?:[{_PLATE}](?: ?[0-9]{{0,4}})?)?", 10),
+    10,
+    digits=True,
+)
 
 RULES: tuple[tuple[Kind, Rule], ...] = (
     number_rule("KR_RRN", r"[0-9]{6}" + _ID_GAP + r"[1-4][0-9]{6}", _judge_rrn),
@@ -149,6 +172,14 @@ RULES: tuple[tuple[Kind, Rule], ...] = (
                 re.IGNORECASE,
             ),
             _judge_passport,
+        ),
+    ),
+    (
+        PLATE,
+        Rule(
+            "LICENSE_PLATE",
+            by_pattern(rf"(?<![0-9A-Za-z_.,-])[0-9]{{2,3}}[{_PLATE}] ?[0-9]{{4}}(?![0-9A-Za-z_만억조천원년])"),
+            _judge_plate,
         ),
     ),
 )

@@ -6,13 +6,13 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING
 
-from guardrails.matching import Candidate, Kind, Rule, by_pattern, gate_by, run_start
+from guardrails.matching import Candidate, Kind, Rule, by_pattern, gate_by, run_start, starts_by
+from guardrails.pii.shape import HEX, gate_by_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ALNUM = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-_HEX = "0123456789abcdefABCDEF"
 
 # --- e-mail -----------------------------------------------------------------------------------------
 _LOCAL = _ALNUM + "._%+-'"
@@ -121,12 +121,42 @@ def _judge_ipv6(candidate: Candidate) -> float:
 
 
 def _judge_mac(candidate: Candidate) -> float:
-    nibbles = [char for char in candidate.value.lower() if char in _HEX]
+    nibbles = [char for char in candidate.value.lower() if char in HEX]
     return 0.0 if len(set(nibbles)) == 1 else 0.95
 
 
-IPV4 = Kind("ipv4", gate_by(r"\.[0-9]{1,3}\.[0-9]"), lambda text: run_start(text, "0123456789.", 18), 18, digits=True)
-HEX = Kind("hex", gate_by(r"[:.-][0-9A-Fa-f]{0,4}[:.-]"), lambda text: run_start(text, _HEX + ":.-", 48), 48)
+_IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])", re.ASCII)
+# The first colon of an address; colons are rarer than hexadecimal letters.
+_COLON = re.compile(r":(?=[0-9A-Fa-f]{0,4}:)")
+
+
+def _find_ipv6(text: str, start: int) -> Iterator[tuple[int, int]]:
+    colon = _COLON.search(text, start)
+    while colon:
+        at = colon.start()
+        head = text[max(start, at - 4) : at]
+        match = _IPV6.match(text, at - len(head) + len(head.rstrip(HEX)))
+        if match:
+            start = match.end()
+            yield match.span()
+        colon = _COLON.search(text, start if match else at + 1)
+
+
+IPV4 = Kind(
+    "ipv4",
+    gate_by(r"\.[0-9]{1,3}\.[0-9]"),
+    lambda text: run_start(text, "0123456789.", 18),
+    18,
+    digits=True,
+    starts=starts_by(r"[0-9](?<![\w.].)(?=[0-9]{0,2}\.[0-9]{1,3}\.[0-9])"),
+)
+IPV6 = Kind("ipv6", _COLON.search, lambda text: run_start(text, HEX + ":.", 48), 48)
+MAC = Kind(
+    "mac",
+    gate_by_shape({"0": HEX, ":": ":-", ".": "."}, ("00:00:00:00:00:00", "0000.0000.0000")),
+    lambda text: run_start(text, HEX + ":.-", 48),
+    48,
+)
 
 RULES: tuple[tuple[Kind, Rule], ...] = (
     (EMAIL, Rule("EMAIL", _find_email, _judge_email)),
@@ -135,16 +165,9 @@ RULES: tuple[tuple[Kind, Rule], ...] = (
         IPV4,
         Rule("IP_ADDRESS", by_pattern(r"(?<![\w.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?!\w|\.[0-9])"), _judge_ipv4),
     ),
+    (IPV6, Rule("IP_ADDRESS", _find_ipv6, _judge_ipv6)),
     (
-        HEX,
-        Rule(
-            "IP_ADDRESS",
-            by_pattern(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])"),
-            _judge_ipv6,
-        ),
-    ),
-    (
-        HEX,
+        MAC,
         Rule(
             "MAC_ADDRESS",
             by_pattern(

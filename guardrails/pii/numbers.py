@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from guardrails.matching import Candidate, Judge, Kind, Rule, by_pattern, gate_by, run_start
+from guardrails.matching import Candidate, Judge, Kind, Rule, by_pattern, run_start, starts_by
 from guardrails.pii.checks import aba_routing, digits_of, luhn, nhs
+from guardrails.pii.shape import DIGITS, gate_by_shape
 
 # Not inside a longer word or number; Hangul may touch ("번호950710-1170869로").
 LEFT_EDGE = r"(?<![0-9A-Za-z_])(?<![0-9][-.])"
@@ -42,10 +43,12 @@ def _live_number(text: str) -> int:
 
 NUMBER = Kind(
     "number",
-    gate_by(r"[0-9](?:[ ().+-]{0,3}[0-9]){5}"),
+    gate_by_shape({"0": DIGITS}, ("000000",), drop=" ().+-"),
     _live_number,
     _NUMBER_MAX + _LABEL_MAX + 1,
     digits=True,
+    # A digit, bracket or plus that no letter or digit touches, and five more digits.
+    starts=starts_by(r"[0-9(+](?<![0-9A-Za-z_][0-9(+])(?=(?:[ ().+-]{0,3}[0-9]){5})"),
 )
 
 

@@ -32,13 +32,16 @@ class SecretFamily:
     by_category: Mapping[str, Action]
     allow: frozenset[str]
     item: int
+    guard: str
 
     width = 1
     digits = False
     left = LEFT
 
     @classmethod
-    def of(cls, actions: Mapping[str, Action], allow: frozenset[str], item: int) -> SecretFamily:
+    def of(
+        cls, actions: Mapping[str, Action], allow: frozenset[str], item: int, guard: str = "secrets"
+    ) -> SecretFamily:
         """The family of the formats that ``actions`` names."""
         by_marker: dict[str, list[Format]] = {}
         for form in FORMATS:
@@ -54,6 +57,7 @@ class SecretFamily:
             by_category=dict(actions),
             allow=allow,
             item=item,
+            guard=guard,
         )
 
     @property
@@ -111,7 +115,7 @@ class SecretFamily:
             form.score,
             form.category,
             self.by_category[form.category],
-            guard="secrets",
+            guard=self.guard,
             item=self.item,
             overlong=overlong,
         )
