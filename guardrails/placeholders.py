@@ -62,6 +62,12 @@ class Placeholders:
             if (name := f"[{category}_{count}]") not in self._taken:
                 return name
 
+    def snapshot(self) -> Placeholders:
+        """What is known now, apart: values that are hidden later are not put back by it."""
+        other = Placeholders()
+        other._values = dict(self._values)
+        return other
+
     def restore(self, text: str, *, in_json: bool = False) -> str:
         """``text`` with the values back in the place of their placeholders; see ``Restorer``."""
         restorer = self.restorer(in_json=in_json)

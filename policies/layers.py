@@ -16,7 +16,7 @@
 - session: affinity that the floor switches on stays on, errands that it switches off stay off, and its
   hysteresis only grows; times are free, for they are facts about upstreams;
 - rules and guards: the floor's come first and stay; others are added; shadow guards too. Their time never grows,
-  and over a floor that guards, nobody may tag what is read;
+  and over a floor that guards, nobody may tag what is read or put back what was masked;
 - name, description and refusal words are free.
 """
 
@@ -162,6 +162,7 @@ def _guards(floor: Guards, over: Guards) -> Guards:
             if shadows
             else None,
             "limit_ms": over.limit_ms if "limit_ms" in said else floor.limit_ms,
+            "restore": over.restore if "restore" in said else floor.restore,
             "tagging": over.tagging if "tagging" in said else floor.tagging,
         }
     )
@@ -172,6 +173,9 @@ def _guard_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
     if "limit_ms" in over.model_fields_set and "limit_ms" in under.model_fields_set and over.limit_ms > under.limit_ms:
         words = f"{over.limit_ms} is longer than {_layer(floor)} allows"
         yield Problem(("guards", "limit_ms"), words, f"use at most {under.limit_ms}")
+    if over.restore and not under.restore and under.input:
+        words = f"shows the caller what {_layer(floor)} masks"
+        yield Problem(("guards", "restore"), words, "remove it, or allow it in the floor")
     if over.tagging == "allowed" and under.tagging == "off" and (under.input or under.output):
         words = f"lets callers choose what is read, and {_layer(floor)} guards all of it"
         yield Problem(("guards", "tagging"), words, "remove it, or allow it in the floor")

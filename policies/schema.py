@@ -169,11 +169,14 @@ class Guards(GuardLists):
         shadow: a second set that reads the same texts and changes nothing: what it would have done is on record.
         limit_ms: the longest the guards of one direction may take; one that finds no time left was not run, and
             its ``on_error`` says what that means.
+        restore: put the values that a guard of the input masked back into the answer: the model never sees them,
+            the caller does. Needs a stream that may hold text.
         tagging: ``allowed`` lets a caller mark what is to be read (docs/guards/tagging.md); the rest is not.
     """
 
     shadow: GuardLists | None = None
     limit_ms: Annotated[int, Field(ge=1, le=60_000)] = 5_000
+    restore: bool = False
     tagging: Literal["off", "allowed"] = "off"
 
 
@@ -333,6 +336,9 @@ class PolicyBody(Strict):
                 path = ("stream",) if "stream" in self.model_fields_set else ("guards", "output")
                 words = f"{check.guard!r} judges a whole answer, and under '{self.stream}' it has left by then"
                 yield Problem(path, words, f"use 'stream: {_HOLDS[check.scope]}', or let {check.guard} detect only")
+        if self.stream == "immediate" and self.guards.restore:
+            words = "'immediate' holds nothing back, but a placeholder must be held until it is whole"
+            yield Problem(("guards", "restore"), words, "use 'stream: guarded', or remove 'restore'")
         if self.stream == "immediate" and rails.masks:
             path = ("stream",) if "stream" in self.model_fields_set else ("guards", "output")
             words = "'immediate' holds nothing back, but a guard of the output masks, which must hold back"

@@ -22,6 +22,7 @@ from router.core.wire import (
     splice,
 )
 from router.errors import UpstreamInvalid
+from router.serve.onlooker import is_call
 from router.serve.respond import refused_choice
 from router.serve.story import Direction, Story
 from router.types import Usage
@@ -50,6 +51,9 @@ def guard_request(
     masks: list[tuple[TextSite, str]] = []
     if rails.empty and tag is None and not (story.policy is not None and story.policy.shadow):
         return masks
+    if story.policy is not None and story.policy.body.guards.restore:
+        for site in sites:
+            held.reserve(site.text)
     marked = tag is not None and any(f"<{tag}>" in site.text for site in sites)
     hurry = hurry_of(story)
     for site in sites:
@@ -80,6 +84,13 @@ def guard_text(
         return text
     story.found(moved(findings, at), "input", site.path)
     return judged(text, findings, held).text
+
+
+def returned(held: Placeholders, story: Story) -> Placeholders | None:
+    """The values that may be put back into the answer: those of the request, where the policy says so."""
+    if story.policy is None or not story.policy.body.guards.restore or not len(held):
+        return None
+    return held.snapshot()
 
 
 def moved(findings: tuple[Finding, ...], by: int) -> tuple[Finding, ...]:
@@ -141,6 +152,7 @@ def guard_answer(
             input_tokens=usage.prompt_tokens, output_tokens=usage.completion_tokens, cached_tokens=usage.cached
         )
     edits: list[Edit] = []
+    back = returned(held, story)
     hurry = hurry_of(story)
     shadow = story.policy.shadow if story.policy is not None else {}
     for raw, choice in zip(answer.choices, choices, strict=True):
@@ -148,17 +160,17 @@ def guard_answer(
             story.finish_reason = finish_word(choice)
         for site in choice_sites(choice) if shadow else ():
             story.shadowed(shadow["output"].find(site.text), "output", f"choices[{choice.index}].{site.path}")
-        if rails.empty and not stopped:
+        if rails.empty and not stopped and back is None:
             continue
         blocked, masked = choice.index in stopped, []
         for site in choice_sites(choice):
             verdict = rails.check(site.text, held, role="assistant", hurry=hurry)
-            if not verdict.findings:
-                continue
-            story.found(verdict.findings, "output", f"choices[{choice.index}].{site.path}")
-            blocked |= verdict.action is Action.BLOCK
-            if verdict.text != site.text:
-                masked.append(Edit(*span(body, site.raw), msgspec.json.encode(verdict.text)))
+            if verdict.findings:
+                story.found(verdict.findings, "output", f"choices[{choice.index}].{site.path}")
+                blocked |= verdict.action is Action.BLOCK
+            text = verdict.text if back is None else back.restore(verdict.text, in_json=is_call(site.path))
+            if text != site.text:
+                masked.append(Edit(*span(body, site.raw), msgspec.json.encode(text)))
         if blocked:
             edits.append(Edit(*span(body, raw), msgspec.json.encode(refused_choice(choice.index, refusal))))
             continue

@@ -26,7 +26,7 @@ from router.serve.accept import Order, accept, order
 from router.serve.checking import Desk, check_answer, check_events, onlooker_of
 from router.serve.exchange import Exchange, Incoming
 from router.serve.forward import forwarded
-from router.serve.guarding import Blocked, finding_names, guard_answer, guard_request
+from router.serve.guarding import Blocked, finding_names, guard_answer, guard_request, returned
 from router.serve.respond import EventMaker, headers_of, refusal
 from router.serve.sessions import session_name
 from router.serve.story import Story
@@ -177,7 +177,7 @@ async def answer_in_events(
         EventMaker(story.id, step.deployment.model, cell.now_ms() // 1000),
         choices=request.n, include_usage=request.include_usage,
         on_findings=lambda findings, where: story.found(findings, "output", where),
-        onlooker=onlooker_of(request, policy, story),
+        onlooker=onlooker_of(request, policy, story), back=returned(held, story),
     )  # fmt: skip
     story.deployment = step.deployment
     fault: UpstreamError | None = None

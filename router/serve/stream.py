@@ -35,13 +35,14 @@ from router.core.wire import (
     splice,
 )
 from router.errors import UpstreamInvalid
-from router.serve.onlooker import Onlooker, Said
+from router.serve.onlooker import Onlooker, Said, is_call
 from router.serve.respond import EventMaker
 from router.types import Usage
 from router.upstream.errormap import error_of_event
 
 if TYPE_CHECKING:
     from guardrails import Finding, Placeholders, StreamRail
+    from guardrails.placeholders import Restorer
 
 NULL = b"null"
 
@@ -67,6 +68,7 @@ class EventGuard:
         include_usage: bool,
         on_findings: Callable[[list[Finding], str], None],
         onlooker: Onlooker | None = None,
+        back: Placeholders | None = None,
     ) -> None:
         self._rails = rails
         self._mode = mode
@@ -78,6 +80,8 @@ class EventGuard:
         self._on_findings = on_findings
         self._open: dict[tuple[int, str], StreamRail] = {}
         self._onlooker = onlooker
+        self._back = back
+        self._restorers: dict[tuple[int, str], Restorer] = {}
         self._held: dict[tuple[int, str], str] = {}
         self._usage: Usage | None = None
         self._usage_event: bytes | None = None
@@ -213,7 +217,8 @@ class EventGuard:
                 edits.append(Edit(*span(data, site.raw), msgspec.json.encode(released)))
                 changed = True
         # Tokens without text are of a text that the upstream itself still holds: nobody has looked at it yet.
-        untold = not spoke and not self._rails.empty and self._mode != "immediate"
+        guarded = not self._rails.empty or self._back is not None
+        untold = not spoke and guarded and self._mode != "immediate"
         if (changed or untold) and given(choice.logprobs):
             edits.append(_null(data, choice.logprobs))
         if ends:
@@ -237,18 +242,28 @@ class EventGuard:
     def _released(self, index: int, site: TextSite, *, ends: bool) -> str | None:
         """What may leave now of one text of an event; None where a guard blocks the choice."""
         holds = self._onlooker is not None and self._onlooker.holds(site.path)
-        if self._rails.empty and not holds:
+        if self._rails.empty and not holds and self._back is None:
             return site.text
         rail = self._rail(index, site.path)
         released = rail.feed(site.text)
-        if ends and not rail.blocked and not holds:
+        last = ends and not rail.blocked and not holds
+        if last:
             released += self._end_rail(index, site.path)
         if rail.blocked:
             return None
         if not holds:
-            return released
+            return self._put_back(index, site.path, released, last=last)
         self._held[index, site.path] = self._held.get((index, site.path), "") + released
         return ""
+
+    def _put_back(self, index: int, path: str, text: str, *, last: bool) -> str:
+        """The text with the caller's own values in it again; the beginning of a placeholder is held."""
+        if self._back is None:
+            return text
+        restorer = self._restorers.get((index, path))
+        if restorer is None:
+            restorer = self._restorers[index, path] = self._back.restorer(in_json=is_call(path))
+        return restorer.feed(text) + (restorer.finish() if last else "")
 
     def _stops_calls(self, index: int) -> bool:
         """Whether the tool calls of a choice that ends, held so far, must not leave."""
@@ -276,6 +291,7 @@ class EventGuard:
         if rail.blocked:
             self._stop(index)
             return self._refuse(index)
+        rest = self._put_back(index, path, rest, last=True)
         self._note(index, path)
         return [self._maker.text(index, path, rest)] if rest and self._mode != "immediate" else []
 

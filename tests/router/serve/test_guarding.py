@@ -246,3 +246,56 @@ async def test_a_blocking_check_needs_a_stream_that_waits_for_it(serve):
     with pytest.raises(Mistakes) as caught:
         await serve(TARGETS.replace("stream: guarded", "stream: immediate"))
     assert "stream: guarded" in str(caught.value)
+
+
+# --- values that come back
+
+RESTORE = policy(
+    "restore: true\ninput:\n  - pii: {entities: [EMAIL], action: mask}\noutput:\n  - pii: {entities: [EMAIL], action: mask}"
+)
+ASK = "I am a@corp.example; write to me. Not [EMAIL_2]."
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_model_sees_a_placeholder_and_the_caller_gets_the_value_back(serve, up, stream):
+    said_by_model = "Hello [EMAIL_1], and [EMAIL_2] or [EMAIL_3]: new@corp.example"
+    if stream:
+        up.script(Answer.stream(*(chunk(letter) for letter in said_by_model), finish()))
+    else:
+        up.script(Answer.completion(said_by_model))
+    gw = await serve(RESTORE)
+    answer = await gw.chat(ASK, stream=stream)
+    assert up.requests[0].json["messages"][0]["content"] == "I am [EMAIL_1]; write to me. Not [EMAIL_2]."
+    text = said(events_of(answer)[0]) if stream else answer.json()["choices"][0]["message"]["content"]
+    assert text == "Hello a@corp.example, and [EMAIL_2] or [EMAIL_3]: [EMAIL_3]"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_value_comes_back_inside_a_tools_arguments_as_valid_json(serve, up, stream):
+    gw = await serve(
+        policy('restore: true\ninput:\n  - regex: {name: q, pattern: "«.+?»", max_length: 20, action: mask}')
+    )
+    arguments = '{"text": "[Q_1]"}'
+    if stream:
+        up.script(
+            Answer.stream(
+                chunk(tools=(tool(arguments[:12], name="say", id="1"),)), chunk(tools=(tool(arguments[12:]),)), finish()
+            )
+        )
+    else:
+        up.script(Answer.completion(None, tools=(tool(arguments, name="say", id="1"),)))
+    answer = await gw.chat('quote «a "b" \\ c»', stream=stream)
+    if stream:
+        parts = [c["delta"].get("tool_calls") for e in events_of(answer)[0] for c in e["choices"]]
+        text = "".join(call["function"].get("arguments", "") for calls in parts if calls for call in calls)
+    else:
+        text = answer.json()["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"]
+    assert json.loads(text) == {"text": '«a "b" \\ c»'}
+
+
+async def test_restoring_needs_a_stream_that_may_hold(serve):
+    from policies.mistakes import Mistakes
+
+    with pytest.raises(Mistakes) as caught:
+        await serve(RESTORE.replace("stream: guarded", "stream: immediate"))
+    assert "restore" in str(caught.value)
