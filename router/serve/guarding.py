@@ -9,6 +9,7 @@ import msgspec
 
 from guardrails import Action, Finding, Placeholders, Rails
 from guardrails.run import Hurry, judged
+from router.core.json_masks import JsonMasks
 from router.core.wire import (
     Edit,
     TextSite,
@@ -164,11 +165,8 @@ def guard_answer(
             continue
         blocked, masked = choice.index in stopped, []
         for site in choice_sites(choice):
-            verdict = rails.check(site.text, held, role="assistant", hurry=hurry)
-            if verdict.findings:
-                story.found(verdict.findings, "output", f"choices[{choice.index}].{site.path}")
-                blocked |= verdict.action is Action.BLOCK
-            text = verdict.text if back is None else back.restore(verdict.text, in_json=is_call(site.path))
+            text, stops = _guard_said(rails, site, held, back, story, hurry, f"choices[{choice.index}].{site.path}")
+            blocked |= stops
             if text != site.text:
                 masked.append(Edit(*span(body, site.raw), msgspec.json.encode(text)))
         if blocked:
@@ -178,3 +176,18 @@ def guard_answer(
             masked.append(Edit(*span(body, choice.logprobs), b"null"))
         edits += masked
     return splice(body, edits) if edits else body
+
+
+def _guard_said(
+    rails: Rails, site: TextSite, held: Placeholders, back: Placeholders | None, story: Story, hurry: Hurry, where: str
+) -> tuple[str, bool]:
+    """One text of an answer as it may travel, and whether it must not."""
+    verdict = rails.check(site.text, held, role="assistant", hurry=hurry)
+    if verdict.findings:
+        story.found(verdict.findings, "output", where)
+    text = verdict.text
+    if text != site.text and is_call(site.path):
+        text = JsonMasks().feed(text)
+    if back is not None:
+        text = back.restore(text, in_json=is_call(site.path))
+    return text, verdict.action is Action.BLOCK

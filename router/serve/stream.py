@@ -19,6 +19,7 @@ from msgspec import UNSET, Raw
 
 from guardrails import Rails
 from policies.schema import StreamMode
+from router.core.json_masks import JsonMasks
 from router.core.tokens import estimate_tokens
 from router.core.wire import (
     Chunk,
@@ -81,6 +82,7 @@ class EventGuard:
         self._open: dict[tuple[int, str], StreamRail] = {}
         self._onlooker = onlooker
         self._back = back
+        self._json: dict[tuple[int, str], JsonMasks] = {}
         self._restorers: dict[tuple[int, str], Restorer] = {}
         self._held: dict[tuple[int, str], str] = {}
         self._usage: Usage | None = None
@@ -251,10 +253,20 @@ class EventGuard:
             released += self._end_rail(index, site.path)
         if rail.blocked:
             return None
+        released = self._valid(index, site.path, released)
         if not holds:
             return self._put_back(index, site.path, released, last=last)
         self._held[index, site.path] = self._held.get((index, site.path), "") + released
         return ""
+
+    def _valid(self, index: int, path: str, text: str) -> str:
+        """The arguments of a tool call stay JSON where a mask fell on a bare number."""
+        if not self._rails.masks or not is_call(path):
+            return text
+        masks = self._json.get((index, path))
+        if masks is None:
+            masks = self._json[index, path] = JsonMasks()
+        return masks.feed(text)
 
     def _put_back(self, index: int, path: str, text: str, *, last: bool) -> str:
         """The text with the caller's own values in it again; the beginning of a placeholder is held."""
@@ -287,7 +299,7 @@ class EventGuard:
     def _close(self, index: int, path: str) -> list[bytes]:
         """Release what a running text still holds, as an event of its own."""
         rail = self._open[index, path]
-        rest = self._held.pop((index, path), "") + rail.finish()
+        rest = self._held.pop((index, path), "") + self._valid(index, path, rail.finish())
         if rail.blocked:
             self._stop(index)
             return self._refuse(index)

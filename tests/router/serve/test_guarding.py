@@ -299,3 +299,19 @@ async def test_restoring_needs_a_stream_that_may_hold(serve):
     with pytest.raises(Mistakes) as caught:
         await serve(RESTORE.replace("stream: guarded", "stream: immediate"))
     assert "restore" in str(caught.value)
+
+
+@pytest.mark.parametrize("cut", range(1, 34, 4))
+async def test_arguments_stay_json_when_a_number_in_them_is_masked(serve, up, cut):
+    arguments = '{"card": 4111111111111111, "n": 1}'
+    up.script(
+        Answer.completion(None, tools=(tool(arguments, name="pay", id="1"),)),
+        Answer.stream(
+            chunk(tools=(tool(arguments[:cut], name="pay", id="1"),)), chunk(tools=(tool(arguments[cut:]),)), finish()
+        ),
+    )
+    gw = await serve(policy("output:\n  - pii: {action: mask}"))
+    whole = (await gw.chat()).json()["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"]
+    parts = [c["delta"].get("tool_calls") for e in events_of(await gw.chat(stream=True))[0] for c in e["choices"]]
+    streamed = "".join(call["function"].get("arguments", "") for calls in parts if calls for call in calls)
+    assert json.loads(whole) == json.loads(streamed) == {"card": "[CREDIT_DEBIT_CARD_NUMBER_1]", "n": 1}
