@@ -128,6 +128,7 @@ class _ChatBody(msgspec.Struct):
     max_completion_tokens: int | None = None
     n: int | None = None
     prompt_cache_key: Raw = _NULL
+    prediction: Raw = _NULL
 
 
 _chat_decoder = msgspec.json.Decoder(_ChatBody)
@@ -174,6 +175,7 @@ class ChatRequest:
         stream: whether the answer is to come in events.
         include_usage: whether the caller wants the usage event.
         sites: every text in the messages, in order.
+        others: texts that the model reads beside them: what tools are for, and a predicted output.
         tools, images: whether tools are offered, whether a message holds an image.
         tools_bytes: size of the offered tools' JSON, which the model reads as input.
         turns: number of messages.
@@ -190,6 +192,7 @@ class ChatRequest:
         "max_output",
         "model",
         "n",
+        "others",
         "roles",
         "sites",
         "stream",
@@ -208,6 +211,7 @@ class ChatRequest:
         if not _is_null(head.stream_options):
             self.include_usage = bool(_options_decoder.decode(head.stream_options).include_usage)
         self.sites = sites
+        self.others = _other_sites(head)
         self.tools = _is_list(head.tools) or _is_list(head.functions)
         self.tools_bytes = sum(memoryview(raw).nbytes for raw in (head.tools, head.functions) if _is_list(raw))
         self.images = images
@@ -215,6 +219,11 @@ class ChatRequest:
         self.turns = len(self.roles)
         self.max_output = head.max_completion_tokens or head.max_tokens
         self.n = max(1, head.n or 1)  # what is no number of choices is the upstream's to refuse
+
+    @property
+    def texts(self) -> list[TextSite]:
+        """Everything that guards read."""
+        return [*self.sites, *self.others] if self.others else self.sites
 
     def ask(self) -> str:
         """The last thing the user said: what the scorer reads. Empty where no user spoke."""
@@ -351,6 +360,41 @@ def read_chat(body: bytes) -> ChatRequest:
         raise BadJSON("The body is nested too deeply.") from None
 
 
+class _ToolFunction(msgspec.Struct):
+    description: Raw = _NULL
+
+
+class _Tool(msgspec.Struct):
+    function: _ToolFunction | None = None
+    custom: _ToolFunction | None = None
+
+
+class _Prediction(msgspec.Struct):
+    content: Raw = _NULL
+
+
+_tools_decoder = msgspec.json.Decoder(list[_Tool])
+_functions_decoder = msgspec.json.Decoder(list[_ToolFunction])
+_prediction_decoder = msgspec.json.Decoder(_Prediction)
+
+
+def _other_sites(head: _ChatBody) -> list[TextSite]:
+    """What tools are for (it may come from a server that nobody here wrote), and a predicted output."""
+    sites: list[TextSite] = []
+    if _is_list(head.tools):
+        for k, tool in enumerate(_tools_decoder.decode(head.tools)):
+            for kind, part in (("function", tool.function), ("custom", tool.custom)):
+                if part is not None and _is_string(part.description):
+                    _add(f"tools[{k}].{kind}.description", "developer", part.description, sites)
+    if _is_list(head.functions):
+        for k, function in enumerate(_functions_decoder.decode(head.functions)):
+            if _is_string(function.description):
+                _add(f"functions[{k}].description", "developer", function.description, sites)
+    if given(head.prediction):
+        _texts_in("prediction.content", "user", _prediction_decoder.decode(head.prediction).content, sites)
+    return sites
+
+
 def _message_sites(path: str, message: _Message, sites: list[TextSite]) -> bool:
     """Collect the texts of one message; say whether it holds an image."""
     role = message.role
@@ -484,6 +528,7 @@ class _AnswerMessage(msgspec.Struct):
     reasoning: Raw = _NULL
     thinking_blocks: Raw = _NULL
     reasoning_details: Raw = _NULL
+    audio: Raw = _NULL
     tool_calls: list[_ToolCall] | None = None
     function_call: _Function | None = None
 
@@ -556,6 +601,9 @@ def _said(message: _AnswerMessage | _Delta) -> list[TextSite]:
     ):
         if raw is not _NULL:
             _texts_in(name, "assistant", raw, sites)
+    if bytes(memoryview(message.audio)[:1]) == b"{":
+        transcript = _object_decoder.decode(message.audio).get("transcript", _NULL)
+        _texts_in("audio.transcript", "assistant", transcript, sites)
     return sites
 
 
@@ -581,6 +629,7 @@ class _Delta(msgspec.Struct):
     reasoning: Raw = _NULL
     thinking_blocks: Raw = _NULL
     reasoning_details: Raw = _NULL
+    audio: Raw = _NULL
     tool_calls: list[_ToolCall] | None = None
     function_call: _Function | None = None
 

@@ -75,7 +75,7 @@ def guard_in(request: ChatRequest, wish: Order, held: Placeholders, story: Story
     """Run the policy's input guards over every text of the request."""
     since = story.cell.clock()
     try:
-        return guard_request(wish.policy.rails["input"], request.sites, held, story, wish.guard_tag)
+        return guard_request(wish.policy.rails["input"], request.texts, held, story, wish.guard_tag)
     finally:
         story.spend("guard_in", since)
 

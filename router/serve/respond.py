@@ -127,6 +127,8 @@ class EventMaker:
             delta["tool_calls"] = [{"index": int(path[7:-1]), "custom": {"input": text}}]
         elif "[]" in path:
             delta |= _in_parts(path, text)
+        elif path == "audio.transcript":
+            delta["audio"] = {"transcript": text}
         elif path == "function_call":
             delta["function_call"] = {"arguments": text}
         else:

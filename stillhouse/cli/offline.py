@@ -51,7 +51,7 @@ class Bench:
         findings: list[Finding] = []
         blocked = False
         if not rails.empty:
-            for site in request.sites:
+            for site in request.texts:
                 verdict = rails.check(site.text, held)
                 findings += verdict.findings
                 blocked |= verdict.action is Action.BLOCK

@@ -315,3 +315,41 @@ async def test_arguments_stay_json_when_a_number_in_them_is_masked(serve, up, cu
     parts = [c["delta"].get("tool_calls") for e in events_of(await gw.chat(stream=True))[0] for c in e["choices"]]
     streamed = "".join(call["function"].get("arguments", "") for calls in parts if calls for call in calls)
     assert json.loads(whole) == json.loads(streamed) == {"card": "[CREDIT_DEBIT_CARD_NUMBER_1]", "n": 1}
+
+
+# --- texts beside the messages
+
+MASKS = policy(
+    "input:\n  - pii: {entities: [EMAIL], action: mask}\noutput:\n  - pii: {entities: [EMAIL], action: mask}"
+)
+
+
+async def test_descriptions_of_tools_and_a_prediction_are_read_too(serve, up):
+    gw = await serve(MASKS)
+    what = "Ask a@corp.example"
+    await gw.chat(
+        tools=[{"type": "function", "function": {"name": "f", "description": what, "parameters": {}}}],
+        functions=[{"name": "g", "description": what}],
+        prediction={"type": "content", "content": [{"type": "text", "text": what}]},
+    )
+    sent = up.requests[0].json
+    assert sent["tools"][0]["function"]["description"] == "Ask [EMAIL_1]"
+    assert sent["functions"][0]["description"] == "Ask [EMAIL_1]"
+    assert sent["prediction"]["content"][0]["text"] == "Ask [EMAIL_1]"
+
+
+async def test_what_is_said_aloud_is_read_too(serve, up):
+    spoken = {"index": 0, "message": {"role": "assistant", "content": None, "audio": {"id": "1", "transcript": "a@corp.example"}}, "finish_reason": "stop"}  # fmt: skip
+    up.script(
+        Answer.json({"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [spoken]}),
+        Answer.stream(
+            {**chunk(""), "choices": [{"index": 0, "delta": {"audio": {"id": "1", "transcript": "a@corp"}}, "finish_reason": None}]},
+            {**chunk(""), "choices": [{"index": 0, "delta": {"audio": {"transcript": ".example"}}, "finish_reason": None}]},
+            finish(),
+        ),
+    )  # fmt: skip
+    gw = await serve(MASKS)
+    assert (await gw.chat()).json()["choices"][0]["message"]["audio"]["transcript"] == "[EMAIL_1]"
+    events, _ = events_of(await gw.chat(stream=True))
+    audio = [c["delta"].get("audio") or {} for e in events for c in e["choices"]]
+    assert "".join(part.get("transcript", "") for part in audio) == "[EMAIL_1]"
