@@ -14,7 +14,7 @@ from guardrails.secrets import SecretsConfig, compile_secrets
 from guardrails.words import WordsConfig, compile_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from guardrails.config import Strict
     from guardrails.matching import Family
@@ -52,6 +52,24 @@ CATALOG: Mapping[str, Guard] = MappingProxyType(
         )
     }
 )
+
+
+#: Guards whose findings are more or less sure: a policy's rules may ask for ``attacks.HIGH``.
+GRADED = frozenset({"attacks", "content", "topics"})
+
+
+def names(findings: Iterable[tuple[str, str, str]]) -> tuple[str, ...]:
+    """What a policy's rules may call some findings, sorted: ``pii.EMAIL``, and of graded guards ``attacks.HIGH``.
+
+    Args:
+        findings: guard, category and confidence of each.
+    """
+    found: set[str] = set()
+    for guard, category, confidence in findings:
+        found.add(f"{guard}.{category}")
+        if guard in GRADED:
+            found.add(f"{guard}.{confidence}")
+    return tuple(sorted(found))
 
 
 _TARGETS = {

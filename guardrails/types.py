@@ -46,6 +46,11 @@ class Finding:
     action: Action
     reason: str
 
+    @property
+    def confidence(self) -> str:
+        """LOW, MEDIUM or HIGH, as Bedrock words it: a score below 0.5, below 0.8, or above."""
+        return "LOW" if self.score < 0.5 else "MEDIUM" if self.score < 0.8 else "HIGH"
+
     def as_dict(self) -> dict[str, object]:
         """The public JSON shape. It never holds the text that was found."""
         return {

@@ -111,7 +111,8 @@ class When(Strict):
         images: whether it holds images.
         context_tokens_over: its input is longer than this many tokens.
         pattern: an re2 pattern found anywhere in the last ask.
-        findings: a guard saw this: ``pii`` (any category of that guard), ``EMAIL`` or ``pii.EMAIL``.
+        findings: a guard saw this: ``pii`` (any category of that guard), ``EMAIL`` or ``pii.EMAIL``; of a learned
+            guard also how sure it is, e.g. ``attacks.HIGH`` (LOW, MEDIUM, HIGH).
     """
 
     tenant: Words | None = None

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from guardrails.types import Finding
+from guardrails.types import Action, Finding
 from router.types import Features, Frozen, Lineage, Reason, TierName, TokenSource
 
 Outcome = Literal[
@@ -52,6 +52,11 @@ class Found(Frozen, frozen=True, kw_only=True):
     action: GuardAction
     reason: str
     shadow: bool = False
+
+    @property
+    def confidence(self) -> str:
+        """As of the finding."""
+        return Finding(self.guard, self.category, self.score, 0, 0, Action.NONE, self.reason).confidence
 
     @classmethod
     def of(cls, finding: Finding, direction: Literal["input", "output"], where: str, *, shadow: bool = False) -> Found:

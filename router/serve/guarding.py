@@ -8,6 +8,7 @@ from dataclasses import replace
 import msgspec
 
 from guardrails import Action, Finding, Placeholders, Rails
+from guardrails.catalog import names
 from guardrails.run import Hurry, judged
 from router.core.json_masks import JsonMasks
 from router.core.wire import (
@@ -25,7 +26,7 @@ from router.core.wire import (
 from router.errors import UpstreamInvalid
 from router.serve.onlooker import is_call
 from router.serve.respond import refused_choice
-from router.serve.story import Direction, Story
+from router.serve.story import Story
 from router.types import Usage
 
 
@@ -125,11 +126,10 @@ def hurry_of(story: Story) -> Hurry:
     return lambda: clock() > end
 
 
-def finding_names(story: Story, direction: Direction = "input") -> tuple[str, ...]:
-    """What was found, as ``guard.CATEGORY``, for the policy's rules."""
-    return tuple(
-        sorted({f"{f.guard}.{f.category}" for f in story.findings if f.direction == direction and not f.shadow})
-    )
+def finding_names(story: Story) -> tuple[str, ...]:
+    """What was found in the request, for the policy's rules."""
+    of_input = [found for found in story.findings if found.direction == "input" and not found.shadow]
+    return names((found.guard, found.category, found.confidence) for found in of_input)
 
 
 def guard_answer(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from guardrails import Action, Placeholders
+from guardrails.catalog import names
 from policies.load import load_policy
 from policies.mistakes import Mistakes
 from policies.policy import Policy
@@ -52,12 +53,12 @@ class Bench:
         blocked = False
         if not rails.empty:
             for site in request.texts:
-                verdict = rails.check(site.text, held)
+                verdict = rails.check(site.text, held, role=site.role)
                 findings += verdict.findings
                 blocked |= verdict.action is Action.BLOCK
-        names = tuple(sorted({f"{f.guard}.{f.category}" for f in findings}))
+        found = names((f.guard, f.category, f.confidence) for f in findings)
         ask = request.ask()
-        features = features_of(request, ask, names)
+        features = features_of(request, ask, found)
         turn = turn_of(request, self._score)
         whole = Caller(tenant=caller.tenant, tags=caller.tags, tier=caller.tier, text=ask)
         decision = decide(self.policy, features, turn.score, whole, self.fleet, turn)

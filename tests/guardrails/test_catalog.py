@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from guardrails import compile_rails
-from guardrails.catalog import CATALOG, sentence
+from guardrails.catalog import CATALOG, names, sentence
 from guardrails.checks import CHECKS
 
 DOCS = Path(__file__).parents[2] / "docs" / "guards"
@@ -39,3 +39,8 @@ def test_a_reason_has_a_sentence_for_people(reason, said):
 def test_the_reasons_of_real_findings_have_sentences():
     (finding,) = compile_rails([{"pii": {"entities": ["EMAIL"]}}]).check("a@example.com").findings
     assert sentence(finding.reason) == "This text holds an e-mail address."
+
+
+def test_rules_may_name_what_was_found_and_how_sure_a_learned_guard_is():
+    seen = [("pii", "EMAIL", "HIGH"), ("attacks", "JAILBREAK", "HIGH"), ("attacks", "PROMPT_LEAKAGE", "LOW")]
+    assert names(seen) == ("attacks.HIGH", "attacks.JAILBREAK", "attacks.LOW", "attacks.PROMPT_LEAKAGE", "pii.EMAIL")
