@@ -270,5 +270,7 @@ def unseen(text: str, start: int) -> Iterator[Run]:
 
 def unseen_live(text: str) -> int:
     """Where such a run begins at the end of the text."""
+    if text[-1:] < "\ufe00":
+        return len(text)
     found = _UNSEEN_END.search(text, max(0, len(text) - UNSEEN_MAX))
     return found.start() if found else len(text)

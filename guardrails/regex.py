@@ -1,11 +1,13 @@
 r"""The ``regex`` guard: the operator's own patterns, in RE2's linear time.
 
 A match is looked for inside ``max_length`` code points from where it begins. One that goes on beyond them has
-outgrown its declaration: it blocks where it would have been masked.
+outgrown its declaration: it blocks where it would have been masked. A pattern that says what every match ``opens``
+with is looked for only there, so a stream holds nothing back before.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,13 +35,15 @@ class RegexConfig(Strict):
     Attributes:
         name: its category in findings and placeholders, upper-cased.
         pattern: RE2 syntax; at most 500 code points.
-        max_length: longest text it may match, in code points.
+        max_length: longest text it may match, in code points; 1,000 for a pattern that ``opens``.
+        opens: what every match begins with, literally.
         allow: exact matches that do not count.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")]
     pattern: Annotated[str, Field(min_length=1, max_length=MAX_PATTERN)]
-    max_length: Annotated[int, Field(ge=1, le=MAX_LENGTH)]
+    max_length: Annotated[int, Field(ge=1, le=MAX_LENGTH)] = 0  # 0: not declared
+    opens: Annotated[str, Field(max_length=40)] = ""
     action: ActionWord = "block"
     allow: Words = ()
 
@@ -57,6 +61,7 @@ class RegexFamily:
     allow: frozenset[str]
     item: int
     guard: str = "regex"
+    opens: str = ""
 
     width = 1
     digits = False
@@ -102,11 +107,19 @@ class RegexFamily:
         """Leftmost matches, each confined to ``limit + 1`` code points from its beginning."""
         size = len(text)
         while start < size:
+            if self.opens:
+                start = text.find(self.opens, start)
+                if start < 0:
+                    return
             # One character of context on either side; a match may reach past the block.
             base = max(0, start - 1)
             stop = min(size, start + _BLOCK)
             piece = text[base : min(size, stop + self.limit + 2)]
-            found = self.pattern.search(piece, start - base)
+            look = self.pattern.match if self.opens else self.pattern.search
+            found = look(piece, start - base)
+            if found is None and self.opens:
+                start += 1
+                continue
             if found is None or base + found.start() >= stop:
                 start = stop
                 continue
@@ -122,6 +135,12 @@ class RegexFamily:
 
     def _live(self, text: str) -> int:
         size = len(text)
+        if self.opens:
+            whole = text.find(self.opens, max(0, size - self.limit - 1))
+            if whole >= 0:
+                return whole
+            tail = text[max(0, size - len(self.opens) + 1) :]
+            return next((size - len(tail) + at for at in range(len(tail)) if self.opens.startswith(tail[at:])), size)
         if not self.low and self.high >= _LAST:
             return max(0, size - self.limit - 1)  # it may begin with anything
         for offset in range(max(0, size - self.limit - 1), size):
@@ -137,6 +156,9 @@ def compile_regex(config: RegexConfig, item: int) -> tuple[Family, ...]:
     Raises:
         GuardConfigErrors: RE2 refuses the pattern, or it matches nothing at all (an empty string).
     """
+    if not (config.max_length or config.opens):
+        hint = "say how long a match may be, or what every match `opens` with"
+        refuse([GuardConfigError(("max_length",), "the setting 'max_length' is missing", hint)])
     options = re2.Options()
     options.log_errors = False
     options.max_mem = _MEMORY
@@ -144,24 +166,43 @@ def compile_regex(config: RegexConfig, item: int) -> tuple[Family, ...]:
         pattern = re2.compile(config.pattern, options)
     except re2.error as error:
         said = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
-        refuse(
-            [GuardConfigError(("pattern",), f"RE2 refuses it: {said}", "RE2 has no look-around and no back-references")]
-        )
+        refuse([GuardConfigError(("pattern",), f"RE2 refuses it: {said}", _hint(config.pattern))])
         raise
     if any(match.end() == match.start() for probe in ("", "a 1", "가-A") for match in pattern.finditer(probe)):
         refuse([GuardConfigError(("pattern",), "it matches an empty text", "require at least one character")])
     low, high = _range(pattern)
+    opens = normalize(config.opens)[0]
+    if opens and not low[: len(opens)] <= opens <= high:
+        refuse([GuardConfigError(("opens",), f"no match can begin with {opens!r}", "give what every match begins with")])
     family = RegexFamily(
         pattern=pattern,
         low=low,
         high=high,
-        limit=config.max_length,
+        limit=config.max_length or MAX_LENGTH,
         category=config.name.upper().replace("-", "_"),
         action=action_of(config.action),
         allow=frozenset(normalize(value)[0] for value in config.allow),
         item=item,
+        opens=opens,
     )
     return (family,)
+
+
+#: What other engines have and RE2 has not, by how it is written.
+_UNKNOWN = (
+    (re.compile(r"\(\?<[=!]"), "a look-behind", "match what stands before as well, or use `\\b`"),
+    (re.compile(r"\(\?[=!]"), "a look-ahead", "match what stands behind as well, or use `\\b`"),
+    (re.compile(r"\\[1-9]|\(\?P="), "a back-reference", "write the repetition out"),
+    (re.compile(r"\(\?>|[*+?}]\+"), "an atomic group or a possessive repeat", "drop it: RE2 never backtracks"),
+)
+
+
+def _hint(pattern: str) -> str:
+    """How to mend a pattern that RE2 refuses."""
+    for written, name, instead in _UNKNOWN:
+        if written.search(pattern):
+            return f"it has {name}, which linear time does not allow; {instead}"
+    return "its syntax is RE2's, and it may use 4 MiB: shorten counted repeats such as {100}"
 
 
 def _range(pattern: Any) -> tuple[str, str]:

@@ -1,7 +1,8 @@
 """The ``words`` guard: words and phrases of the operator's, and the managed lists.
 
 Case is folded, invisible characters and compatibility forms do not matter, Korean is found in syllables
-and in loose letters. In ``word`` mode a Latin word must stand alone; a Korean one may carry a particle.
+and in loose letters. In ``word`` mode a Latin word must stand alone; a Korean one may carry a particle. Spellings
+that are meant to slip by are found as well (``disguises``).
 """
 
 from __future__ import annotations
@@ -10,19 +11,21 @@ import re
 import unicodedata
 from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from ahocorasick_rs import AhoCorasick
 from pydantic import Field
 
 from guardrails.config import ActionWord, Strict, Words, action_of, refuse, suggest
+from guardrails.disguises import MOST, Kind, disguises, stands_alone
 from guardrails.matching import Family, Hit, make_hit
 from guardrails.normalize import normalize
 from guardrails.types import Action, GuardConfigError
 from guardrails.wordlists import LISTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 MAX_WORDS = 10_000
 MAX_LENGTH = 100
@@ -30,7 +33,7 @@ MAX_LENGTH = 100
 # Particles and endings that may follow a Korean word at once; what follows them must not be Hangul.
 _PARTICLE = re.compile(
     "(?:들)?(?:은|는|이|가|을|를|에|의|도|만|와|과|로|으로|에서|에게|한테|께|부터|까지|처럼|보다|라고|이라고|야|아|여|이야|이다"
-    "|입니다|이에요|예요|이고|랑|이랑|나|이나|요|들)?(?![가-힣])"
+    "|입니다|이에요|예요|이고|랑|이랑|나|이나|요|들|같은|같이|같네|같아|인데|이네|이냐|냐|임|마저|조차|밖에)?(?![가-힣])"
 )
 _PARTICLE_MAX = 6
 
@@ -42,12 +45,14 @@ class WordsConfig(Strict):
         words: words or phrases, at most 100 code points each.
         lists: managed lists, e.g. ``profanity-en``, ``profanity-ko``.
         match: ``word`` = stands alone; ``substring`` = anywhere.
+        disguises: whether spellings such as ``f u c k`` and ``sh1t`` count as the word.
         allow: words or phrases inside which a hit does not count.
     """
 
     words: Words = ()
     lists: Words = ()
     match: Literal["word", "substring"] = "word"
+    disguises: bool = True
     allow: Words = ()
     action: ActionWord = "block"
     name: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,39}$")] = "WORD"
@@ -78,9 +83,9 @@ class WordFamily:
     """All words of one guard, found in one pass."""
 
     finder: AhoCorasick
-    allowed_from: int  # patterns from this index on are the allowlist
+    kinds: bytes  # ``Kind`` of each pattern
     ordered: tuple[str, ...]  # every pattern, sorted: what may still be completed
-    heads: frozenset[str]
+    heads: Mapping[str, int]  # first two characters -> the longest pattern that begins so
     longest: int
     left: int
     whole: bool
@@ -116,9 +121,10 @@ class WordFamily:
         spans: list[tuple[int, int]] = []
         allowed: list[tuple[int, int]] = []
         for index, begin, end in found:
-            if not self._stands(folded, begin, end):
+            kind = self.kinds[index]
+            if not self._stands(folded, begin, end, kind):
                 continue
-            if index >= self.allowed_from:
+            if kind == Kind.ALLOWED:
                 allowed.append((begin, end))
             elif lowest <= _to(origins, begin) and begin < live:
                 spans.append((begin, end))
@@ -137,22 +143,24 @@ class WordFamily:
         positions[0] = max(start, live)
         return hits, live
 
-    def _stands(self, text: str, begin: int, end: int) -> bool:
-        if not self.whole:
-            return True
-        return _edge_before(text, begin) and _edge_after(text, end)
+    def _stands(self, text: str, begin: int, end: int, kind: int) -> bool:
+        if kind > Kind.ALLOWED:
+            sure = kind in {Kind.LEET, Kind.SPACED} or (_edge_before(text, begin) and _edge_after(text, end))
+            return sure and stands_alone(text, begin, end, Kind(kind))
+        return not self.whole or (_edge_before(text, begin) and _edge_after(text, end))
 
     def _live(self, text: str, found: Iterable[tuple[int, int, int]]) -> int:
         size = len(text)
         live = size
+        heads = self.heads
         for offset in range(max(0, size - self.longest), size):
-            if text[offset] in self.heads and (not self.whole or _edge_before(text, offset)):
+            if heads.get(text[offset : offset + 2], 0) >= size - offset:
                 tail = text[offset:]
                 at = bisect_left(self.ordered, tail)
                 if at < len(self.ordered) and self.ordered[at].startswith(tail):
                     live = offset
                     break
-        reach = _PARTICLE_MAX if self.whole else 1
+        reach = _PARTICLE_MAX if self.whole or self.kinds[-1] > Kind.ALLOWED else 1
         open_ended = (begin for _, begin, end in found if end + reach > size)
         return min(live, min(open_ended, default=size))
 
@@ -180,10 +188,20 @@ def _is_hangul(char: str) -> bool:
     return "가" <= char <= "힣" or "ᄀ" <= char <= "ᇿ"
 
 
+_NOISES = frozenset("ᄏ휴ᅮ")  # ㅋ, ㅎ, ㅠ, ㅜ
+
+
+def _jamo(char: str) -> bool:
+    """Whether it is a consonant that stands by itself."""
+    return "ᄀ" <= char <= "ᄒ"
+
+
 def _edge_before(text: str, begin: int) -> bool:
     if begin == 0:
         return True
     before, first = text[begin - 1], text[begin]
+    if _jamo(first) and _jamo(text[begin + 1 : begin + 2]):
+        return before in _NOISES or not "ᄀ" <= before <= "ᇿ"
     if _is_hangul(first):
         return not _is_hangul(before)
     if first.isalnum():
@@ -195,7 +213,10 @@ def _edge_after(text: str, end: int) -> bool:
     if end == len(text):
         return True
     last, after = text[end - 1], text[end]
-    if unicodedata.combining(after) or "ᅠ" <= after <= "ᇿ":
+    if _jamo(last) and text[end - 2 : end - 1] and _jamo(text[end - 2]):
+        # Letters that stand for a word (ㅅㅂ) may be followed by laughter, tears or another word.
+        return after in _NOISES or not "ᄀ" <= after <= "ᇿ"
+    if unicodedata.combining(after) or ("ᅠ" <= after <= "ᇿ" and not ("가" <= last <= "힣" and after < "ᆨ")):
         return False  # the last letter goes on
     if _is_hangul(last):
         return _PARTICLE.match(text, end) is not None
@@ -228,24 +249,41 @@ def compile_words(config: WordsConfig, item: int) -> tuple[Family, ...]:
     if not config.words and not config.lists:
         mistakes.append(GuardConfigError((), "nothing to look for", "give `words` or `lists`"))
     refuse(mistakes)
-    wanted: dict[str, None] = {}
-    for word in (*config.words, *(word for name in config.lists for word in LISTS[name])):
-        wanted.update(dict.fromkeys(sorted(_spellings(word))))
-    allowed = dict.fromkeys(spelling for word in config.allow for spelling in sorted(_spellings(word)))
-    patterns = (*wanted, *(word for word in allowed))
+    patterns = _patterns(config)
+    ordered = tuple(sorted(patterns))
+    heads: dict[str, int] = {}
+    for pattern in ordered:
+        for head in {pattern[:1], pattern[:2]}:
+            heads[head] = max(heads.get(head, 0), len(pattern))
     family = WordFamily(
-        finder=AhoCorasick(patterns),
-        allowed_from=len(wanted),
-        ordered=tuple(sorted(patterns)),
-        heads=frozenset(word[0] for word in patterns),
+        finder=AhoCorasick(list(patterns)),
+        kinds=bytes(patterns.values()),
+        ordered=ordered,
+        heads=heads,
         longest=max(map(len, patterns)),
-        left=1 + max(map(len, allowed), default=0),
+        left=3 + max((len(pattern) for pattern, kind in patterns.items() if kind is Kind.ALLOWED), default=0),
         whole=config.match == "word",
         category=config.name,
         action=action_of(config.action),
         item=item,
     )
     return (family,)
+
+
+def _patterns(config: WordsConfig) -> dict[str, Kind]:
+    """Every spelling that is looked for. Words come before their disguises; an allowed phrase wins over both."""
+    words = dict.fromkeys((*config.words, *(word for name in config.lists for word in LISTS[name])))
+    patterns: dict[str, Kind] = {}
+    for word in words:
+        patterns.update(dict.fromkeys(sorted(_spellings(word)), Kind.PLAIN))
+    for word in config.allow:
+        patterns.update(dict.fromkeys(sorted(_spellings(word)), Kind.ALLOWED))
+    if config.disguises:
+        each = max(1, (MOST - len(patterns)) // max(1, len(words)))
+        for word in words:
+            for spelling, kind in islice(disguises(fold(word)), each):
+                patterns.setdefault(spelling, kind)
+    return patterns
 
 
 def _problem(word: str) -> tuple[str, str] | None:
