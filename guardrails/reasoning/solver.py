@@ -1,0 +1,204 @@
+"""The one door to z3, which is loaded on first use.
+
+One ``Warm`` keeps the rules of one policy asserted; facts come and go with ``push`` and ``pop``. Each rule and
+fact hangs on a literal of its own, so that an unsatisfiable core names them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from fractions import Fraction
+from typing import Any, Final, Literal
+
+from guardrails.reasoning.rulebook import Rulebook
+from guardrails.reasoning.terms import Term, Value, Variable, value_of
+
+Answer = Literal["sat", "unsat"]
+#: Steps of z3 that one question may take: the bound that does not depend on the machine.
+STEPS: Final = 2_000_000
+
+
+class SolverMissing(RuntimeError):
+    """z3 is not installed."""
+
+
+class Undecided(Exception):
+    """The solver gave up: too many steps, too much time, or a question that it cannot decide."""
+
+
+def load_z3() -> Any:
+    """The library.
+
+    Raises:
+        SolverMissing: it is not installed.
+    """
+    try:
+        import z3
+    except ImportError:
+        raise SolverMissing("the solver z3 is not installed: pip install 'stillhouse[reasoning]'") from None
+    return z3
+
+
+class Warm:
+    """The rules of one policy inside z3. One thread at a time.
+
+    Args:
+        clock: seconds, for the limit of a job; without it only ``STEPS`` bounds the work.
+    """
+
+    def __init__(self, book: Rulebook, clock: Callable[[], float] | None = None) -> None:
+        self.book = book
+        self._z3 = z3 = load_z3()
+        self._clock = clock
+        self._until = 0.0
+        self._context = context = z3.Context()
+        self._solver = solver = z3.SimpleSolver(ctx=context)
+        solver.set("random_seed", 0)
+        solver.set("rlimit", STEPS)
+        self._consts = {name: self._const(variable) for name, variable in book.variables.items()}
+        for variable in book.variables.values():
+            for bound in self._bounds(variable):
+                solver.add(bound)
+        self.rules = tuple(z3.Bool(f"rule {index}", context) for index in range(len(book.rules)))
+        for literal, rule in zip(self.rules, book.rules, strict=True):
+            solver.add(z3.Implies(literal, self.encode(rule.term)))
+        # Most questions concern all rules: one literal in place of many.
+        self.all_rules = z3.Bool("rules", context)
+        solver.add(z3.Implies(self.all_rules, z3.And([*self.rules, z3.BoolVal(True, context)])))
+        self._open = 0
+        self.asked = 0
+
+    def begin(self, limit_ms: int) -> None:
+        """A new job, which ends after ``limit_ms``."""
+        self.asked = 0
+        if self._clock is not None:
+            self._until = self._clock() + limit_ms / 1000
+            self._solver.set("timeout", limit_ms)
+
+    @contextmanager
+    def facts(self, terms: Sequence[Term]) -> Iterator[tuple[Any, ...]]:
+        """A literal for each term, as long as the context lasts."""
+        z3, solver, before = self._z3, self._solver, self._open
+        solver.push()
+        try:
+            literals = []
+            for term in terms:
+                self._open += 1
+                literal = z3.Bool(f"fact {self._open}", self._context)
+                solver.add(z3.Implies(literal, self.encode(term)))
+                literals.append(literal)
+            yield tuple(literals)
+        finally:
+            solver.pop()
+            self._open = before
+
+    def ask(self, *assumed: Any) -> Answer:
+        """Whether all that is ``assumed`` can be true together.
+
+        Raises:
+            Undecided: it could not be told within the limits.
+        """
+        if self._clock is not None and self._clock() > self._until:
+            raise Undecided
+        self.asked += 1
+        try:
+            answer = self._solver.check(*assumed)
+        except self._z3.Z3Exception:
+            raise Undecided from None
+        if answer == self._z3.sat:
+            return "sat"
+        if answer == self._z3.unsat:
+            return "unsat"
+        raise Undecided
+
+    def core(self) -> frozenset[str]:
+        """Names of the literals that clash, after ``unsat``; not minimal."""
+        return frozenset(literal.decl().name() for literal in self._solver.unsat_core())
+
+    def model(self, names: Sequence[str]) -> dict[str, Value]:
+        """A value of each variable, after ``sat``."""
+        model = self._solver.model()
+        return {
+            name: self._value(self.book.variables[name], model.eval(self._consts[name], model_completion=True))
+            for name in names
+        }
+
+    def _value(self, variable: Variable, value: Any) -> Value:
+        kind = variable.sort.kind
+        if kind == "bool":
+            return bool(self._z3.is_true(value))
+        if kind == "number":
+            if not self._z3.is_rational_value(value):  # an irrational root: near enough for an example
+                value = value.approx(6)
+            return Fraction(value.as_fraction())
+        whole = value.as_long()
+        if kind == "enum":
+            return variable.sort.values[whole]
+        if kind == "date":
+            return date.fromordinal(whole)
+        return Fraction(whole)
+
+    def _const(self, variable: Variable) -> Any:
+        z3, name = self._z3, f"v {variable.name}"
+        kind = variable.sort.kind
+        if kind == "bool":
+            return z3.Bool(name, self._context)
+        return z3.Real(name, self._context) if kind == "number" else z3.Int(name, self._context)
+
+    def _bounds(self, variable: Variable) -> Iterator[Any]:
+        const, kind = self._consts[variable.name], variable.sort.kind
+        if kind == "enum":
+            yield const >= 0
+            yield const < len(variable.sort.values)
+            return
+        low, high = variable.low, variable.high
+        if kind == "date":
+            low, high = low or date.min, high or date.max
+        for bound, op in ((low, "__ge__"), (high, "__le__")):
+            if bound is not None:
+                number = Fraction(bound.toordinal()) if isinstance(bound, date) else bound
+                yield getattr(const, op)(self._number(number))
+
+    def _number(self, value: Fraction) -> Any:
+        if value.denominator == 1:
+            return self._z3.IntVal(value.numerator, self._context)
+        return self._z3.Q(value.numerator, value.denominator, self._context)
+
+    def encode(self, term: Term) -> Any:
+        """The z3 expression of a term."""
+        z3, op = self._z3, term[0]
+        if op == "var":
+            return self._consts[term[1]]
+        if op == "bool":
+            return z3.BoolVal(term[1], self._context)
+        if op == "enum":
+            values = self.book.variables[term[1]].sort.values
+            return z3.IntVal(values.index(term[2]), self._context)
+        if op in ("num", "date"):
+            value = value_of(term)
+            return self._number(Fraction(value.toordinal()) if isinstance(value, date) else Fraction(value))
+        inner = [self.encode(part) for part in term[1:]]
+        if op in ("and", "or"):
+            return (z3.And if op == "and" else z3.Or)(inner)
+        if op == "not":
+            return z3.Not(inner[0])
+        if op == "=>":
+            return z3.Implies(inner[0], inner[1])
+        if op == "neg":
+            return -inner[0]
+        return _BINARY[op](inner[0], inner[1])
+
+
+_BINARY: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
+    "=": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+}
