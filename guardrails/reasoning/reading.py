@@ -89,9 +89,12 @@ class Reader:
         values: dict[str, Term] = {}
         told: list[Term] = []
         for slot in pattern.slots:
-            read = self._value(slot.variable, match.group(slot.group))
+            group = pattern.regex.groupindex[slot.group]
+            if match.group(group) is None:
+                continue  # it stands in another branch of the pattern
+            read = self._value(slot.variable, match.group(group))
             ordered = slot.variable.sort.ordered
-            if read is None or (ordered and torn(folded, *match.span(slot.group))):
+            if read is None or (ordered and torn(folded, *match.span(group))):
                 return  # it only looks like a value: the match says nothing
             relation, value = read
             if slot.name is None:
@@ -99,7 +102,8 @@ class Reader:
             else:
                 values[slot.name] = value
         yield from told
-        if pattern.says is not None:
+        # With a named value missing the statement would have a hole.
+        if pattern.says is not None and values.keys() >= {slot.name for slot in pattern.slots if slot.name}:
             yield fill(pattern.says, values)
 
     def _value(self, variable: Variable, text: str) -> tuple[str, Term] | None:

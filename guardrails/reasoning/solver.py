@@ -41,6 +41,11 @@ def load_z3() -> Any:
     return z3
 
 
+def limit_memory(size: int) -> None:
+    """How many bytes the solver may use in this process; over it, a question is undecided."""
+    load_z3().set_param("memory_max_size", max(1, size >> 20))
+
+
 class Warm:
     """The rules of one policy inside z3. One thread at a time.
 
