@@ -16,34 +16,18 @@ Cores are found by deletion in a fixed order, so the rules named do not depend o
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
-from guardrails.reasoning.rulebook import Rulebook, from_plain, known_value
+from guardrails.reasoning.examples import Chart, needed, plainer, shown
+from guardrails.reasoning.rulebook import Rulebook, from_plain
 from guardrails.reasoning.solver import Undecided, Warm
-from guardrails.reasoning.terms import (
-    COMPARE,
-    Term,
-    Value,
-    Variable,
-    both,
-    freeze,
-    literal,
-    value_of,
-    variables_in,
-    walk,
-)
+from guardrails.reasoning.terms import Term, both, freeze, literal, variables_in
 
 #: Facts of one answer; more are too many to explain, and a sign of a text that wants to be costly.
 MAX_FACTS: Final = 64
 _POLICIES: Final = 8  # kept warm
-_EXAMPLE_QUESTIONS: Final = 24  # to the solver, for one example
-_EXAMPLE_VARIABLES: Final = 12
-_CANDIDATES: Final = 6
 _TRUE: Final[Term] = ("bool", True)
 
 
@@ -209,21 +193,28 @@ def _ambiguous(warm: Warm, groups: list[list[Reading]], share: float, asked: int
     if len(groups) > 1:
         one, two = (("and", _all(group[0].premises), _all(group[0].claims)) for group in groups[:2])
         with warm.facts([one, ("not", two)]) as literals:
-            if warm.ask(*literals) == "sat":
-                found["difference"] = _example(warm, literals, _names(warm, (one, two), ()), (one, two))
+            solution = warm.example(*literals)
+            if solution is not None:
+                found["difference"] = _difference(warm, solution, one, two)
     return found
+
+
+def _difference(warm: Warm, solution: Any, one: Term, two: Term) -> dict[str, Term]:
+    """A situation in which the first reading holds and the second does not."""
+    names = sorted(variables_in(one) | variables_in(two))
+    return {name: literal(warm.book.variables[name], value) for name, value in warm.values(solution, names).items()}
 
 
 # --- the four findings
 
 
 def _judge_all(warm: Warm, read: Reading, confidence: float) -> list[dict[str, Any]]:
-    return [{**_judge(warm, part), "confidence": confidence} for part in apart(warm.book, read)]
+    return [{**_judge(warm, part), "confidence": confidence} for part in apart(warm.chart, read)]
 
 
-def apart(book: Rulebook, read: Reading) -> list[Reading]:
+def apart(chart: Chart, read: Reading) -> list[Reading]:
     """The claims in groups that share no variable, each with the premises that concern it."""
-    parent: dict[str, str] = {name: name for name in book.variables}
+    parent: dict[str, str] = {name: name for name in chart.book.variables}
 
     def root(name: str) -> str:
         while parent[name] != name:
@@ -231,15 +222,14 @@ def apart(book: Rulebook, read: Reading) -> list[Reading]:
             name = parent[name]
         return name
 
-    linked = [*(rule.term for rule in book.rules), *read.premises, *read.claims]
-    for names in map(variables_in, linked):
-        first, *others = sorted(names) or [""]
+    spoken = {term: variables_in(term) for term in (*read.premises, *read.claims)}
+    for names in (*chart.names, *spoken.values()):
+        first, *others = names or [""]
         for other in others:
             parent[root(other)] = root(first)
 
     def place(term: Term) -> str:
-        names = variables_in(term)
-        return root(min(names)) if names else ""
+        return root(min(spoken[term])) if spoken[term] else ""
 
     claims: dict[str, list[Term]] = {}
     for claim in read.claims:
@@ -257,23 +247,32 @@ def _judge(warm: Warm, read: Reading) -> dict[str, Any]:
     with warm.facts([*premises, *claims, *denied, doubt]) as literals:
         known = literals[: len(premises)]
         claimed = literals[len(premises) : len(premises) + len(claims)]
-        question = _Question(warm, read, known, claimed, literals[len(premises) + len(claims) : -1], literals[-1])
-        may_hold = warm.ask(warm.all_rules, *known, *claimed) == "sat"
-        may_fail = warm.ask(warm.all_rules, *known, question.doubt) == "sat"
-        judge = _FINDERS[may_hold, may_fail]
+        denials = literals[len(premises) + len(claims) : -1]
+        held = warm.example(warm.all_rules, *known, *claimed)
+        failed = warm.example(warm.all_rules, *known, literals[-1])
+        question = _Question(warm, read, known, claimed, denials, doubt, literals[-1], held, failed)
+        judge = _FINDERS[held is not None, failed is not None]
         return {"premises": premises, "claims": claims, **judge(question)}
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What was read, with the solver's literal of each statement."""
+    """What was read, with the solver's literal of each statement.
+
+    Attributes:
+        doubt: that some claim is false, and ``doubted`` its literal.
+        held, failed: solutions in which the claims hold, in which they do not; None where there is none.
+    """
 
     warm: Warm
     read: Reading
     known: tuple[Any, ...]
     claimed: tuple[Any, ...]
     denied: tuple[Any, ...]
-    doubt: Any
+    doubt: Term
+    doubted: Any
+    held: Any
+    failed: Any
 
     def core(self, *, with_claims: bool, fixed: tuple[Any, ...] = ()) -> dict[str, list[Any]]:
         """Fewest rules, premises and claims that clash. Later ones, and rules before facts, are dropped first."""
@@ -285,71 +284,85 @@ class _Question:
         kept = minimal(self.warm, [(element, element[2]) for element in reversed(elements)], fixed)
         found: dict[str, list[Any]] = {"rules": [], "premises": [], "claims": []}
         for kind, index, _ in reversed(kept):
-            found[kind].append(self.warm.book.rules[index].id if kind == "rules" else index)
+            found[kind].append(index)
         return found
 
-    def example(self, assumed: Sequence[Any], rules: Iterable[str]) -> dict[str, Term]:
-        """A situation in which ``assumed`` holds, in the variables of the facts and of ``rules``."""
-        terms = (*self.read.claims, *self.read.premises)
-        return _example(self.warm, (self.warm.all_rules, *assumed), _names(self.warm, terms, rules), terms)
+    def scenario(self, solution: Any, facts: Sequence[Term], rules: Sequence[int]) -> dict[str, Term]:
+        """``solution``, in which the premises and ``facts`` hold, in the variables of all statements and ``rules``."""
+        chart = self.warm.chart
+        held = (*facts, *self.read.premises)
+        names = shown(chart, (*self.read.claims, *self.read.premises), rules)
+        return plainer(chart, self.warm.values(solution, needed(chart, names, held)), names, held)
+
+    def ids(self, rules: Sequence[int]) -> list[str]:
+        """Names of rules."""
+        return [self.warm.book.rules[index].id for index in rules]
 
 
 def _impossible(question: _Question) -> dict[str, Any]:
     core = question.core(with_claims=False)
-    warning = None if core["rules"] else "ALWAYS_FALSE"
     return {
         "finding": "IMPOSSIBLE",
-        "contradicting": core["rules"],
+        "contradicting": question.ids(core["rules"]),
         "core_premises": core["premises"],
-        "logic_warning": warning,
+        "logic_warning": None if core["rules"] else "ALWAYS_FALSE",
     }
 
 
 def _invalid(question: _Question) -> dict[str, Any]:
     core = question.core(with_claims=True)
-    kept: list[Any] = []
-    for claim in question.claimed:
-        if question.warm.ask(question.warm.all_rules, *question.known, *kept, claim) == "sat":
-            kept.append(claim)
+    solution, kept = _nearest(question)
     return {
         "finding": "INVALID",
-        "contradicting": core["rules"],
+        "contradicting": question.ids(core["rules"]),
         "core_premises": core["premises"],
         "core_claims": core["claims"],
         "logic_warning": None if core["rules"] else "ALWAYS_FALSE",
-        "false_scenario": question.example((*question.known, *kept), core["rules"]),
+        "false_scenario": question.scenario(solution, kept, core["rules"]),
     }
 
 
+def _nearest(question: _Question) -> tuple[Any, list[Term]]:
+    """A solution that keeps as many claims as it can, the first ones first; and the claims kept."""
+    solution = question.failed
+    kept: list[tuple[Any, Term]] = []
+    if len(question.claimed) > 1:
+        for one, claim in zip(question.claimed, question.read.claims, strict=True):
+            held = [other for other, _ in kept]
+            better = question.warm.example(question.warm.all_rules, *question.known, *held, one)
+            if better is not None:
+                solution, kept = better, [*kept, (one, claim)]
+    return solution, [claim for _, claim in kept]
+
+
 def _valid(question: _Question) -> dict[str, Any]:
-    core = question.core(with_claims=False, fixed=(question.doubt,))
+    core = question.core(with_claims=False, fixed=(question.doubted,))
     return {
         "finding": "VALID",
-        "supporting": core["rules"],
+        "supporting": question.ids(core["rules"]),
         "core_premises": core["premises"],
         "logic_warning": None if core["rules"] else "ALWAYS_TRUE",
-        "true_scenario": question.example((*question.known, *question.claimed), core["rules"]),
+        "true_scenario": question.scenario(question.held, question.read.claims, core["rules"]),
     }
 
 
 def _satisfiable(question: _Question) -> dict[str, Any]:
-    warm, known = question.warm, question.known
     touched = frozenset().union(*map(variables_in, question.read.claims))
-    rules = [rule.id for rule in warm.book.rules if variables_in(rule.term) & touched]
-    unproven = [0]
-    if len(question.claimed) > 1:
-        unproven = [
-            index
-            for index, denial in enumerate(question.denied)
-            if warm.ask(warm.all_rules, *known, denial) == "sat"
-        ]
+    rules = question.warm.chart.rules_about(touched)
     return {
         "finding": "SATISFIABLE",
-        "unproven": unproven,
+        "unproven": _unproven(question),
         "logic_warning": None,
-        "true_scenario": question.example((*known, *question.claimed), rules),
-        "false_scenario": question.example((*known, question.doubt), rules),
+        "true_scenario": question.scenario(question.held, question.read.claims, rules),
+        "false_scenario": question.scenario(question.failed, (question.doubt,), rules),
     }
+
+
+def _unproven(question: _Question) -> list[int]:
+    if len(question.claimed) == 1:
+        return [0]
+    warm, known = question.warm, question.known
+    return [i for i, denial in enumerate(question.denied) if warm.ask(warm.all_rules, *known, denial) == "sat"]
 
 
 _FINDERS: Final[Mapping[tuple[bool, bool], Callable[[_Question], dict[str, Any]]]] = {
@@ -371,77 +384,9 @@ def minimal(warm: Warm, elements: Sequence[tuple[Any, Any]], fixed: Sequence[Any
     core = warm.core()
     for element in elements:
         rest = [other for other in current if other is not element]
-        if element[1].decl().name() in core:
+        if element[1].name in core:
             if warm.ask(*fixed, *(one for _, one in rest)) == "sat":
                 continue
             core = warm.core()
         current = rest
     return [element for element, _ in current]
-
-
-# --- examples
-
-
-def _names(warm: Warm, facts: Iterable[Term], rules: Iterable[str]) -> list[str]:
-    wanted = frozenset(rules)
-    terms = [*facts, *(rule.term for rule in warm.book.rules if rule.id in wanted)]
-    names = dict.fromkeys(name for term in terms for name in sorted(variables_in(term)))
-    return list(names)[:_EXAMPLE_VARIABLES]
-
-
-def _example(warm: Warm, assumed: Sequence[Any], names: Sequence[str], facts: Sequence[Term]) -> dict[str, Term]:
-    """The first situation in the order of ``_candidates``, so far as questions go round."""
-    if warm.ask(*assumed) != "sat":
-        raise Undecided
-    values = warm.model(names)
-    questions = 0
-    with ExitStack() as stack:
-        held = list(assumed)
-        for name in names:
-            variable = warm.book.variables[name]
-            for candidate in _candidates(warm.book, variable, facts):
-                if values[name] == candidate:
-                    break
-                if questions >= _EXAMPLE_QUESTIONS:
-                    break
-                questions += 1
-                with warm.facts([("=", ("var", name), literal(variable, candidate))]) as (here,):
-                    if warm.ask(*held, here) == "sat":
-                        values = warm.model(names)
-                        break
-            fixed = ("=", ("var", name), literal(variable, values[name]))
-            held += stack.enter_context(warm.facts([fixed]))
-    return {name: literal(warm.book.variables[name], values[name]) for name in names}
-
-
-def _candidates(book: Rulebook, variable: Variable, facts: Sequence[Term]) -> Iterator[Value]:
-    """Values worth showing: those that facts and rules speak of, their neighbours, then the plainest."""
-    if variable.sort.kind == "bool":
-        yield from (False, True)
-        return
-    if variable.sort.kind == "enum":
-        yield from variable.sort.values[:_CANDIDATES]
-        return
-    spoken = [value for term in (*facts, *(r.term for r in book.rules)) for value in _beside(term, variable.name)]
-    near = [value for spot in spoken for value in (spot, *_next_to(spot))]
-    plain: list[Any] = [variable.low, variable.high] if variable.sort.kind == "date" else [Fraction(0), variable.low]
-    found = dict.fromkeys(value for value in (*near, *plain) if value is not None and known_value(variable, value))
-    yield from list(found)[:_CANDIDATES]
-
-
-def _beside(term: Term, name: str) -> Iterator[Any]:
-    """Literals that the variable is compared with."""
-    for part in walk(term):
-        if part[0] in COMPARE and ("var", name) in part[1:]:
-            other = part[2] if part[1] == ("var", name) else part[1]
-            if other[0] in ("num", "date"):
-                value = value_of(other)
-                if not isinstance(value, Fraction) or value.denominator == 1:
-                    yield value
-
-
-def _next_to(value: Any) -> tuple[Any, Any]:
-    if isinstance(value, date):
-        day = timedelta(1)
-        return (min(value, date.max - day) + day, max(value, date.min + day) - day)
-    return (value + 1, value - 1)

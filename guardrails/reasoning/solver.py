@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from fractions import Fraction
-from typing import Any, Final, Literal
+from typing import Any, Final, NamedTuple
+from typing import Literal as OneOf
 
+from guardrails.reasoning.examples import Chart
 from guardrails.reasoning.rulebook import Rulebook
 from guardrails.reasoning.terms import Term, Value, Variable, value_of
 
-Answer = Literal["sat", "unsat"]
+Answer = OneOf["sat", "unsat"]
 #: Steps of z3 that one question may take: the bound that does not depend on the machine.
 STEPS: Final = 2_000_000
 
@@ -46,6 +48,19 @@ def limit_memory(size: int) -> None:
     load_z3().set_param("memory_max_size", max(1, size >> 20))
 
 
+class Literal(NamedTuple):
+    """A name that the solver may assume.
+
+    Attributes:
+        ast: z3's handle; assuming it through z3's own classes costs three times the question.
+        term: keeps the handle alive.
+    """
+
+    name: str
+    ast: Any
+    term: Any
+
+
 class Warm:
     """The rules of one policy inside z3. One thread at a time.
 
@@ -55,6 +70,7 @@ class Warm:
 
     def __init__(self, book: Rulebook, clock: Callable[[], float] | None = None) -> None:
         self.book = book
+        self.chart = Chart(book)
         self._z3 = z3 = load_z3()
         self._clock = clock
         self._until = 0.0
@@ -66,12 +82,12 @@ class Warm:
         for variable in book.variables.values():
             for bound in self._bounds(variable):
                 solver.add(bound)
-        self.rules = tuple(z3.Bool(f"rule {index}", context) for index in range(len(book.rules)))
+        self.rules = tuple(self._literal(f"rule {index}") for index in range(len(book.rules)))
         for literal, rule in zip(self.rules, book.rules, strict=True):
-            solver.add(z3.Implies(literal, self.encode(rule.term)))
+            solver.add(z3.Implies(literal.term, self.encode(rule.term)))
         # Most questions concern all rules: one literal in place of many.
-        self.all_rules = z3.Bool("rules", context)
-        solver.add(z3.Implies(self.all_rules, z3.And([*self.rules, z3.BoolVal(True, context)])))
+        self.all_rules = self._literal("rules")
+        solver.add(z3.Implies(self.all_rules.term, z3.And([rule.term for rule in self.rules])))
         self._open = 0
         self.asked = 0
 
@@ -83,7 +99,7 @@ class Warm:
             self._solver.set("timeout", limit_ms)
 
     @contextmanager
-    def facts(self, terms: Sequence[Term]) -> Iterator[tuple[Any, ...]]:
+    def facts(self, terms: Sequence[Term]) -> Iterator[tuple[Literal, ...]]:
         """A literal for each term, as long as the context lasts."""
         z3, solver, before = self._z3, self._solver, self._open
         solver.push()
@@ -91,15 +107,19 @@ class Warm:
             literals = []
             for term in terms:
                 self._open += 1
-                literal = z3.Bool(f"fact {self._open}", self._context)
-                solver.add(z3.Implies(literal, self.encode(term)))
+                literal = self._literal(f"fact {self._open}")
+                solver.add(z3.Implies(literal.term, self.encode(term)))
                 literals.append(literal)
             yield tuple(literals)
         finally:
             solver.pop()
             self._open = before
 
-    def ask(self, *assumed: Any) -> Answer:
+    def _literal(self, name: str) -> Literal:
+        term = self._z3.Bool(name, self._context)
+        return Literal(name, term.as_ast(), term)
+
+    def ask(self, *assumed: Literal) -> Answer:
         """Whether all that is ``assumed`` can be true together.
 
         Raises:
@@ -107,26 +127,36 @@ class Warm:
         """
         if self._clock is not None and self._clock() > self._until:
             raise Undecided
+        z3, size = self._z3, len(assumed)
         self.asked += 1
         try:
-            answer = self._solver.check(*assumed)
-        except self._z3.Z3Exception:
+            answer = z3.Z3_solver_check_assumptions(
+                self._context.ref(), self._solver.solver, size, (z3.Ast * size)(*(one.ast for one in assumed))
+            )
+        except z3.Z3Exception:
             raise Undecided from None
-        if answer == self._z3.sat:
+        if answer == z3.Z3_L_TRUE:
             return "sat"
-        if answer == self._z3.unsat:
+        if answer == z3.Z3_L_FALSE:
             return "unsat"
         raise Undecided
+
+    def example(self, *assumed: Literal) -> Any:
+        """A solution for ``values``, or None when there is none.
+
+        Raises:
+            Undecided: as ``ask``.
+        """
+        return self._solver.model() if self.ask(*assumed) == "sat" else None
 
     def core(self) -> frozenset[str]:
         """Names of the literals that clash, after ``unsat``; not minimal."""
         return frozenset(literal.decl().name() for literal in self._solver.unsat_core())
 
-    def model(self, names: Sequence[str]) -> dict[str, Value]:
-        """A value of each variable, after ``sat``."""
-        model = self._solver.model()
+    def values(self, solution: Any, names: Sequence[str]) -> dict[str, Value]:
+        """What the variables are in a solution."""
         return {
-            name: self._value(self.book.variables[name], model.eval(self._consts[name], model_completion=True))
+            name: self._value(self.book.variables[name], solution.eval(self._consts[name], model_completion=True))
             for name in names
         }
 
