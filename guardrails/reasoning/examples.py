@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any, Final
 
 from guardrails.reasoning.rulebook import Rulebook, known_value
-from guardrails.reasoning.terms import COMPARE, Term, Value, Variable, evaluate, literal, value_of, variables_in, walk
+from guardrails.reasoning.terms import COMPARE, Term, Value, Variable, literal, meaning, value_of, variables_in, walk
 
 MAX_SHOWN: Final = 12
 _CANDIDATES: Final = 6
@@ -26,6 +26,7 @@ class Chart:
     Attributes:
         names: of the variables of each rule.
         touching: variable -> indices of the rules that speak of it.
+        meanings: of the rules.
     """
 
     def __init__(self, book: Rulebook) -> None:
@@ -35,6 +36,7 @@ class Chart:
         for index, names in enumerate(self.names):
             for name in names:
                 self.touching[name].append(index)
+        self.meanings = tuple(meaning(rule.term) for rule in book.rules)
         self._plain = {name: tuple(self._candidates(variable)) for name, variable in book.variables.items()}
 
     def rules_about(self, names: Iterable[str]) -> list[int]:
@@ -88,14 +90,14 @@ def plainer(chart: Chart, start: Mapping[str, Value], names: Sequence[str], fact
         facts: what holds in ``start`` besides the rules, and must go on to hold.
     """
     values = dict(start)
-    about = [variables_in(fact) for fact in facts]
+    about = [(variables_in(fact), meaning(fact)) for fact in facts]
     for name in names:
-        held = [fact for fact, names_in in zip(facts, about, strict=True) if name in names_in]
-        held += [chart.book.rules[index].term for index in chart.touching[name]]
+        held = [means for names_in, means in about if name in names_in]
+        held += [chart.meanings[index] for index in chart.touching[name]]
         before = values[name]
         for candidate in chart.candidates(name, facts):
             values[name] = candidate
-            if candidate == before or all(evaluate(term, values) for term in held):
+            if candidate == before or all(holds(values) for holds in held):
                 break
         else:
             values[name] = before

@@ -12,8 +12,8 @@ A contradiction is a mistake: the policy is refused. Everything else is a warnin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, combinations
 from typing import Any, Final, Literal, NamedTuple
 
 from guardrails.reasoning.prove import minimal
@@ -24,6 +24,8 @@ from guardrails.reasoning.terms import Term, variables_in, walk
 Level = Literal["error", "warning"]
 #: Questions about pairs of rules: 200 rules have 19,900 pairs, and loading must end.
 MAX_PAIRS: Final = 400
+_STEPS: Final = 100_000  # of z3 a question: some 30 ms
+_PATIENCE: Final = 5  # questions that may run out of them
 
 
 class Complaint(NamedTuple):
@@ -45,12 +47,23 @@ def lint(book: Rulebook) -> tuple[Complaint, ...]:
     Raises:
         SolverMissing: z3 is not installed.
     """
-    warm = Warm(book)
+    warm = Warm(book, steps=_STEPS)
     clash = _contradiction(warm)
     if clash is not None and clash.level == "error":
         return (clash, *_unused(book))
     found = [] if clash is None else [clash]
-    return (*found, *_each(warm), *_clashing(warm), *_bare(book), *_unused(book))
+    return (*found, *_patient(chain(_each(warm), _clashing(warm))), *_bare(book), *_unused(book))
+
+
+def _patient(complaints: Iterable[Complaint]) -> Iterator[Complaint]:
+    """Up to the last question that it pays to wait for."""
+    undecided = 0
+    for complaint in complaints:
+        yield complaint
+        undecided += complaint.kind == "undecided"
+        if undecided >= _PATIENCE:
+            yield Complaint("warning", "undecided", (), "the rest of the rules was not checked: it takes too long")
+            return
 
 
 def _contradiction(warm: Warm) -> Complaint | None:

@@ -23,7 +23,7 @@ from typing import Any, Final, NamedTuple
 from guardrails.reasoning.examples import Chart, needed, plainer, shown
 from guardrails.reasoning.rulebook import Rulebook, from_plain
 from guardrails.reasoning.solver import Undecided, Warm
-from guardrails.reasoning.terms import Term, both, freeze, literal, variables_in
+from guardrails.reasoning.terms import Term, both, evaluate, freeze, literal, variables_in
 
 #: Facts of one answer; more are too many to explain, and a sign of a text that wants to be costly.
 MAX_FACTS: Final = 64
@@ -244,15 +244,19 @@ def _judge(warm: Warm, read: Reading) -> dict[str, Any]:
     premises, claims = read
     denied: list[Term] = [("not", claim) for claim in claims]
     doubt = denied[0] if len(denied) == 1 else ("or", *denied)
-    with warm.facts([*premises, *claims, *denied, doubt]) as literals:
+    with warm.facts([*premises, *claims, *(denied if len(denied) > 1 else ()), doubt]) as literals:
         known = literals[: len(premises)]
         claimed = literals[len(premises) : len(premises) + len(claims)]
         denials = literals[len(premises) + len(claims) : -1]
         held = warm.example(warm.all_rules, *known, *claimed)
         failed = warm.example(warm.all_rules, *known, literals[-1])
         question = _Question(warm, read, known, claimed, denials, doubt, literals[-1], held, failed)
-        judge = _FINDERS[held is not None, failed is not None]
-        return {"premises": premises, "claims": claims, **judge(question)}
+        finding, explain = _FINDINGS[held is not None, failed is not None]
+        try:
+            behind = explain(question)
+        except Undecided:  # the finding stands, unexplained
+            behind = {}
+        return {"finding": finding, "premises": premises, "claims": claims, **behind}
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +306,6 @@ class _Question:
 def _impossible(question: _Question) -> dict[str, Any]:
     core = question.core(with_claims=False)
     return {
-        "finding": "IMPOSSIBLE",
         "contradicting": question.ids(core["rules"]),
         "core_premises": core["premises"],
         "logic_warning": None if core["rules"] else "ALWAYS_FALSE",
@@ -313,7 +316,6 @@ def _invalid(question: _Question) -> dict[str, Any]:
     core = question.core(with_claims=True)
     solution, kept = _nearest(question)
     return {
-        "finding": "INVALID",
         "contradicting": question.ids(core["rules"]),
         "core_premises": core["premises"],
         "core_claims": core["claims"],
@@ -338,7 +340,6 @@ def _nearest(question: _Question) -> tuple[Any, list[Term]]:
 def _valid(question: _Question) -> dict[str, Any]:
     core = question.core(with_claims=False, fixed=(question.doubted,))
     return {
-        "finding": "VALID",
         "supporting": question.ids(core["rules"]),
         "core_premises": core["premises"],
         "logic_warning": None if core["rules"] else "ALWAYS_TRUE",
@@ -350,7 +351,6 @@ def _satisfiable(question: _Question) -> dict[str, Any]:
     touched = frozenset().union(*map(variables_in, question.read.claims))
     rules = question.warm.chart.rules_about(touched)
     return {
-        "finding": "SATISFIABLE",
         "unproven": _unproven(question),
         "logic_warning": None,
         "true_scenario": question.scenario(question.held, question.read.claims, rules),
@@ -361,15 +361,22 @@ def _satisfiable(question: _Question) -> dict[str, Any]:
 def _unproven(question: _Question) -> list[int]:
     if len(question.claimed) == 1:
         return [0]
-    warm, known = question.warm, question.known
-    return [i for i, denial in enumerate(question.denied) if warm.ask(warm.all_rules, *known, denial) == "sat"]
+    warm, claims = question.warm, question.read.claims
+    values = warm.values(question.failed, sorted(frozenset().union(*map(variables_in, claims))))
+    # What is false in the solution at hand is not proven; the solver is asked about the others only.
+    return [
+        index
+        for index, (claim, denial) in enumerate(zip(claims, question.denied, strict=True))
+        if not evaluate(claim, values) or warm.ask(warm.all_rules, *question.known, denial) == "sat"
+    ]
 
 
-_FINDERS: Final[Mapping[tuple[bool, bool], Callable[[_Question], dict[str, Any]]]] = {
-    (False, False): _impossible,
-    (False, True): _invalid,
-    (True, False): _valid,
-    (True, True): _satisfiable,
+#: Whether the claims may hold, whether they may fail -> the finding and what explains it.
+_FINDINGS: Final[Mapping[tuple[bool, bool], tuple[str, Callable[[_Question], dict[str, Any]]]]] = {
+    (False, False): ("IMPOSSIBLE", _impossible),
+    (False, True): ("INVALID", _invalid),
+    (True, False): ("VALID", _valid),
+    (True, True): ("SATISFIABLE", _satisfiable),
 }
 
 
@@ -385,7 +392,10 @@ def minimal(warm: Warm, elements: Sequence[tuple[Any, Any]], fixed: Sequence[Any
     for element in elements:
         rest = [other for other in current if other is not element]
         if element[1].name in core:
-            if warm.ask(*fixed, *(one for _, one in rest)) == "sat":
+            try:
+                if warm.ask(*fixed, *(one for _, one in rest)) == "sat":
+                    continue
+            except Undecided:  # better one too many than no answer
                 continue
             core = warm.core()
         current = rest

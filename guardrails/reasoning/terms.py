@@ -157,27 +157,38 @@ def fill(term: Term, slots: Mapping[str, Term]) -> Term:
     return (term[0], *(fill(part, slots) for part in term[1:]))
 
 
+#: What a term is in a situation.
+Meaning: TypeAlias = Callable[[Mapping[str, Value]], Any]
+
+
 def evaluate(term: Term, given: Mapping[str, Value]) -> Any:
     """What ``term`` is where the variables have the values ``given``. Dates count as days."""
+    return meaning(term)(given)
+
+
+def meaning(term: Term) -> Meaning:
+    """``evaluate`` for a term that is asked about often."""
     op = term[0]
     if op == "var":
-        return _days(given[term[1]])
+        name = term[1]
+        return lambda given: _days(given[name])
     if op in ATOMS:
-        return _days(value_of(term))
+        value = _days(value_of(term))
+        return lambda _: value
+    inner = tuple(meaning(part) for part in term[1:])
     if op == "and":
-        return all(evaluate(part, given) for part in term[1:])
+        return lambda given: all(part(given) for part in inner)
     if op == "or":
-        return any(evaluate(part, given) for part in term[1:])
-    inner = [evaluate(part, given) for part in term[1:]]
+        return lambda given: any(part(given) for part in inner)
+    one, two = inner[0], inner[-1]
     if op == "not":
-        return not inner[0]
+        return lambda given: not one(given)
     if op == "=>":
-        return (not inner[0]) or inner[1]
+        return lambda given: not one(given) or two(given)
     if op == "neg":
-        return -inner[0]
-    if op in COMPARE:
-        return COMPARE[op](inner[0], inner[1])
-    return _ARITHMETIC[op](inner[0], inner[1])
+        return lambda given: -one(given)
+    apply = COMPARE.get(op) or _ARITHMETIC[op]
+    return lambda given: apply(one(given), two(given))
 
 
 _ARITHMETIC: Final[Mapping[str, Callable[[Any, Any], Any]]] = MappingProxyType(
@@ -186,4 +197,7 @@ _ARITHMETIC: Final[Mapping[str, Callable[[Any, Any], Any]]] = MappingProxyType(
 
 
 def _days(value: Value) -> Any:
-    return Fraction(value.toordinal()) if isinstance(value, date) else value
+    if isinstance(value, date):
+        return value.toordinal()
+    # Whole numbers as int: many times faster to compare.
+    return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
