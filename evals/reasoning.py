@@ -1,8 +1,8 @@
 """How fast and how right the ``reasoning`` guard is: ``python -m evals.reasoning``.
 
-It writes ``evals/results/guards-reasoning.json`` and ``.md``: processor time of a proof with a warm solver over a policy
-of 20 rules, of the lint when it is loaded, of a whole answer through the patterns; the time there and back to the
-solver's process; and, over random policies of small domains, how often the finding is what counting every case says.
+It writes ``evals/results/guards-reasoning.json`` and ``.md``: processor time of a proof with a warm solver over a
+policy of 20 rules, of the lint when it is loaded, of a whole answer through the patterns; the time there and back to
+the solver's process; and, over random policies of small domains, how often the finding is what counting says.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import asyncio
 import json
 import random
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -110,9 +110,7 @@ def random_reading(dice: random.Random, variables: Sequence[Variable]) -> Readin
     chosen = dice.sample(variables, dice.randint(1, 8))
     claims = chosen[: dice.randint(1, min(3, len(chosen)))]
     premises = chosen[len(claims) :]
-    return Reading(
-        tuple(random_statement(dice, v) for v in premises), tuple(random_statement(dice, v) for v in claims)
-    )
+    return Reading(tuple(random_statement(dice, v) for v in premises), tuple(random_statement(dice, v) for v in claims))
 
 
 def percentiles(milliseconds: Iterable[float]) -> dict[str, float]:
@@ -141,7 +139,7 @@ def measure_proofs(check: ReasoningCheck, count: int) -> dict[str, Any]:
     times: list[float] = []
     by_finding: dict[str, list[float]] = {}
     for job in jobs:
-        spent, reply = timed(lambda job=job: prove(job, shelf))
+        spent, reply = timed(partial(prove, job, shelf))
         times.append(spent)
         for finding in {one["finding"] for one in reply["findings"]}:
             by_finding.setdefault(finding, []).append(spent)
@@ -157,8 +155,13 @@ def measure_answers(check: ReasoningCheck, rounds: int) -> dict[str, Any]:
         return prove(wanted.job, shelf)
 
     settle(check.judge(views[0]), prover=solve)
-    times = [timed(lambda view=view: settle(check.judge(view), prover=solve))[0] for _ in range(rounds) for view in views]
+    rounds_of = [view for _ in range(rounds) for view in views]
+    times = [timed(partial(_settled, check, view, solve))[0] for view in rounds_of]
     return percentiles(times)
+
+
+def _settled(check: ReasoningCheck, view: View, solve: Callable[[Prove], Any]) -> Any:
+    return settle(check.judge(view), prover=solve)
 
 
 async def measure_child(check: ReasoningCheck, count: int) -> dict[str, Any]:
@@ -211,32 +214,27 @@ def markdown(result: dict[str, Any]) -> str:
     rows = [("proof", spent["proof"]["all"])]
     rows += [(f"proof, {name}", row) for name, row in spent["proof"].items() if name != "all"]
     rows += [("answer: patterns, proof, words", spent["answer"]), ("child, wall", result["wall_ms"]["child"])]
-    table = [f"| {name} | {r['n']} | {r['p50']} | {r['p95']} | {r['p99']} | {r['max']} |" for name, r in rows]
+    table = "\n".join(f"| {name} | {r['n']} | {r['p50']} | {r['p95']} | {r['p99']} | {r['max']} |" for name, r in rows)
     counted = ", ".join(f"{name} {number}" for name, number in truth["findings"].items())
     goal = "kept" if spent["proof"]["all"]["p99"] <= GOAL_MS else "not kept"
     lint_goal = "kept" if spent["lint"] <= LINT_GOAL_MS else "not kept"
-    return "\n".join(
-        [
-            "# Rules, proved",
-            "",
-            f"`{result['command']}`, {result['date']}, commit {result['commit']}, {result['machine']}, "
-            f"z3 {result['solver']}.",
-            f"A policy of {result['policy']['rules']} rules over {result['policy']['variables']} variables; random "
-            "statements, up to seven premises and three claims. Milliseconds of processor time, the solver warm; of the "
-            "child wall time, on a machine that does other work.",
-            "",
-            "| what | n | p50 | p95 | p99 | max |",
-            "|---|---|---|---|---|---|",
-            *table,
-            "",
-            f"Goal: a proof within {GOAL_MS:g} ms at p99: {goal}. Lint when loaded: {spent['lint']} ms "
-            f"(goal {LINT_GOAL_MS:g} ms: {lint_goal}). Rules into the solver: {spent['build_solver']} ms, once.",
-            "",
-            f"Random policies of small domains, every case counted: {truth['right']} of {truth['n']} findings are the "
-            f"truth ({low:.2%} to {high:.2%}, Wilson 95 %): {counted}.",
-            "",
-        ]
-    )
+    size = f"{result['policy']['rules']} rules over {result['policy']['variables']} variables"
+    return f"""# Rules, proved
+
+`{result["command"]}`, {result["date"]}, commit {result["commit"]}, {result["machine"]}, z3 {result["solver"]}.
+A policy of {size}; random statements, up to seven premises and three claims.
+Milliseconds of processor time, the solver warm; of the child wall time, on a machine that does other work.
+
+| what | n | p50 | p95 | p99 | max |
+|---|---|---|---|---|---|
+{table}
+
+Goal: a proof within {GOAL_MS:g} ms at p99: {goal}. Lint when loaded: {spent["lint"]} ms
+(goal {LINT_GOAL_MS:g} ms: {lint_goal}). Rules into the solver: {spent["build_solver"]} ms, once.
+
+Random policies of small domains, every case counted: {truth["right"]} of {truth["n"]} findings are the truth
+({low:.2%} to {high:.2%}, Wilson 95 %): {counted}.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

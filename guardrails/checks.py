@@ -1,4 +1,7 @@
-"""The guards that need a view (``guardrails.views``): name -> configuration and compiler. Adding one is adding a line."""
+"""The guards that need a view (``guardrails.views``): name -> configuration and compiler.
+
+Adding one is adding a line.
+"""
 
 from __future__ import annotations
 

@@ -127,9 +127,7 @@ class ReasoningCheck:
         reason = f"{GUARD}.{outcome.finding.lower()}"
         action = self.acts[outcome.finding]
         told = tell(outcome, self.book)
-        return ReasoningFinding(
-            GUARD, outcome.finding, outcome.confidence, start, end, action, reason, outcome, told
-        )
+        return ReasoningFinding(GUARD, outcome.finding, outcome.confidence, start, end, action, reason, outcome, told)
 
     def _feedback(self, view: View, findings: Iterable[ReasoningFinding]) -> str:
         """The question, the answer, and what is wrong with it, as JSON."""

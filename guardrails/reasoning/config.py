@@ -13,6 +13,7 @@ from guardrails.config import Strict, Words
 #: A name: letters of any script, digits, ``_``; rules and values may hold ``-`` too.
 Name = Annotated[str, Field(pattern=r"^[^\W\d]\w{0,63}$")]
 RuleId = Annotated[str, Field(pattern=r"^[^\W_][\w.-]{0,63}$")]
+EnumValue = Annotated[str, Field(pattern=r"^[^'\"\s](?:[^'\"\n]{0,62}[^'\"\s])?$")]
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 TierName = Annotated[str, Field(min_length=1, max_length=64)]
 Bound = int | float | str | date
@@ -43,8 +44,8 @@ def _text_as(key: str) -> BeforeValidator:
 
 def _values(given: Any) -> Any:
     """A list of values stands for values that are their own only words."""
-    if isinstance(given, (list, tuple)):
-        return {value: () for value in given} if len(set(map(str, given))) == len(given) else given
+    if isinstance(given, (list, tuple)) and all(isinstance(value, str) for value in given):
+        return dict.fromkeys(given, ()) if len(set(given)) == len(given) else given
     return given
 
 
@@ -61,7 +62,7 @@ class VariableConfig(Strict):
     type: Literal["bool", "int", "number", "enum", "date"]
     description: Text
     unit: Annotated[str, Field(min_length=1, max_length=20)] | None = None
-    values: Annotated[Mapping[str, Words], Field(max_length=MAX_VALUES), BeforeValidator(_values)] | None = None
+    values: Annotated[Mapping[EnumValue, Words], Field(max_length=MAX_VALUES), BeforeValidator(_values)] | None = None
     min: Bound | None = None
     max: Bound | None = None
 

@@ -89,8 +89,8 @@ def _quoted(rules: Sequence[str]) -> str:
 def _each(warm: Warm) -> Iterator[Complaint]:
     for index, rule in enumerate(warm.book.rules):
         others = [(other.id, one) for i, (other, one) in enumerate(_pairs(warm)) if i != index]
-        yield from _careful(rule, lambda rule=rule, others=others: _unreachable(warm, rule, others))  # type: ignore[misc]
-        yield from _careful(rule, lambda rule=rule, others=others: _redundant(warm, rule, others))  # type: ignore[misc]
+        yield from _careful(rule, lambda rule=rule, others=others: _unreachable(warm, rule, others))
+        yield from _careful(rule, lambda rule=rule, others=others: _redundant(warm, rule, others))
 
 
 def _pairs(warm: Warm) -> list[tuple[RuleTerm, Any]]:
@@ -136,7 +136,7 @@ def _clashing(warm: Warm) -> Iterator[Complaint]:
         if count >= MAX_PAIRS:
             yield Complaint("warning", "undecided", (), f"only the first {MAX_PAIRS} pairs of rules were compared")
             return
-        yield from _careful(one, lambda one=one, two=two: _pair(warm, one, two))  # type: ignore[misc]
+        yield from _careful(one, lambda one=one, two=two: _pair(warm, one, two))
 
 
 def _concludes(rule: RuleTerm) -> frozenset[str]:
@@ -204,4 +204,6 @@ def unread(book: Rulebook, read: Mapping[str, Any]) -> Iterator[Complaint]:
     used = frozenset().union(*(variables_in(rule.term) for rule in book.rules))
     for name in book.variables:
         if name in used and name not in read:
-            yield Complaint("warning", "unread-variable", (name,), f"no reading tells the variable {name!r} from a text")
+            yield Complaint(
+                "warning", "unread-variable", (name,), f"no reading tells the variable {name!r} from a text"
+            )

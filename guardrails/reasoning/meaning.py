@@ -40,7 +40,9 @@ def statement(node: Node, scope: Scope) -> Term:
 def _truth(node: Node, scope: Scope) -> Term:
     term, sort = _infer(node, scope)
     if sort.kind != "bool":
-        raise ExpressionError(f"{_quote(node)} is {sort.words}, not true or false", node.column, "compare it with something")
+        raise ExpressionError(
+            f"{_quote(node)} is {sort.words}, not true or false", node.column, "compare it with something"
+        )
     return term
 
 
@@ -132,7 +134,9 @@ def _fits(node: Node, left: Sort, right: Sort) -> None:
     if not same or (left.kind == "enum" and left.values != right.values):
         raise ExpressionError(f"{left.words} cannot be compared with {right.words}", node.column)
     if node.op not in ("=", "!=") and not left.ordered:
-        raise ExpressionError(f"{left.words} has no order, so {node.op!r} means nothing", node.column, "use '=' or '!='")
+        raise ExpressionError(
+            f"{left.words} has no order, so {node.op!r} means nothing", node.column, "use '=' or '!='"
+        )
 
 
 def _negative(node: Node, scope: Scope) -> tuple[Term, Sort]:
@@ -149,9 +153,7 @@ def _arithmetic(node: Node, scope: Scope) -> tuple[Term, Sort]:
         sort = INT if kinds == ("int", "int") else NUMBER
     elif kinds == ("date", "date") and node.op == "-":
         sort = INT
-    elif kinds == ("date", "int") and node.op in ("+", "-"):
-        sort = DATE
-    elif kinds == ("int", "date") and node.op == "+":
+    elif (kinds == ("date", "int") and node.op in ("+", "-")) or (kinds == ("int", "date") and node.op == "+"):
         sort = DATE
     else:
         hint = "a date takes whole days: date + 30, date - date" if "date" in kinds else ""

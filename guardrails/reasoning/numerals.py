@@ -42,7 +42,16 @@ _DAY_BEFORE: Final = {
     "on or before": "<=", "no later than": "<=", "by": "<=", "until": "<=",
     "after": ">", "before": "<", "on": "=",
 }  # fmt: skip
-_DAY_AFTER: Final = {"or later": ">=", "이후": ">=", "부터": ">=", "or earlier": "<=", "이전": "<=", "까지": "<=", "전": "<", "후": ">"}
+_DAY_AFTER: Final = {
+    "or later": ">=",
+    "이후": ">=",
+    "부터": ">=",
+    "or earlier": "<=",
+    "이전": "<=",
+    "까지": "<=",
+    "전": "<",
+    "후": ">",
+}
 
 # --- units: the first word of a line is its name
 
@@ -74,14 +83,10 @@ _WORTH: Final = {
 # --- number words
 
 _ENGLISH: Final = {
-    word: value
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen".split()
-    )
-} | {
-    word: value * 10
-    for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
+    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+    "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16,
+    "seventeen": 17, "eighteen": 18, "nineteen": 19, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50,
+    "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
 }  # fmt: skip
 _SCALES: Final = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
 _SINO: Final = {"영": 0, "공": 0, "일": 1, "이": 2, "삼": 3, "사": 4, "오": 5, "육": 6, "칠": 7, "팔": 8, "구": 9}
@@ -109,16 +114,15 @@ _DIGITS: Final = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,15})(?:\.[0-9]{1,9})?"
 _LARGE_MARK: Final = _any((*_LARGE, "천만", "백만", "십만", "천", "백"))
 _MIXED: Final = rf"\b{_DIGITS}\s?{_LARGE_MARK}(?:\s?{_DIGITS}\s?{_LARGE_MARK}?){{0,3}}"
 _SINO_MARKS: Final = "[" + "".join((*_SINO, *_SMALL, *_LARGE)) + "]"
-_ENGLISH_RUN: Final = (
-    rf"\b{_any((*_ENGLISH, *_SCALES))}(?:(?:\s+and\s+|[\s-]){_any((*_ENGLISH, *_SCALES))}){{0,7}}\b"
-)
+_ENGLISH_RUN: Final = rf"\b{_any((*_ENGLISH, *_SCALES))}(?:(?:\s+and\s+|[\s-]){_any((*_ENGLISH, *_SCALES))}){{0,7}}\b"
 _LONG_NATIVE: Final = _any(word for word in _NATIVE if len(word) > 1)
 #: Numbers that are plain by themselves, and Korean ones that are so beside a unit only: 이 is two, and also "this".
 _NUMBER: Final = rf"(?:{_MIXED}|-?\b{_DIGITS}|{_ENGLISH_RUN})"
 _BESIDE_UNIT: Final = rf"(?:{_SINO_MARKS}{{1,12}}|(?:{_any(_NATIVE)}){{1,2}}|\ban?\b)"
 _ALONE: Final = rf"(?:{_NUMBER}|{_SINO_MARKS}{{2,12}}|{_LONG_NATIVE}(?:{_any(_NATIVE)})?)"
 _MONTHS: Final = (
-    "january february march april may june july august september october november december".split()
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december",
 )  # fmt: skip
 _MONTH: Final = _any((*_MONTHS, *(month[:3] for month in _MONTHS), "sept"))
 _DAY: Final = (
@@ -195,11 +199,17 @@ def read_day(text: str) -> Quantity | None:
 
 _UNIT_WORD: Final = re.compile(
     r"[\s-]?(?:"
-    + "|".join(re.escape(word) + r"(?![a-z])" if word.isascii() else re.escape(word) for line in _UNITS for word in line)
+    + "|".join(
+        re.escape(word) + r"(?![a-z])" if word.isascii() else re.escape(word) for line in _UNITS for word in line
+    )
     + ")",
     re.IGNORECASE,
 )
-_CURRENCY: Final = frozenset("$€₩")
+_CURRENCY: Final = frozenset({"$", "€", "₩"})
+_LONGER_BEFORE: Final = re.compile(r"[0-9][-.,~]?$")
+_LONGER_AFTER: Final = re.compile(r"[0-9]|[.,-][0-9]|[~%/]")
+#: A value that ends without a unit of its own.
+_BARE: Final = re.compile(rf"(?P<digit>[0-9])$|\b{_any((*_ENGLISH, *_SCALES))}$", re.IGNORECASE)
 _NOT_BEFORE: Final = re.compile(r"(?:\bnot|n't)\s+$", re.IGNORECASE)
 _NOT_AFTER: Final = re.compile(r"\s?(?:이|가|은|는)?\s*아니")
 
@@ -209,18 +219,19 @@ def torn(text: str, start: int, end: int) -> bool:
 
     A piece of a longer number or word, a number of another unit or currency, the end of a range (*10-30*).
     """
-    before, after = text[max(0, start - 16) : start], text[end : end + 16]
-    inside = text[start:end]
+    before, inside, after = text[max(0, start - 16) : start], text[start:end], text[end : end + 16]
     if _NOT_BEFORE.search(before) or _NOT_AFTER.match(after):
         return True
     if inside[:1] == "-" and before[-1:].strip():
         return True
-    if re.search(r"[0-9][-.,~]?$", before) and re.match(r"-?[0-9]", inside):
+    if _LONGER_BEFORE.search(before) and inside.lstrip("-")[:1].isdigit():
         return True
-    if re.match(r"[0-9]|[.,-][0-9]|[~%/]", after) and re.search(r"[0-9]$", inside):
+    bare = _BARE.search(inside)
+    if bare is None:
+        return False
+    if bare["digit"] and _LONGER_AFTER.match(after):
         return True
-    bare = inside[-1:].isdigit() or inside.casefold().split()[-1].split("-")[-1] in {*_ENGLISH, *_SCALES}
-    return bare and (before.rstrip()[-1:] in _CURRENCY or _UNIT_WORD.match(after) is not None)
+    return before.rstrip()[-1:] in _CURRENCY or _UNIT_WORD.match(after) is not None
 
 
 def _relation(text: str, before: Mapping[str, str], after: Mapping[str, str]) -> tuple[str, str]:
@@ -267,10 +278,10 @@ def _korean(text: str) -> Fraction | None:
     total = section = Fraction(0)
     digit: Fraction | None = None
     for token in re.findall(r"[0-9]+(?:\.[0-9]+)?|.", text):
-        if token[0].isdigit():
+        if token[0] in "0123456789":
             digit = Fraction(token)
         elif token in _SINO:
-            digit = (digit or 0) * 10 + _SINO[token] if digit is not None else Fraction(_SINO[token])
+            digit = (digit or Fraction(0)) * 10 + _SINO[token]
         elif token in _SMALL:
             section, digit = section + (1 if digit is None else digit) * _SMALL[token], None
         elif token in _LARGE:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from guardrails.reasoning.prove import MAX_FACTS
 from guardrails.reasoning.rulebook import Rulebook
 from guardrails.reasoning.terms import Term, Variable, freeze, value_of
-from guardrails.types import Action, Finding
+from guardrails.types import Finding
 
 #: From the worst; an answer with several findings is as bad as its worst one.
 ORDER: Final = (

@@ -127,9 +127,7 @@ def _reading(given: Mapping[str, Any]) -> Reading:
     return Reading(freeze(given["premises"]), freeze(given["claims"]))
 
 
-def _findings(
-    warm: Warm, read: Reading, translations: list[Reading | None], agreement: float
-) -> list[dict[str, Any]]:
+def _findings(warm: Warm, read: Reading, translations: list[Reading | None], agreement: float) -> list[dict[str, Any]]:
     if not translations:
         return _judge_all(warm, read, 1.0)
     groups = _agreeing(warm, read, translations)

@@ -139,7 +139,8 @@ def make_reader(config: ReasoningConfig, book: Rulebook) -> Reader:
     """Compile the readings.
 
     Raises:
-        GuardConfigErrors: a pattern that RE2 refuses or that matches nothing at all, an unknown slot, a wrong statement.
+        GuardConfigErrors: a pattern that RE2 refuses or that matches an empty text, an unknown slot, a wrong
+            statement.
     """
     mistakes: list[GuardConfigError] = []
     words = {name: _enum_words(name, config, book, mistakes) for name, v in book.variables.items() if v.sort.values}
@@ -157,9 +158,7 @@ def _plain(text: str) -> str:
     return " ".join(normalize(text)[0].casefold().split())
 
 
-def _enum_words(
-    name: str, config: ReasoningConfig, book: Rulebook, mistakes: list[GuardConfigError]
-) -> dict[str, str]:
+def _enum_words(name: str, config: ReasoningConfig, book: Rulebook, mistakes: list[GuardConfigError]) -> dict[str, str]:
     """Word -> value. A value is a word of its own; ``_`` in it is a gap too."""
     found: dict[str, str] = {}
     values = config.variables[name].values or {}

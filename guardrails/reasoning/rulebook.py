@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -112,7 +113,9 @@ def read_rulebook(config: ReasoningConfig) -> Rulebook:
     rules: list[RuleTerm] = []
     for name, rule in config.rules.items():
         if (rule.rule is None) == (rule.smt is None):
-            mistakes.append(GuardConfigError(("rules", name), "a rule has either 'rule' or 'smt'", "write one of the two"))
+            mistakes.append(
+                GuardConfigError(("rules", name), "a rule has either 'rule' or 'smt'", "write one of the two")
+            )
             continue
         key, text = ("rule", rule.rule) if rule.rule is not None else ("smt", rule.smt)
         try:
@@ -165,8 +168,8 @@ def _bound(
     if value is None:
         return None
     if given.type in ("int", "number") and isinstance(value, (int, float)) and not isinstance(value, bool):
-        bound = Fraction(str(value))
-        if given.type == "number" or bound.denominator == 1:
+        bound = Fraction(str(value)) if math.isfinite(value) else None
+        if bound is not None and (given.type == "number" or bound.denominator == 1):
             return bound
     if given.type == "date":
         try:

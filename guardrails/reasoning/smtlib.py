@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from functools import reduce
+from itertools import pairwise
 from typing import Final
 
 from guardrails.reasoning.syntax import MAX_DIGITS, MAX_NESTING, MAX_TEXT, MAX_TOKENS, ExpressionError, Node
@@ -91,7 +92,7 @@ def _meaning(head: Node, given: tuple[Node, ...]) -> Node:
     if op == "distinct":
         pairs = [Node("!=", column, parts=(a, b)) for i, a in enumerate(given) for b in given[i + 1 :]]
     elif op in _COMPARE:
-        pairs = [Node(op, column, parts=pair) for pair in zip(given, given[1:], strict=False)]
+        pairs = [Node(op, column, parts=pair) for pair in pairwise(given)]
     elif len(given) == 1:
         return Node("neg", column, parts=given) if op == "-" else given[0]
     else:

@@ -79,7 +79,7 @@ class Warm:
         self._limit_ms = 0
         self._context = context = z3.Context()
         self._solver = solver = z3.SimpleSolver(ctx=context)
-        solver.set("auto_config", False)  # noqa: FBT003  (z3's own interface)
+        solver.set("auto_config", False)
         solver.set("random_seed", 0)
         solver.set("rlimit", steps)
         self._consts = {name: self._const(variable) for name, variable in book.variables.items()}
@@ -176,7 +176,7 @@ class Warm:
             return Fraction(value.as_fraction())
         whole = value.as_long()
         if kind == "enum":
-            return variable.sort.values[whole]
+            return str(variable.sort.values[whole])
         if kind == "date":
             return date.fromordinal(whole)
         return Fraction(whole)

@@ -117,7 +117,9 @@ def _token(match: re.Match[str], column: int) -> _Token:
     if kind == "number":
         text = text.replace("_", "")
         if len(text) > MAX_DIGITS or not text.isascii():
-            raise ExpressionError("this is not a number that can be used", column, f"at most {MAX_DIGITS} digits, 0 to 9")
+            raise ExpressionError(
+                "this is not a number that can be used", column, f"at most {MAX_DIGITS} digits, 0 to 9"
+            )
     if kind == "date" and not text.isascii():
         raise ExpressionError("this is not a date", column, "write it in digits 0 to 9")
     return _Token(kind, _SAME.get(text, text), column)
@@ -151,10 +153,7 @@ class _Reader:
 
     def expression(self) -> Node:
         self._down()
-        if self._word("if"):
-            node = self._condition()
-        else:
-            node = self._choice()
+        node = self._condition() if self._word("if") else self._choice()
         self._depth -= 1
         return node
 

@@ -62,7 +62,9 @@ class Sort:
     @property
     def words(self) -> str:
         """For an error message."""
-        return f"a value of {self.owner}" if self.kind == "enum" else f"a {self.kind}" if self.kind != "int" else "an int"
+        return (
+            f"a value of {self.owner}" if self.kind == "enum" else f"a {self.kind}" if self.kind != "int" else "an int"
+        )
 
 
 BOOL: Final = Sort("bool")

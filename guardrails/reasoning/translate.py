@@ -70,19 +70,19 @@ def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 def _statement_schema(variable: Variable) -> dict[str, Any]:
     kind = variable.sort.kind
-    value: dict[str, Any] = {
+    values: dict[str, dict[str, Any]] = {
         "bool": {"type": "boolean"},
         "int": {"type": "integer"},
         "number": {"type": "number"},
         "date": {"type": "string", "format": "date"},
         "enum": {"type": "string", "enum": list(variable.sort.values)},
-    }[kind]
+    }
     relations = _ORDERED if variable.sort.ordered else _EQUAL
     return _object(
         {
             "variable": {"type": "string", "enum": [variable.name]},
             "relation": {"type": "string", "enum": list(relations)},
-            "value": value,
+            "value": values[kind],
         }
     )
 

@@ -1,8 +1,8 @@
-"""The solver's process, seen from the gateway: started on first use, asked one question at a time, replaced when it dies.
+"""The solver's process, seen from the gateway: one question at a time, and a new one when it dies.
 
-A question has a hard end: the solver's own limit, and a grace for the way there and back. A child that misses it, or
-says something that is no answer, is killed; the next question starts a fresh one. A question without an answer is a
-``CheckFailed``, never a pass.
+It is started on first use. A question has a hard end: the solver's own limit, and a grace for the way there and back.
+A child that misses it, or says something that is no answer, is killed; the next question starts a fresh one. A
+question without an answer is a ``CheckFailed``, never a pass.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ class Prover:
                 raise CheckFailed("the solver's process ended")
             said = json.loads(line)
             if not isinstance(said, dict):
-                raise ValueError("no object")
+                raise ValueError("no object")  # noqa: TRY004  (what the other side said, not a bug here)
         except TimeoutError:
             await self._drop(process)
             raise CheckFailed("the solver did not answer in time") from None

@@ -30,12 +30,20 @@ def test_a_rule_that_can_never_hold_is_named_alone():
 
 
 def test_a_redundant_rule_names_what_says_it_already():
-    found = said({"month": "if days > 30 then not refundable", "year": "if days > 365 then not refundable", "o": "if opened then days > 1"})
+    found = said(
+        {
+            "month": "if days > 30 then not refundable",
+            "year": "if days > 365 then not refundable",
+            "o": "if opened then days > 1",
+        }
+    )
     assert of("redundant", found) == [("year", "month")]
 
 
 def test_an_empty_rule_says_nothing():
-    assert of("empty", said({"empty": "if opened then opened", "x": "if opened and days > 3 then refundable"})) == [("empty",)]
+    assert of("empty", said({"empty": "if opened then opened", "x": "if opened and days > 3 then refundable"})) == [
+        ("empty",)
+    ]
 
 
 def test_an_unreachable_condition_names_what_excludes_it():
@@ -51,7 +59,16 @@ def test_rules_that_clash_where_both_apply_are_named():
 
 
 def test_rules_whose_conditions_exclude_each_other_do_not_clash():
-    assert said({"late": "if days > 30 then not refundable", "soon": "if days <= 30 then refundable", "o": "if opened then days > 1"}) == []
+    assert (
+        said(
+            {
+                "late": "if days > 30 then not refundable",
+                "soon": "if days <= 30 then refundable",
+                "o": "if opened then days > 1",
+            }
+        )
+        == []
+    )
 
 
 def test_a_bare_assertion_is_named():
@@ -61,7 +78,9 @@ def test_a_bare_assertion_is_named():
 def test_unused_variables_and_values_are_named():
     found = said({"food": "if category = food then not refundable"}, USED | {"category": VARIABLES["category"]})
     assert of("unused-variable", found) == [("days",), ("opened",)]
-    [complaint] = [one for one in lint(book({"food": "if category = food then not refundable"})) if one.kind == "unused-value"]
+    [complaint] = [
+        one for one in lint(book({"food": "if category = food then not refundable"})) if one.kind == "unused-value"
+    ]
     assert complaint.about == ("category",)
     assert "'electronics', 'other'" in complaint.message
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from evals.reasoning_truth import random_policy, situations, true_finding
 from guardrails.reasoning import Shelf, prove
 from guardrails.reasoning.examples import Chart
-from guardrails.reasoning.prove import MAX_FACTS, Reading, apart, make_job
+from guardrails.reasoning.prove import MAX_FACTS, apart, make_job
 from guardrails.reasoning.rulebook import from_plain
 from guardrails.reasoning.terms import both, evaluate, value_of
 from tests.support.rulebooks import book, judged, reading
@@ -205,5 +205,3 @@ def core_is_enough_and_minimal(rulebook, group, one):
     assert not possible([*core, *fixed])
     for index in range(len(core)):
         assert possible([*core[:index], *core[index + 1 :], *fixed])
-
-
