@@ -15,6 +15,7 @@ Name = Annotated[str, Field(pattern=r"^[^\W\d]\w{0,63}$")]
 RuleId = Annotated[str, Field(pattern=r"^[^\W_][\w.-]{0,63}$")]
 EnumValue = Annotated[str, Field(pattern=r"^[^'\"\s](?:[^'\"\n]{0,62}[^'\"\s])?$")]
 Text = Annotated[str, Field(min_length=1, max_length=500)]
+Expression = Annotated[str, Field(min_length=1, max_length=2048)]
 TierName = Annotated[str, Field(min_length=1, max_length=64)]
 Bound = int | float | str | date
 PremiseOrigin = Literal["user", "document", "tool", "system"]
@@ -45,7 +46,9 @@ def _text_as(key: str) -> BeforeValidator:
 def _values(given: Any) -> Any:
     """A list of values stands for values that are their own only words."""
     if isinstance(given, (list, tuple)) and all(isinstance(value, str) for value in given):
-        return dict.fromkeys(given, ()) if len(set(given)) == len(given) else given
+        if len(set(given)) != len(given):
+            raise ValueError("a value is listed twice")
+        return dict.fromkeys(given, ())
     return given
 
 
@@ -60,7 +63,7 @@ class VariableConfig(Strict):
     """
 
     type: Literal["bool", "int", "number", "enum", "date"]
-    description: Text
+    description: Expression
     unit: Annotated[str, Field(min_length=1, max_length=20)] | None = None
     values: Annotated[Mapping[EnumValue, Words], Field(max_length=MAX_VALUES), BeforeValidator(_values)] | None = None
     min: Bound | None = None
@@ -74,9 +77,9 @@ class RuleConfig(Strict):
         words: the rule as its source says it, for people and for the feedback to a model.
     """
 
-    rule: Text | None = None
-    smt: Text | None = None
-    words: Text | None = None
+    rule: Expression | None = None
+    smt: Expression | None = None
+    words: Expression | None = None
 
 
 class ReadingConfig(Strict):
@@ -129,8 +132,8 @@ class CaseConfig(Strict):
     """
 
     name: Text | None = None
-    given: Text | None = None
-    claim: Text | None = None
+    given: Expression | None = None
+    claim: Expression | None = None
     question: Annotated[str, Field(max_length=10_000)] | None = None
     answer: Annotated[str, Field(max_length=10_000)] | None = None
     expect: FindingWord

@@ -80,20 +80,28 @@ def needed(chart: Chart, names: Iterable[str], facts: Iterable[Term]) -> list[st
     return sorted(wanted)
 
 
-def plainer(chart: Chart, start: Mapping[str, Value], names: Sequence[str], facts: Sequence[Term]) -> dict[str, Term]:
+def plainer(
+    chart: Chart,
+    start: Mapping[str, Value],
+    names: Sequence[str],
+    facts: Sequence[Term],
+    rules: Iterable[int] | None = None,
+) -> dict[str, Term]:
     """The situation ``start`` moved to plain values, as literals of ``names``.
 
     Args:
-        chart: of the rules, all of which hold in ``start``.
+        chart: of the rules.
         start: a value of every variable that ``needed`` names.
         names: the variables to move and show.
-        facts: what holds in ``start`` besides the rules, and must go on to hold.
+        facts: what holds in ``start``, and must go on to hold.
+        rules: those that hold in ``start``, and must too; all of them where it is left out.
     """
     values = dict(start)
+    keep = None if rules is None else frozenset(rules)
     about = [(variables_in(fact), meaning(fact)) for fact in facts]
     for name in names:
         held = [means for names_in, means in about if name in names_in]
-        held += [chart.meanings[index] for index in chart.touching[name]]
+        held += [chart.meanings[index] for index in chart.touching[name] if keep is None or index in keep]
         before = values[name]
         for candidate in chart.candidates(name, facts):
             values[name] = candidate

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NoReturn, TypeAlias
 
-MAX_TEXT: Final = 2000
+MAX_TEXT: Final = 2048
 MAX_TOKENS: Final = 300
 MAX_NESTING: Final = 40
 MAX_DIGITS: Final = 30

@@ -114,7 +114,7 @@ def test_a_mistake_has_its_column_and_a_hint(text, column, part, hint):
         "if " * 600,
         "-" * 1500 + "3 = 3",
         "1 + " * 400 + "1 = 1",
-        "x" * 2001,
+        "x" * 2049,
     ],
 )
 def test_too_much_is_refused_not_recursed_into(text):
