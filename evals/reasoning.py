@@ -240,7 +240,7 @@ Random policies of small domains, every case counted: {truth["right"]} of {truth
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and write both files."""
     parser = argparse.ArgumentParser(description="Measure the reasoning guard.")
-    parser.add_argument("--count", type=int, default=2000, help="random statements, and random policies")
+    parser.add_argument("--count", type=int, default=1000, help="random statements, and random policies")
     result = report(parser.parse_args(arguments).count)
     (RESULTS / "guards-reasoning.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", "utf-8")
     (RESULTS / "guards-reasoning.md").write_text(markdown(result), "utf-8")
