@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from guardrails.reasoning import ReasoningConfig, compile_reasoning
 from guardrails.tool_targets import ToolTargetsConfig, compile_tool_targets
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class CheckKind:
 
 
 _KINDS = (
+    CheckKind("reasoning", "Rules that an answer must not break, proved.", ReasoningConfig, compile_reasoning),
     CheckKind(
         "tool_targets", "Untrusted text may not say where a tool call goes.", ToolTargetsConfig, compile_tool_targets
     ),

@@ -130,6 +130,11 @@ class Rails:
         self.checks = tuple(checks)
         self.max_hold = max((each.family.hold for each in self._all.holding), default=0)
 
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """All that read a text of any role, in the order in which they do."""
+        return tuple(one.family for one in self._all.whole)
+
     def find(self, text: str, role: str | None = None, hurry: Hurry | None = None) -> tuple[Finding, ...]:
         """All findings of a whole text, in order of their start.
 

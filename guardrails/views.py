@@ -94,15 +94,21 @@ class Prove:
     job: Mapping[str, Any]
 
 
-class Prover(Protocol):
-    """Whoever does what ``Prove`` asks for."""
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """What a check returns, in place of findings, when it had the answer written again and the new one will do.
 
-    async def prove(self, prove: Prove) -> Any:
-        """The solver's reply.
+    The caller sends ``text`` in place of the answer, after its other guards have read it: it is a model's new text.
 
-        Raises:
-            CheckFailed: there is none.
-        """
+    Attributes:
+        text: the new answer.
+        before: findings on the answer as it was, with offsets in it; their actions are spent.
+        after: findings on ``text``, with offsets in it; their actions stand.
+    """
+
+    text: str
+    before: tuple[Finding, ...]
+    after: tuple[Finding, ...]
 
 
 class CheckFailed(RuntimeError):
@@ -124,8 +130,8 @@ class Check(Protocol):
     def actions(self) -> frozenset[Action]:
         """What its findings may ask for. It cannot mask across a view: detect and block only, unless it says so."""
 
-    def run(self, view: View) -> Generator[Ask | Prove, Any, tuple[Finding, ...]]:
-        """Judge ``view``.
+    def run(self, view: View) -> Generator[Ask | Prove, Any, tuple[Finding, ...] | Rewritten]:
+        """Judge ``view``. Most checks return findings only.
 
         Raises:
             CheckFailed: it could not be judged.

@@ -30,6 +30,7 @@ from router.registry.prices import PriceBook
 from router.registry.references import reference_prices
 from router.registry.salt import SaltError, explore_salt
 from router.serve.metrics import Metrics
+from router.serve.prover import Prover
 from router.serve.scoring import Fresh, Watch, open_scorer
 from router.serve.sessions import Sessions
 from router.serve.settings import LOOPBACK, Settings, deployments_of, read_secret
@@ -40,7 +41,6 @@ from router.upstream.openai import OpenAIUpstream
 from router.upstream.transport import AiohttpTransport, Transport
 
 if TYPE_CHECKING:
-    from guardrails.views import Prover
     from router.core.checks import Calibration
     from router.score import Scorer
     from router.serve.story import Story
@@ -78,7 +78,7 @@ class Cell:
     blind: set[str] = field(default_factory=set)  # deployments that were seen to give no log-probabilities
     salt: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     watch: Watch = field(default_factory=Watch)
-    prover: Prover | None = None
+    prover: Prover = field(default_factory=Prover)
     _refused: Scorer | None = None
     explore_salt: bytes = b""
     sessions: Sessions = field(default_factory=Sessions)
@@ -222,7 +222,8 @@ class Cell:
         return None if self.scorer is None else frozenset(self.scorer.families)
 
     async def close(self) -> None:
-        """Release models, connections and the ledger, in that order."""
+        """Release the solver, models, connections and the ledger, in that order."""
+        await self.prover.close()
         for upstream in self.upstreams.values():
             await upstream.close()
         await self.transport.close()

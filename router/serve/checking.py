@@ -8,16 +8,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
 from guardrails import Action, Finding, Rails
 from guardrails.run import Checked
-from guardrails.views import Ask, CheckFailed, Origin, Passage, Prove, ToolCall, View
+from guardrails.views import Ask, CheckFailed, Origin, Passage, Prove, Rewritten, ToolCall, View
 from router.core.peek import reading_of
 from router.core.plan import Try
-from router.core.wire import ChatRequest, choice_calls, choice_sites, read_answer, read_choice
+from router.core.wire import (
+    ChatRequest,
+    Edit,
+    choice_calls,
+    choice_sites,
+    given,
+    read_answer,
+    read_choice,
+    span,
+    splice,
+)
 from router.errors import UpstreamError
 from router.serve.onlooker import Onlooker, Said
 from router.serve.story import Note, Story, Times
@@ -51,36 +62,51 @@ class Desk(NamedTuple):
     deadline: Callable[[], Deadline]
 
 
-async def check_answer(request: ChatRequest, rails: Rails, body: bytes, desk: Desk) -> set[int]:
-    """Run the checks over a whole answer; give back the choices that they stop."""
-    stopped: set[int] = set()
+class Answered(NamedTuple):
+    """A whole answer after its checks: the body as it may go on, and the choices that must not."""
+
+    body: bytes
+    stopped: frozenset[int] = frozenset()
+
+
+async def check_answer(request: ChatRequest, rails: Rails, body: bytes, desk: Desk) -> Answered:
+    """Run the checks over a whole answer. What they had written again stands in its place."""
     if not rails.checks:
-        return stopped
+        return Answered(body)
     try:
         choices = [read_choice(raw) for raw in read_answer(body).choices]
     except ValueError:
-        return stopped  # the guards of texts say what is wrong with it
+        return Answered(body)  # the guards of texts say what is wrong with it
+    stopped: set[int] = set()
+    edits: list[Edit] = []
     for choice in choices:
         text = "\n".join(site.text for site in choice_sites(choice) if site.path.startswith("content"))
         said = Said(choice.index, text, tuple(ToolCall(*call) for call in choice_calls(choice)))
-        if await _stops(request, said, rails.checks, desk):
+        judged = await _judged(request, said, rails.checks, desk)
+        if blocks(judged.findings):
             stopped.add(said.choice)
-    return stopped
+        elif judged.text is not None:
+            edits.append(Edit(*span(body, choice.message.content), msgspec.json.encode(judged.text)))
+            if given(choice.logprobs):
+                edits.append(Edit(*span(body, choice.logprobs), b"null"))
+    return Answered(splice(body, edits) if edits else body, frozenset(stopped))
 
 
 async def check_events(request: ChatRequest, rails: Rails, guard: EventGuard, desk: Desk) -> None:
     """The same over a stream that has ended. Tool calls were judged when their choice ended."""
     checks = [each for each in rails.checks if each.check.scope == "answer"]
     for said in guard.answers() if checks else ():
-        if await _stops(request, said, checks, desk):
+        judged = await _judged(request, said, checks, desk)
+        if blocks(judged.findings):
             guard.stop(said.choice)
+        elif judged.text is not None:
+            guard.rewrite(said.choice, judged.text)
 
 
-async def _stops(request: ChatRequest, said: Said, checks: Iterable[Checked], desk: Desk) -> bool:
-    """Judge one choice; True where it must not be given to the caller."""
-    findings = await judge(checks, view_of(request, said), desk)
-    desk.story.found(findings, "output", f"choices[{said.choice}]")
-    return blocks(findings)
+async def _judged(request: ChatRequest, said: Said, checks: Iterable[Checked], desk: Desk) -> Judged:
+    judged = await judge(checks, view_of(request, said), desk)
+    desk.story.found(judged.findings, "output", f"choices[{said.choice}]")
+    return judged
 
 
 def onlooker_of(request: ChatRequest, policy: Policy, story: Story) -> Onlooker | None:
@@ -113,7 +139,7 @@ def judge_now(checks: Iterable[Checked], view: View) -> tuple[Finding, ...]:
         try:
             next(check.run(view))
         except StopIteration as end:
-            found += end.value
+            found += end.value if isinstance(end.value, tuple) else ()
         except Exception:  # noqa: BLE001  (whatever it is, it must not read as "nothing found")
             found.append(_lost(check.guard, lost, view))
         else:
@@ -121,9 +147,22 @@ def judge_now(checks: Iterable[Checked], view: View) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-async def judge(checks: Iterable[Checked], view: View, desk: Desk) -> tuple[Finding, ...]:
-    """Every check, in order."""
+class Judged(NamedTuple):
+    """What the checks make of one choice.
+
+    Attributes:
+        findings: all of them. Those of an answer that was written again are spent: their actions are ``detect``.
+        text: the answer as it was written again; None where it stands as it is.
+    """
+
+    findings: tuple[Finding, ...]
+    text: str | None = None
+
+
+async def judge(checks: Iterable[Checked], view: View, desk: Desk) -> Judged:
+    """Every check, in order. What one has written again, the next one judges."""
     found: list[Finding] = []
+    text: str | None = None
     for check, lost in checks:
         steps = check.run(view)
         try:
@@ -136,10 +175,16 @@ async def judge(checks: Iterable[Checked], view: View, desk: Desk) -> tuple[Find
                 else:
                     wanted = steps.send(reply)
         except StopIteration as end:
-            found += end.value
+            told = end.value
+            if isinstance(told, Rewritten):
+                found += [replace(finding, action=min(finding.action, Action.DETECT)) for finding in told.before]
+                found += told.after
+                text, view = told.text, replace(view, text=told.text)
+            else:
+                found += told
         except Exception:  # noqa: BLE001  (a check that broke is a finding)
             found.append(_lost(check.guard, lost, view))
-    return tuple(found)
+    return Judged(tuple(found), text)
 
 
 def blocks(findings: Iterable[Finding]) -> bool:
@@ -152,14 +197,7 @@ def _lost(guard: str, lost: Action, view: View) -> Finding:
 
 
 def _done(wanted: Ask | Prove, desk: Desk) -> Awaitable[Any]:
-    return _asked(wanted, desk) if isinstance(wanted, Ask) else _proved(wanted, desk)
-
-
-async def _proved(prove: Prove, desk: Desk) -> Any:
-    prover = desk.cell.prover
-    if prover is None:
-        raise CheckFailed("no solver is installed")
-    return await prover.prove(prove)
+    return _asked(wanted, desk) if isinstance(wanted, Ask) else desk.cell.prover.prove(wanted)
 
 
 async def _asked(ask: Ask, desk: Desk) -> str:

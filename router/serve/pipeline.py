@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from guardrails import Placeholders
 from policies.schema import Timeouts
@@ -139,7 +139,7 @@ async def answer_whole(
     since = cell.clock()
     policy = wish.policy
     try:
-        stopped = await check_answer(request, policy.rails["output"], body, desk_of(cell, wish, decision, story))
+        body, stopped = await check_answer(request, policy.rails["output"], body, desk_of(cell, wish, decision, story))
         body = guard_answer(policy.rails["output"], body, held, policy.body.refusal.output, story, stopped)
     except UpstreamError as error:
         story.call_failed(step, error)
@@ -194,7 +194,7 @@ async def answer_in_events(
             await out.events(events)
         await out.done()
         if mode != "checked":  # nothing can be stopped any more: nobody waits for what is only put on record
-            await check_events(request, policy.rails["output"], guard, desk_of(cell, wish, decision, story))
+            await to_its_end(check_events(request, policy.rails["output"], guard, desk_of(cell, wish, decision, story)))
     except UpstreamError as error:
         fault = error
         raise
@@ -204,6 +204,16 @@ async def answer_in_events(
         if guard.blocked:
             story.outcome = "blocked_output"
         story.call_ended(step, "error" if fault else "blocked" if guard.over else "ok", fault)
+
+
+async def to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Do something whether the caller stays or not; a caller who leaves is noted afterwards."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 def desk_of(cell: Cell, wish: Order, decision: Decision, story: Story) -> Desk:

@@ -137,9 +137,7 @@ async def route(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         wish = order(cell, incoming, story, key, request.model)
         blocked = False
         try:
-            guard_request(
-                wish.policy.rails["input"], request.texts, Placeholders(), story, wish.guard_tag
-            )
+            guard_request(wish.policy.rails["input"], request.texts, Placeholders(), story, wish.guard_tag)
         except Blocked:
             blocked, story.outcome = True, "blocked_input"
         ask = request.ask()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import UNSET, Raw
 
-from guardrails import Rails
+from guardrails import Action, Rails
 from policies.schema import StreamMode
 from router.core.json_masks import JsonMasks
 from router.core.tokens import estimate_tokens
@@ -84,6 +84,7 @@ class EventGuard:
         self._back = back
         self._json: dict[tuple[int, str], JsonMasks] = {}
         self._restorers: dict[tuple[int, str], Restorer] = {}
+        self._rewritten: dict[int, str] = {}
         self._held: dict[tuple[int, str], str] = {}
         self._usage: Usage | None = None
         self._usage_event: bytes | None = None
@@ -106,6 +107,18 @@ class EventGuard:
     def stop(self, index: int) -> None:
         """A check of the whole answer stopped a choice. Only ``checked`` still holds it."""
         self._stop(index)
+
+    def rewrite(self, index: int, text: str) -> None:
+        """A check had the answer of a choice written again. Only ``checked`` can still put it in its place."""
+        if self._mode != "checked":
+            return
+        verdict = self._rails.check(text, self._placeholders, role="assistant")
+        if verdict.findings:
+            self._on_findings(list(verdict.findings), f"choices[{index}].content")
+        if verdict.action is Action.BLOCK:
+            self._stop(index)
+        else:
+            self._rewritten[index] = self._back.restore(verdict.text) if self._back else verdict.text
 
     def usage(self, input_tokens: int) -> Usage:
         """The upstream's usage, else an estimate that says so."""
@@ -136,19 +149,24 @@ class EventGuard:
                 events += self._close(index, path)
         if self._onlooker is not None:
             self._onlooker.finish()
-        if self._mode == "checked" and self.blocked:
-            events = [*self._of_others(events), *(e for index in sorted(self.blocked) for e in self._refuse(index))]
+        if self._mode == "checked" and (self.blocked or self._rewritten):
+            events = [
+                *self._of_others(events),
+                *(e for index in sorted(self.blocked) for e in self._refuse(index)),
+                *(e for index in sorted(self._rewritten) for e in self._written_again(index)),
+            ]
         if self._include_usage:
             events.append(self._usage_event or self._maker.usage(self.usage(input_tokens)))
         return events
 
     def _of_others(self, events: list[bytes]) -> list[bytes]:
-        """What was kept of the choices that no guard stopped."""
+        """What was kept of the choices that no guard stopped and no check had written again."""
         kept: list[bytes] = []
         for data in events:
             found = read_chunk(data).choices
             choices: list[ChunkChoice] = [] if found is UNSET else found
-            stopped = [choice for choice in choices if choice.index in self.blocked]
+            gone = {*self.blocked, *self._rewritten}
+            stopped = [choice for choice in choices if choice.index in gone]
             if stopped and len(stopped) == len(choices):
                 continue
             edits: list[Edit] = []
@@ -320,6 +338,10 @@ class EventGuard:
         for key in [key for key in self._open if key[0] == index]:
             self._note(*key)
             self._held.pop(key, None)
+
+    def _written_again(self, index: int) -> list[bytes]:
+        maker = self._maker
+        return [maker.text(index, "content", self._rewritten[index], role=True), maker.end(index, "stop")]
 
     def _refuse(self, index: int) -> list[bytes]:
         return [self._maker.text(index, "content", self._refusal, role=True), self._maker.end(index, "content_filter")]

@@ -13,13 +13,10 @@ Laws of this process:
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import secrets
-import signal
 import stat
-import sys
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -28,10 +25,10 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from router.upstream.child import die_with, no_core_file, take_pipes
 from router.upstream.local_chat import Answer, Refused, engine_request, refusal_of, refusal_of_words
 from router.upstream.local_frames import Frame, Kind, pack, read
 
-_PR_SET_PDEATHSIG = 1
 _BIG_WEIGHTS = 400_000_000
 _PRIVATE_FOLDER = 0o700
 _PRIVATE_SOCKET = 0o600
@@ -168,42 +165,15 @@ class Child:
             self.say(Kind.ANSWER, frame.call, msgspec.json.encode(answer.whole()))
 
 
-def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Keep standard input and output for ourselves; the engine and Python print into nothing."""
-    questions = os.fdopen(os.dup(0), "rb")
-    answers = os.fdopen(os.dup(1), "wb")
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(nothing, descriptor)
-    os.close(nothing)
-    return questions, answers
-
-
-def _die_with(parent: int) -> None:
-    """Ask the kernel to kill us when ``parent`` ends; leave at once if it already has."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(0)
-
-
-def _no_core_file() -> None:
-    if sys.platform != "win32":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
 def main() -> None:
     """Load the model that the first frame names, then answer until the input ends."""
-    questions, answers = _take_pipes()
-    _no_core_file()
+    questions, answers = take_pipes()
+    no_core_file()
     first = read(questions)
     if first is None:
         return
     load = msgspec.json.decode(first.payload, type=Load)
-    _die_with(load.parent)
+    die_with(load.parent)
     try:
         engine, listener = load_engine(load)
     except ImportError:

@@ -39,7 +39,7 @@ def fresh(code):
     return done.stdout
 
 
-HEAVY = ("litellm", "sklearn", "scipy", "torch", "xllamacpp", "openai", "httpx", "rich", "re2_heavy")
+HEAVY = ("litellm", "sklearn", "scipy", "torch", "xllamacpp", "openai", "httpx", "rich", "re2_heavy", "z3")
 
 
 @pytest.mark.parametrize("module", ["stillhouse", "stillhouse.cli.main", "stillhouse.cli.serve", "router.serve.app"])
