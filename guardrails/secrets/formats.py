@@ -113,6 +113,9 @@ def _named(category: str, markers: str, pattern: str, limit: int = 160, score: f
 _SET = r"[\"'`]? {0,2}(?:=>|:=|[:=|>]) {0,2}[\"'`]?"
 
 _URL64 = "[A-Za-z0-9_-]"
+_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+# An installation token since 2026: the application's number, then a JWT.
+_STATELESS = rf"[0-9]{{1,12}}_eyJ{_URL64}{{8,400}}\.eyJ{_URL64}{{8,1200}}\.{_URL64}{{20,700}}"
 
 # What separates the lines of a key, in a file, in a string literal, in JSON.
 _BREAK = r"(?:\r?\n[ \t]{0,24}|\\r|\\n|[\"',])"
@@ -138,7 +141,7 @@ FORMATS: tuple[Format, ...] = (
     _token("TAVILY_API_KEY", "tvly-", r"(?:dev-|prod-)?[A-Za-z0-9-]{28,48}"),
     _token("CEREBRAS_API_KEY", "csk-", r"[a-z0-9]{48}"),
     _token("TOGETHER_API_KEY", "tgp_v1_", r"[A-Za-z0-9_-]{43}"),
-    _token("LANGFUSE_SECRET_KEY", "sk-lf-", r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
+    _token("LANGFUSE_SECRET_KEY", "sk-lf-", _UUID),
     _token("JINA_API_KEY", "jina_", r"[0-9a-f]{32}[A-Za-z0-9_-]{28}"),
     _token("FIRECRAWL_API_KEY", "fc-", r"[0-9a-f]{32}"),
     _token("RUNPOD_API_KEY", "rpa_", r"[A-Za-z0-9]{40,60}"),
@@ -211,7 +214,7 @@ FORMATS: tuple[Format, ...] = (
     _token(
         "GITHUB_TOKEN",
         "ghs_ ghu_",
-        rf"[0-9]{{1,12}}_eyJ{_URL64}{{8,400}}\.eyJ{_URL64}{{8,1200}}\.{_URL64}{{20,700}}",
+        _STATELESS,
         2400,
     ),
     _token("GITHUB_TOKEN", "github_pat_", r"[A-Za-z0-9]{22}_[A-Za-z0-9]{59}"),
@@ -267,7 +270,7 @@ FORMATS: tuple[Format, ...] = (
     _token(
         "PLAID_TOKEN",
         "access-production- access-sandbox-",
-        r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+        _UUID,
     ),
     _token("EASYPOST_KEY", "EZAK EZTK", r"[A-Za-z0-9]{54}"),
     _token("DUFFEL_TOKEN", "duffel_live_ duffel_test_", r"[A-Za-z0-9_-]{43}"),
@@ -276,7 +279,7 @@ FORMATS: tuple[Format, ...] = (
     _token("TYPEFORM_TOKEN", "tfp_", r"[A-Za-z0-9_.-]{40,59}"),
     _token("FACEBOOK_TOKEN", "EAA", r"[A-Za-z0-9]{90,240}"),
     _token("DROPBOX_TOKEN", "sl.u. sl.B", r"[A-Za-z0-9_-]{120,1200}", 1220),
-    _token("LAUNCHDARKLY_KEY", "sdk- api-", r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
+    _token("LAUNCHDARKLY_KEY", "sdk-", _UUID),
     _token("BRAINTREE_TOKEN", "access_token$production$ access_token$sandbox$", r"[0-9a-z]{16}\$[0-9a-f]{32}"),
     _token("TOSS_PAYMENTS_KEY", "live_sk_ test_sk_ live_gsk_ test_gsk_", r"[A-Za-z0-9]{24,48}"),
     _token("SHOPIFY_TOKEN", "shpat_ shpca_ shppa_ shpss_", r"[0-9a-fA-F]{32}"),

@@ -26,7 +26,7 @@ def body(size: int, letters: str = ALNUM, seed: int = 7) -> str:
 
 
 LOWER = string.ascii_lowercase + string.digits
-UUID = "-".join(body(size, HEX) for size in (8, 4, 4, 4, 12))
+UUID = "-".join(body(size, HEX, seed=size * 3 + at) for at, size in enumerate((8, 4, 4, 4, 12)))
 
 KEYS = {
     "OPENAI_API_KEY": [
@@ -89,7 +89,6 @@ KEYS = {
     "LINEAR_API_KEY": ["lin_api_" + body(40)],
     "NOTION_TOKEN": ["ntn_" + body(11, string.digits) + body(35)],
     "POSTMAN_API_KEY": ["PMAK-" + body(24, HEX) + "-" + body(34, HEX)],
-    "CLOUDFLARE_API_TOKEN": ["cfut_" + body(40) + body(8, HEX), "cfk_" + body(40) + body(8, HEX)],
     "CEREBRAS_API_KEY": ["csk-" + body(48, LOWER)],
     "TOGETHER_API_KEY": ["tgp_v1_" + body(43)],
     "LANGFUSE_SECRET_KEY": ["sk-lf-" + UUID],
@@ -155,7 +154,11 @@ KEYS = {
     ],
     "SLACK_WEBHOOK": ["hooks.slack.com/services/" + "T" + body(8, UPPER) + "/B" + body(8, UPPER) + "/" + body(24)],
     "DISCORD_WEBHOOK": ["discord.com/api/webhooks/" + body(18, string.digits) + "/" + body(68)],
-    "CLOUDFLARE_API_TOKEN": ["v1.0-" + body(24, HEX) + "-" + body(146, HEX)],
+    "CLOUDFLARE_API_TOKEN": [
+        "v1.0-" + body(24, HEX) + "-" + body(146, HEX),
+        "cfut_" + body(40) + body(8, HEX),
+        "cfk_" + body(40) + body(8, HEX),
+    ],
 }
 # Values that only their names give away: text before the value, value.
 NAMED = {
@@ -172,6 +175,7 @@ NAMED = {
     "OKTA_TOKEN": [("Authorization: SSWS ", "00" + body(40))],
     "MAILCHIMP_API_KEY": [("MAILCHIMP_API_KEY=", body(32, HEX) + "-us21")],
     "DISCORD_BOT_TOKEN": [("DISCORD_TOKEN=", body(26) + "." + body(6) + "." + body(38))],
+    "ENTRA_CLIENT_SECRET": [('secret="Xy3', "8Q~" + body(34))],
     "TELEGRAM_BOT_TOKEN": [
         ("TELEGRAM_BOT_TOKEN=", body(10, "123456789") + ":" + body(35)),
         ("https://api.telegram.org/bot", body(10, "123456789") + ":" + body(35)),
