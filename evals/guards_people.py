@@ -58,8 +58,8 @@ def _judge_places(count: Counter[tuple[str, str, str]], row: dict[str, Any], pla
 
 
 def _joint(finding: Finding, span: dict[str, Any]) -> float:
-    joint = min(finding.end, span["end"]) - max(finding.start, span["start"])
-    return joint / (max(finding.end, span["end"]) - min(finding.start, span["start"]))
+    start, end = int(span["start"]), int(span["end"])
+    return (min(finding.end, end) - max(finding.start, start)) / (max(finding.end, end) - min(finding.start, start))
 
 
 def _covered(span: tuple[int, int], others: Sequence[tuple[int, int]]) -> float:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from guardrails.matching import Family
 
 # Part of every content hash: raise it when a recogniser changes what it finds.
-RECOGNISERS = 1
+RECOGNISERS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ CATALOG: Mapping[str, Guard] = MappingProxyType(
         guard.name: guard
         for guard in (
             Guard("words", "Words and phrases, your own or from a managed list.", WordsConfig, compile_words),
-            Guard("pii", "Personal data that can be told by its form.", PiiConfig, compile_pii),
+            Guard("pii", "Personal data: by its form, by the words before it, by likelihood.", PiiConfig, compile_pii),
             Guard("secrets", "Keys, tokens and passwords of programs.", SecretsConfig, compile_secrets),
             Guard("regex", "A pattern of your own, in linear time.", RegexConfig, compile_regex),
             Guard("rerouting", "Talk to the router, to be given a larger model.", ReroutingConfig, compile_rerouting),

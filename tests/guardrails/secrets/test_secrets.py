@@ -196,6 +196,16 @@ def test_a_key_is_found_whole(category, key, around):
         assert (found[0].start, found[0].end) == (len(before), len(before) + len(key))
 
 
+@pytest.mark.parametrize("key", [key for keys in KEYS.values() for key in keys])
+def test_a_key_in_two_pieces_never_leaves(key):
+    rails = compile_rails([{"secrets": {"action": "mask"}}])
+    text = f"키 {key}로 끝"
+    whole = rails.check(text).text
+    for cut in (3, 4, 2 + len(key) // 2, 1 + len(key), 2 + len(key)):
+        stream = rails.stream()
+        assert stream.feed(text[:cut]) + stream.feed(text[cut:]) + stream.finish() == whole
+
+
 @pytest.mark.parametrize(("category", "before", "value"), [(c, *pair) for c, pairs in NAMED.items() for pair in pairs])
 def test_a_value_is_known_by_its_name(category, before, value):
     (finding,) = RAILS.check(before + value + '"\n').findings
