@@ -18,8 +18,8 @@ import numpy as np
 
 from evals import attacks, baselines, metrics
 from evals import targets as learn
-from evals.guards import wilson
 from evals.importers.outcomes import Outcome, OutcomeError, read_outcomes
+from evals.intervals import wilson
 from evals.perturb import PERTURBATIONS, perturbed
 from evals.robustness_report import Attack, Change, Router, write
 from guardrails import compile_rails

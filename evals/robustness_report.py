@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from evals import baselines
-from evals.guards import wilson
+from evals.intervals import wilson
 from evals.stamp import commit, machine, today
 
 if TYPE_CHECKING:

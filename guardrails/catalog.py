@@ -47,7 +47,7 @@ CATALOG: Mapping[str, Guard] = MappingProxyType(
         guard.name: guard
         for guard in (
             Guard("words", "Words and phrases, your own or from a managed list.", WordsConfig, compile_words),
-            Guard("pii", "Personal data that can be told by its form.", PiiConfig, compile_pii),
+            Guard("pii", "Personal data: by its form, by the words before it, by likelihood.", PiiConfig, compile_pii),
             Guard("secrets", "Keys, tokens and passwords of programs.", SecretsConfig, compile_secrets),
             Guard("regex", "A pattern of your own, in linear time.", RegexConfig, compile_regex),
             Guard("hidden", "Text that a person does not see and a model reads.", HiddenConfig, compile_hidden),

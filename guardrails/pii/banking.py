@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # --- IBAN ---------------------------------------------------------------------------------------------
 _IBAN_MAX = 44
 # Searched by its check digits, which are rarer than letters; it begins two letters before them.
-_IBAN = re.compile(r"[0-9][0-9](?<=(?<![0-9A-Za-z])[A-Za-z]{2}[0-9]{2})(?: ?[0-9A-Za-z]){11,30}", re.ASCII)
+_IBAN = re.compile(r"[0-9][0-9](?<=(?<![0-9A-Za-z])[A-Za-z]{2}[0-9]{2})(?:[ -]?[0-9A-Za-z]){11,30}", re.ASCII)
 
 
 _ASCII_ALNUM = re.compile("[0-9A-Za-z]")
@@ -42,17 +42,17 @@ def _end_of(text: str, begin: int, length: int, limit: int) -> int:
     """Offset after ``length`` characters that are not blanks; 0 when there are not that many."""
     seen = 0
     for offset in range(begin, limit):
-        seen += text[offset] != " "
+        seen += text[offset] not in " -"
         if length and seen == length:
             return offset + 1
     return 0
 
 
 def _judge_iban(candidate: Candidate) -> float:
-    return 0.99 if iban(candidate.value.replace(" ", "").upper()) else 0.0
+    return 0.99 if iban(candidate.value.replace(" ", "").replace("-", "").upper()) else 0.0
 
 
-_IBAN_BEGUN = live_by(r"(?<![0-9A-Za-z])[A-Za-z](?:[A-Za-z](?:[0-9](?:[0-9][0-9A-Za-z ]{0,40})?)?)?", _IBAN_MAX + 1)
+_IBAN_BEGUN = live_by(r"(?<![0-9A-Za-z])[A-Za-z](?:[A-Za-z](?:[0-9](?:[0-9][0-9A-Za-z -]{0,40})?)?)?", _IBAN_MAX + 1)
 IBAN = Kind(
     "iban",
     gate_by_shape({"A": UPPER + LOWER, "0": DIGITS}, ("AA00",)),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _NUMBER = r"(?: ?(?:number|num\b|no\b\.?|code|#|번호|코드))?"
 # Between the words and a value of digits; nothing at all will do.
-_LOOSE = r"(?: ?(?:is|was|=|:|은|는|이|가|#))?:? {0,2}[\"'`(]?"
+_LOOSE = r"(?: ?(?:is|was|=|:|은|는|이|가|#))?:? {0,2}[\"'`]?"
 # Where the value may be any word: `is`, a colon, an equals sign, a Korean particle.
 _STRICT = r"(?: (?:is|was):? |[\"'`]? {0,2}(?:=>|:=|[:=])(?!=) {0,2}|(?:은|는|이|가) {1,2})"
 _END = r"(?![0-9A-Za-z_]|[-./]?[0-9])"
@@ -100,8 +100,14 @@ def _judge_password(candidate: Candidate) -> float:
     return 0.85 if letters or len(value) >= 4 else 0.0
 
 
+_ASSIGNED = re.compile(r"= {0,2}\Z")
+
+
 def _judge_username(candidate: Candidate) -> float:
+    """An assignment without quotation marks names a variable, not a person."""
     value = candidate.value
+    if _ASSIGNED.search(candidate.text, max(0, candidate.start - 4), candidate.start):
+        return 0.0
     return 0.0 if value.lower() in _NO_VALUE or value.isdigit() else 0.8
 
 

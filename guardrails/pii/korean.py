@@ -134,13 +134,19 @@ RULES: tuple[tuple[Kind, Rule], ...] = (
     number_rule("KR_FRN", r"[0-9]{6}" + _ID_GAP + r"[5-8][0-9]{6}", _judge_frn),
     number_rule("KR_BRN", r"[0-9]{3}(-?)[0-9]{2}\1[0-9]{5}", _judge_brn),
     number_rule("KR_DRIVER_LICENSE", r"(?:1[1-9]|2[0-8])([- ]?)[0-9]{2}\1[0-9]{6}\1[0-9]{2}", _judge_license),
+    # Older ones name their place: `서울 12-123456-12`.
+    number_rule(
+        "KR_DRIVER_LICENSE",
+        r"[0-9]{2}-[0-9]{6}-[0-9]{2}",
+        lambda candidate: 0.85 if candidate.after(_LICENSE_WORDS, 24) else 0.0,
+    ),
     number_rule("KR_CARD", r"9[0-9]{3}([ -]?)[0-9]{4}\1[0-9]{4}\1[0-9]{4}", _judge_card),
     (
         NUMBER,
         Rule(
             "KR_PHONE",
             by_pattern(
-                PHONE_EDGE + r"(?:(?:\+|00)82[ .-]?(?:\(0\) ?)?0?|\(?0)"
+                PHONE_EDGE + r"(?:(?:\+|00)82[ .-]?(?:\(0\) ?)?0?|82[ .-]0?|\(?0)"
                 r"1[016789]\)?[ .-]{0,2}[0-9]{3,4}[ .-]?[0-9]{4}" + RIGHT_EDGE
             ),
             _judge_mobile,
@@ -152,7 +158,7 @@ RULES: tuple[tuple[Kind, Rule], ...] = (
             "KR_PHONE",
             by_pattern(
                 PHONE_EDGE + r"(?:(?:\+|00)82[ .-]?(?:\(0\) ?)?0?|\(?0)"
-                r"(?:2|3[1-3]|4[1-4]|5[1-5]|6[1-4]|70|80|50[2-8])\)?[ .-]{0,2}[0-9]{3,4}[ .-]?[0-9]{4}" + RIGHT_EDGE
+                r"(?:2|3[1-3]|4[1-4]|5[1-5]|6[1-4]|70|80|50[2-8]?)\)?[ .-]{0,2}[0-9]{3,4}[ .-]?[0-9]{4}" + RIGHT_EDGE
             ),
             _judge_landline,
         ),

@@ -91,7 +91,12 @@ def _judge_url(candidate: Candidate) -> float:
 URL = Kind("url", gate_by(r"://|www\."), _live_url, _URL_MAX + 20)
 
 # --- network ----------------------------------------------------------------------------------------
-_VERSION = re.compile(r"(?:version|release|firmware|build|ver\.?|버전|펌웨어)\s{0,2}[:=]?\s{0,2}\Z", re.IGNORECASE)
+# A version, or a paragraph of a standard.
+_VERSION = re.compile(
+    r"(?:version|release|firmware|build|ver\.?|rfc ?[0-9]{0,5},?|section|clause|chapter|버전|펌웨어)"
+    r"\s{0,2}[:=]?\s{0,2}\Z",
+    re.IGNORECASE,
+)
 
 
 def _judge_ipv4(candidate: Candidate) -> float:
@@ -125,7 +130,11 @@ def _judge_mac(candidate: Candidate) -> float:
     return 0.0 if len(set(nibbles)) == 1 else 0.95
 
 
-_IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])", re.ASCII)
+# An old address may stand at its end: `::ffff:192.0.2.1`.
+_IPV6 = re.compile(
+    r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f]{0,4})(?![\w:]|\.[0-9])",
+    re.ASCII,
+)
 # The first colon of an address; colons are rarer than hexadecimal letters.
 _COLON = re.compile(r":(?=[0-9A-Fa-f]{0,4}:)")
 
@@ -150,7 +159,7 @@ IPV4 = Kind(
     digits=True,
     starts=starts_by(r"[0-9](?<![\w.].)(?=[0-9]{0,2}\.[0-9]{1,3}\.[0-9])"),
 )
-IPV6 = Kind("ipv6", _COLON.search, lambda text: run_start(text, HEX + ":.", 48), 48)
+IPV6 = Kind("ipv6", _COLON.search, lambda text: run_start(text, HEX + ":.", 60), 60)
 MAC = Kind(
     "mac",
     gate_by_shape({"0": HEX, ":": ":-", ".": "."}, ("00:00:00:00:00:00", "0000.0000.0000")),

@@ -110,7 +110,22 @@ def _judge_international(candidate: Candidate) -> float:
     return 0.95 if 8 <= len(digits) <= 15 and digits[0] != "0" else 0.0
 
 
+_DIGIT_BEFORE = re.compile(r"[0-9] \Z")
+_DIGIT_AFTER = re.compile(r" [0-9]")
+
+
 def _judge_north_american(candidate: Candidate) -> float:
+    """Three groups between other numbers, parted by nothing but blanks, are a row of a table."""
+    text = candidate.text
+    if (
+        not any(sign in candidate.value for sign in "-.(+")
+        and (
+            _DIGIT_BEFORE.search(text, max(0, candidate.start - 2), candidate.start)
+            or _DIGIT_AFTER.match(text, candidate.end)
+        )
+        and not candidate.after(_PHONE_WORDS, 16)
+    ):
+        return 0.0
     return 0.6 if candidate.after(_OTHER_NUMBER_WORDS, 16) else 0.85
 
 

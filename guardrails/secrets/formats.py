@@ -77,8 +77,8 @@ def has_the_form(value: str) -> bool:
 
 
 def looks_random(value: str) -> bool:
-    """Of a value told only by its name: not a word of documentation either."""
-    return _varied(value) and not _DUMMY.search(value)
+    """Of a value told only by its name: not a word of documentation, nor a name of a program, which has no digits."""
+    return _varied(value) and any(map(str.isdigit, value)) and not _DUMMY.search(value)
 
 
 def _varied(value: str) -> bool:
@@ -112,6 +112,11 @@ def _named(category: str, markers: str, pattern: str, limit: int = 160, score: f
 # Between a name and its value: `NAME=value`, `name: "value"`, `"name": "value"`, `name => value`.
 _SET = r"[\"'`]? {0,2}(?:=>|:=|[:=|>]) {0,2}[\"'`]?"
 
+_URL64 = "[A-Za-z0-9_-]"
+_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+# An installation token since 2026: the application's number, then a JWT.
+_STATELESS = rf"[0-9]{{1,12}}_eyJ{_URL64}{{8,400}}\.eyJ{_URL64}{{8,1200}}\.{_URL64}{{20,700}}"
+
 # What separates the lines of a key, in a file, in a string literal, in JSON.
 _BREAK = r"(?:\r?\n[ \t]{0,24}|\\r|\\n|[\"',])"
 
@@ -122,6 +127,7 @@ FORMATS: tuple[Format, ...] = (
     _token("OPENAI_API_KEY", "sk-", r"[A-Za-z0-9]{48}"),
     _token("ANTHROPIC_API_KEY", "sk-ant-", r"(?:api|admin|oat|ort|sid)[0-9]{2}-[A-Za-z0-9_-]{60,140}"),
     _token("GOOGLE_API_KEY", "AIza", r"[A-Za-z0-9_-]{35}"),
+    _token("GOOGLE_API_KEY", "AQ.", r"[A-Za-z0-9_-]{40,100}"),
     _token("HUGGINGFACE_TOKEN", "hf_ api_org_", r"[A-Za-z0-9]{30,40}"),
     _token("GROQ_API_KEY", "gsk_", r"[A-Za-z0-9]{48,60}"),
     _token("XAI_API_KEY", "xai-", r"[A-Za-z0-9]{70,90}"),
@@ -133,6 +139,15 @@ FORMATS: tuple[Format, ...] = (
     _token("LANGSMITH_API_KEY", "lsv2_pt_ lsv2_sk_", r"[0-9a-f]{32}_[0-9a-f]{10}"),
     _token("PINECONE_API_KEY", "pcsk_", r"[A-Za-z0-9]{4,8}_[A-Za-z0-9]{50,70}"),
     _token("TAVILY_API_KEY", "tvly-", r"(?:dev-|prod-)?[A-Za-z0-9-]{28,48}"),
+    _token("CEREBRAS_API_KEY", "csk-", r"[a-z0-9]{48}"),
+    _token("TOGETHER_API_KEY", "tgp_v1_", r"[A-Za-z0-9_-]{43}"),
+    _token("LANGFUSE_SECRET_KEY", "sk-lf-", _UUID),
+    _token("JINA_API_KEY", "jina_", r"[0-9a-f]{32}[A-Za-z0-9_-]{28}"),
+    _token("FIRECRAWL_API_KEY", "fc-", r"[0-9a-f]{32}"),
+    _token("RUNPOD_API_KEY", "rpa_", r"[A-Za-z0-9]{40,60}"),
+    _token("E2B_API_KEY", "e2b_", r"[0-9a-f]{40}"),
+    _token("ELEVENLABS_API_KEY", "sk_", r"[0-9a-f]{48}"),
+    _token("UPSTAGE_API_KEY", "up_", r"[A-Za-z0-9]{28,32}"),
     _token("DEEPSEEK_API_KEY", "sk-", r"[0-9a-f]{32}"),
     _named(
         "NAMED_API_KEY",
@@ -160,9 +175,13 @@ FORMATS: tuple[Format, ...] = (
     ),
     _token("GOOGLE_OAUTH_SECRET", "GOCSPX-", r"[A-Za-z0-9_-]{28}"),
     _token("GOOGLE_OAUTH_TOKEN", "ya29.", r"[A-Za-z0-9_-]{30,240}"),
+    _token("GOOGLE_OAUTH_TOKEN", "1//0", r"[A-Za-z0-9_-]{60,120}"),
+    _token("NAVER_CLOUD_KEY", "ncp_iam_", r"BP[AK][A-Z]KR[A-Za-z0-9]{12,40}"),
+    _token("ENTRA_CLIENT_SECRET", "8Q~ 7Q~", r"[A-Za-z0-9_~.-]{31,34}", edge=r"(?<=[A-Za-z0-9_~.-]{3})"),
     _token("DIGITALOCEAN_TOKEN", "dop_v1_ doo_v1_ dor_v1_", r"[0-9a-f]{64}"),
     _token("ALIBABA_ACCESS_KEY", "LTAI", r"[A-Za-z0-9]{16,20}"),
     _token("TENCENT_SECRET_ID", "AKID", r"[A-Za-z0-9]{32}"),
+    _token("CLOUDFLARE_API_TOKEN", "cfk_ cfut_ cfat_", r"[A-Za-z0-9_-]{40,64}"),
     _token("CLOUDFLARE_API_TOKEN", "v1.0-", r"[0-9a-f]{24}-[0-9a-f]{146}"),
     _named(
         "CLOUDFLARE_API_TOKEN",
@@ -179,19 +198,40 @@ FORMATS: tuple[Format, ...] = (
     _token("HASHICORP_VAULT_TOKEN", "hvs. hvb. hvr.", r"[A-Za-z0-9_-]{24,220}"),
     _token("TERRAFORM_CLOUD_TOKEN", ".atlasv1.", r"[A-Za-z0-9_-]{60,70}", edge=""),
     _token("DOPPLER_TOKEN", "dp.pt. dp.st. dp.ct. dp.sa.", r"(?:[a-z0-9_-]{2,35}\.)?[A-Za-z0-9]{40,44}"),
+    _token(
+        "TAILSCALE_KEY", "tskey-auth- tskey-api- tskey-client- tskey-webhook-", r"[A-Za-z0-9]{8,24}-[A-Za-z0-9]{24,48}"
+    ),
+    _token("NEON_API_KEY", "napi_", r"[a-z0-9]{60,72}"),
+    _token("RENDER_API_KEY", "rnd_", r"[A-Za-z0-9]{28,40}"),
+    _token("OPENSHIFT_TOKEN", "sha256~", r"[A-Za-z0-9_-]{43}"),
+    _token("ONEPASSWORD_TOKEN", "ops_eyJ", r"[A-Za-z0-9_-]{200,1600}={0,3}", 1620),
+    _token("MAPBOX_SECRET_TOKEN", "sk.eyJ", r"[A-Za-z0-9_-]{40,160}\.[A-Za-z0-9_-]{20,24}"),
+    _token("PREFECT_API_KEY", "pnu_ pnb_", r"[A-Za-z0-9]{36}"),
+    _token("CONTENTFUL_TOKEN", "CFPAT-", r"[A-Za-z0-9_-]{43}"),
     _token("PULUMI_TOKEN", "pul-", r"[0-9a-f]{40}"),
     # --- code and packages ----------------------------------------------------------------------------
     _token("GITHUB_TOKEN", "ghp_ gho_ ghu_ ghs_ ghr_", r"[A-Za-z0-9]{36,251}"),
+    _token(
+        "GITHUB_TOKEN",
+        "ghs_ ghu_",
+        _STATELESS,
+        2400,
+    ),
     _token("GITHUB_TOKEN", "github_pat_", r"[A-Za-z0-9]{22}_[A-Za-z0-9]{59}"),
     _token(
         "GITLAB_TOKEN",
-        "glpat- gldt- glptt- glrt- glcbt- glsoat- glft- glimt- glagent- gloas-",
+        "glpat- gldt- glptt- glrt- glrtr- glcbt- glsoat- glft- glffct- glimt- glagent- glwt- gloas-",
         r"[A-Za-z0-9_-]{20,180}(?:\.[0-9a-z]{2}\.[0-9a-z]{7,9})?",
     ),
     _token("BITBUCKET_TOKEN", "ATBB", r"[A-Za-z0-9]{32}"),
     _token("ATLASSIAN_API_TOKEN", "ATATT3", r"[A-Za-z0-9_=-]{100,230}"),
     _token("NPM_TOKEN", "npm_", r"[A-Za-z0-9]{36}"),
     _token("PYPI_TOKEN", "pypi-AgEIcHlwaS5vcmc pypi-AgENdGVzdC5weXBpLm9yZw", r"[A-Za-z0-9_-]{50,220}"),
+    _token("NUGET_API_KEY", "oy2", r"[a-z0-9]{43}"),
+    _token("CLOJARS_TOKEN", "CLOJARS_", r"[0-9a-f]{60}"),
+    _token("SOURCEGRAPH_TOKEN", "sgp_", r"(?:[0-9a-f]{16}_|local_)?[0-9a-f]{40}"),
+    _token("BUILDKITE_TOKEN", "bkua_", r"[0-9a-f]{40}"),
+    _token("README_API_KEY", "rdme_", r"[a-z0-9]{70}"),
     _token("RUBYGEMS_API_KEY", "rubygems_", r"[0-9a-f]{48}"),
     _token("CRATES_IO_TOKEN", "cio", r"[A-Za-z0-9]{32}"),
     _token("DOCKER_TOKEN", "dckr_pat_ dckr_oat_", r"[A-Za-z0-9_-]{27,40}"),
@@ -227,6 +267,19 @@ FORMATS: tuple[Format, ...] = (
     _token("STRIPE_WEBHOOK_SECRET", "whsec_", r"[A-Za-z0-9+/=]{32,64}"),
     _token("SQUARE_TOKEN", "sq0atp- sq0csp- sq0idp-", r"[A-Za-z0-9_-]{22,48}"),
     _token("SQUARE_TOKEN", "EAAA", r"[A-Za-z0-9_-]{60}"),
+    _token(
+        "PLAID_TOKEN",
+        "access-production- access-sandbox-",
+        _UUID,
+    ),
+    _token("EASYPOST_KEY", "EZAK EZTK", r"[A-Za-z0-9]{54}"),
+    _token("DUFFEL_TOKEN", "duffel_live_ duffel_test_", r"[A-Za-z0-9_-]{43}"),
+    _token("SHIPPO_TOKEN", "shippo_live_ shippo_test_", r"[0-9a-f]{40}"),
+    _token("FLUTTERWAVE_KEY", "FLWSECK-", r"[0-9a-f]{32,44}-X"),
+    _token("TYPEFORM_TOKEN", "tfp_", r"[A-Za-z0-9_.-]{40,59}"),
+    _token("FACEBOOK_TOKEN", "EAA", r"[A-Za-z0-9]{90,240}"),
+    _token("DROPBOX_TOKEN", "sl.u. sl.B", r"[A-Za-z0-9_-]{120,1200}", 1220),
+    _token("LAUNCHDARKLY_KEY", "sdk-", _UUID),
     _token("BRAINTREE_TOKEN", "access_token$production$ access_token$sandbox$", r"[0-9a-z]{16}\$[0-9a-f]{32}"),
     _token("TOSS_PAYMENTS_KEY", "live_sk_ test_sk_ live_gsk_ test_gsk_", r"[A-Za-z0-9]{24,48}"),
     _token("SHOPIFY_TOKEN", "shpat_ shpca_ shppa_ shpss_", r"[0-9a-fA-F]{32}"),

@@ -4,9 +4,11 @@ import json
 import pytest
 
 from evals import guards
+from evals.guards_people import judge_people
+from evals.intervals import wilson
 from guardrails import compile_rails
 
-RAILS = compile_rails([{"pii": {"entities": ["all"], "action": "detect"}}])
+RAILS = compile_rails([{"pii": {"entities": ["structured", "URL"], "action": "detect"}}])
 
 
 def row(text, value="", kind="", source="made"):
@@ -51,7 +53,7 @@ def test_the_last_line_is_the_sum():
     [(0, 0, 0.0, 1.0), (0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (5, 10, 0.2366, 0.7634)],
 )
 def test_wilsons_interval(right, of, low, high):
-    assert guards.wilson(right, of) == pytest.approx((low, high), abs=1e-4)
+    assert wilson(right, of) == pytest.approx((low, high), abs=1e-4)
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz"])
@@ -72,3 +74,56 @@ def test_a_missing_file_is_refused(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         guards.main()
     assert "is no file" in capsys.readouterr().err
+
+
+PEOPLE = [
+    {
+        "text": "Mr. Kevin Miller lives at 12 Main Street, Springfield",
+        "spans": [
+            {"start": 0, "end": 3, "type": "PERSON"},
+            {"start": 4, "end": 16, "type": "PERSON"},
+            {"start": 26, "end": 40, "type": "STREET_ADDRESS"},
+            {"start": 42, "end": 53, "type": "GPE"},
+        ],
+        "lang": "en",
+        "source": "made",
+    },
+    row("ask Sarah Walker", source="made"),
+    row("it was told by Ö", "Ö", "PERSON"),
+]
+
+
+def test_names_and_addresses_are_measured_apart():
+    rails = compile_rails([{"pii": {"entities": ["NAME", "ADDRESS"], "action": "detect"}}])
+    lines = {line["type"]: line for line in judge_people(rails, PEOPLE)}
+    assert (lines["PERSON"]["n"], lines["PERSON"]["recall"], lines["PERSON"]["precision"]) == (2, 0.5, 0.5)
+    assert (lines["STREET_ADDRESS"]["recall"], lines["GPE"]["recall"]) == (1.0, 0.0)
+    assert lines["any place"]["precision"] == 1.0
+
+
+def test_ordinary_prompts_are_counted_by_group_and_once(tmp_path):
+    path = tmp_path / "prompts.jsonl"
+    prompts = ["mail a@example.com", "mail a@example.com", "nothing here", "long " * 2000]
+    path.write_text("".join(json.dumps({"prompt": p, "language": "en"}) + "\n" for p in prompts), encoding="utf-8")
+    found = guards.ordinary(path, 10)
+    assert (found["n"], found["groups"]["structured"]["flagged"]) == (3, 1)
+    assert found["groups"]["structured"]["kinds"] == {"EMAIL": 1}
+    assert found["cpu_ms"]["en"]["n"] == 2
+    assert found["groups"]["context"]["flagged"] == 0
+
+
+def test_secrets_in_code_are_counted_by_line_and_never_shown(tmp_path, capsys):
+    key = "ghp_" + "aB3dE5gH7jK9mN1pQ4rS6tV8wX0yZ2cD4eF6"
+    (tmp_path / "a.py").write_text(f"x = 1\nkey = '{key}'\n\n", encoding="utf-8")
+    (tmp_path / "b.bin").write_text(key, encoding="utf-8")
+    guards.main(["secrets", "--code", str(tmp_path), "--out", str(tmp_path)])
+    written = json.loads((tmp_path / "guards-secrets.json").read_text(encoding="utf-8"))
+    assert (written["files"], written["lines"], written["flagged"]) == (1, 4, 1)
+    assert written["where"] == [{"file": "a.py", "line": 2, "kind": "GITHUB_TOKEN"}]
+    assert key not in json.dumps(written) + capsys.readouterr().out
+
+
+def test_a_missing_folder_of_code_is_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        guards.main(["secrets", "--code", str(tmp_path / "none")])
+    assert "is no folder" in capsys.readouterr().err

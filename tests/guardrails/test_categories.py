@@ -5,6 +5,8 @@ import pytest
 
 from guardrails.categories import BY_NAME, CATEGORIES, groups
 from guardrails.pii import _RULES, _WIDER
+from guardrails.pii.cues import CUES
+from guardrails.secrets import NAMES
 
 PAGE = Path(__file__).parents[2] / "docs" / "guards" / "categories.md"
 
@@ -25,7 +27,20 @@ def test_a_name_is_bedrocks_where_bedrock_has_one(category):
 
 
 def test_every_category_has_a_recogniser_and_every_recogniser_a_category():
-    assert {rule.category for _, rule in _RULES} == set(BY_NAME)
+    by_form = {rule.category for _, rule in _RULES}
+    by_cue = {cue.category for cue in CUES}
+    keys = set(groups()["keys"])
+    assert by_form | by_cue | keys == set(BY_NAME)
+    assert keys <= set(NAMES)
+
+
+def test_every_entity_of_bedrock_has_its_own_name_here():
+    assert set(BY_NAME) >= BEDROCK
+
+
+def test_nothing_that_is_only_likely_is_looked_for_by_default():
+    assert not set(groups()["structured"]) & {*groups()["personal"], *groups()["context"], *groups()["keys"], "URL"}
+    assert set(groups()["personal"]) == {"NAME", "ADDRESS", "AGE", "USERNAME"}
 
 
 def test_a_wider_category_is_the_one_of_bedrock():

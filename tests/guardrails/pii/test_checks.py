@@ -58,3 +58,7 @@ def test_british_health_number():
 def test_vehicle_number():
     assert checks.vin("1M8GDM9AXKP042788")
     assert not checks.vin("1M8GDM9A1KP042788")
+
+
+def test_british_taxpayer_reference():
+    assert sum(checks.utr(f"{first}123456789") for first in range(10)) == 1

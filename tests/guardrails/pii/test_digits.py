@@ -20,4 +20,4 @@ def test_what_needs_a_digit_finds_nothing_where_there_is_none(name, text):
 
 
 def test_most_kinds_need_a_digit():
-    assert sorted(KINDS) == ["iban", "ipv4", "kr passport", "licence", "national insurance", "number"]
+    assert sorted(KINDS) == ["iban", "ipv4", "kr passport", "kr plate", "licence", "national insurance", "number"]

@@ -25,6 +25,9 @@ def body(size: int, letters: str = ALNUM, seed: int = 7) -> str:
     return "".join(random.Random(seed).choices(letters, k=size))
 
 
+LOWER = string.ascii_lowercase + string.digits
+UUID = "-".join(body(size, HEX, seed=size * 3 + at) for at, size in enumerate((8, 4, 4, 4, 12)))
+
 KEYS = {
     "OPENAI_API_KEY": [
         "sk-proj-" + body(120),
@@ -33,7 +36,7 @@ KEYS = {
         "sk-svcacct-" + body(74),
     ],
     "ANTHROPIC_API_KEY": ["sk-ant-" + "api03-" + body(93) + "AA", "sk-ant-" + "oat01-" + body(86)],
-    "GOOGLE_API_KEY": ["AIza" + "Sy" + body(33)],
+    "GOOGLE_API_KEY": ["AIza" + "Sy" + body(33), "AQ." + "Ab8" + body(48)],
     "HUGGINGFACE_TOKEN": ["hf_" + body(34)],
     "GROQ_API_KEY": ["gsk_" + body(52)],
     "XAI_API_KEY": ["xai-" + body(80)],
@@ -49,7 +52,7 @@ KEYS = {
     "AWS_ACCESS_KEY": ["AKIA" + body(16, UPPER), "ASIA" + body(16, UPPER)],
     "AWS_BEDROCK_API_KEY": ["ABSK" + body(128)],
     "GOOGLE_OAUTH_SECRET": ["GOCSPX-" + body(28)],
-    "GOOGLE_OAUTH_TOKEN": ["ya29." + body(60)],
+    "GOOGLE_OAUTH_TOKEN": ["ya29." + body(60), "1//0" + body(100)],
     "DIGITALOCEAN_TOKEN": ["dop_v1_" + body(64, HEX)],
     "ALIBABA_ACCESS_KEY": ["LTAI" + body(20)],
     "TENCENT_SECRET_ID": ["AKID" + body(32)],
@@ -68,6 +71,7 @@ KEYS = {
         "ghp_" + body(36),
         "gho_" + body(36),
         "ghs_" + body(36),
+        "ghs_" + "1234567_" + "eyJ" + body(60) + ".eyJ" + body(240) + "." + body(86),
         "github_pat_" + body(22) + "_" + body(59),
     ],
     "GITLAB_TOKEN": ["glpat-" + body(20), "glpat-" + body(27) + ".01." + body(9, HEX)],
@@ -85,6 +89,38 @@ KEYS = {
     "LINEAR_API_KEY": ["lin_api_" + body(40)],
     "NOTION_TOKEN": ["ntn_" + body(11, string.digits) + body(35)],
     "POSTMAN_API_KEY": ["PMAK-" + body(24, HEX) + "-" + body(34, HEX)],
+    "CEREBRAS_API_KEY": ["csk-" + body(48, LOWER)],
+    "TOGETHER_API_KEY": ["tgp_v1_" + body(43)],
+    "LANGFUSE_SECRET_KEY": ["sk-lf-" + UUID],
+    "JINA_API_KEY": ["jina_" + body(32, HEX) + body(28)],
+    "FIRECRAWL_API_KEY": ["fc-" + body(32, HEX)],
+    "RUNPOD_API_KEY": ["rpa_" + body(46)],
+    "E2B_API_KEY": ["e2b_" + body(40, HEX)],
+    "ELEVENLABS_API_KEY": ["sk_" + body(48, HEX)],
+    "UPSTAGE_API_KEY": ["up_" + body(28)],
+    "NAVER_CLOUD_KEY": ["ncp_iam_" + "BPASKR" + body(14), "ncp_iam_" + "BPKMKR" + body(28)],
+    "TAILSCALE_KEY": ["tskey-auth-" + body(17) + "-" + body(32)],
+    "NEON_API_KEY": ["napi_" + body(64, LOWER)],
+    "RENDER_API_KEY": ["rnd_" + body(28)],
+    "OPENSHIFT_TOKEN": ["sha256~" + body(43)],
+    "ONEPASSWORD_TOKEN": ["ops_" + "eyJ" + body(700)],
+    "MAPBOX_SECRET_TOKEN": ["sk." + "eyJ" + body(60) + "." + body(22)],
+    "PREFECT_API_KEY": ["pnu_" + body(36)],
+    "CONTENTFUL_TOKEN": ["CFPAT-" + body(43)],
+    "NUGET_API_KEY": ["oy2" + body(43, LOWER)],
+    "CLOJARS_TOKEN": ["CLOJARS_" + body(60, HEX)],
+    "SOURCEGRAPH_TOKEN": ["sgp_" + body(16, HEX) + "_" + body(40, HEX)],
+    "BUILDKITE_TOKEN": ["bkua_" + body(40, HEX)],
+    "README_API_KEY": ["rdme_" + body(70, LOWER)],
+    "PLAID_TOKEN": ["access-production-" + UUID],
+    "EASYPOST_KEY": ["EZAK" + body(54)],
+    "DUFFEL_TOKEN": ["duffel_live_" + body(43)],
+    "SHIPPO_TOKEN": ["shippo_live_" + body(40, HEX)],
+    "FLUTTERWAVE_KEY": ["FLWSECK-" + body(32, HEX) + "-X"],
+    "TYPEFORM_TOKEN": ["tfp_" + body(44)],
+    "FACEBOOK_TOKEN": ["EAA" + "Bs" + body(180)],
+    "DROPBOX_TOKEN": ["sl.u." + body(900)],
+    "LAUNCHDARKLY_KEY": ["sdk-" + UUID],
     "AIRTABLE_TOKEN": ["pat" + body(14) + "." + body(64, HEX)],
     "SLACK_TOKEN": [
         "xoxb-" + body(12, string.digits) + "-" + body(13, string.digits) + "-" + body(24),
@@ -118,7 +154,11 @@ KEYS = {
     ],
     "SLACK_WEBHOOK": ["hooks.slack.com/services/" + "T" + body(8, UPPER) + "/B" + body(8, UPPER) + "/" + body(24)],
     "DISCORD_WEBHOOK": ["discord.com/api/webhooks/" + body(18, string.digits) + "/" + body(68)],
-    "CLOUDFLARE_API_TOKEN": ["v1.0-" + body(24, HEX) + "-" + body(146, HEX)],
+    "CLOUDFLARE_API_TOKEN": [
+        "v1.0-" + body(24, HEX) + "-" + body(146, HEX),
+        "cfut_" + body(40) + body(8, HEX),
+        "cfk_" + body(40) + body(8, HEX),
+    ],
 }
 # Values that only their names give away: text before the value, value.
 NAMED = {
@@ -135,6 +175,7 @@ NAMED = {
     "OKTA_TOKEN": [("Authorization: SSWS ", "00" + body(40))],
     "MAILCHIMP_API_KEY": [("MAILCHIMP_API_KEY=", body(32, HEX) + "-us21")],
     "DISCORD_BOT_TOKEN": [("DISCORD_TOKEN=", body(26) + "." + body(6) + "." + body(38))],
+    "ENTRA_CLIENT_SECRET": [('secret="Xy3', "8Q~" + body(34))],
     "TELEGRAM_BOT_TOKEN": [
         ("TELEGRAM_BOT_TOKEN=", body(10, "123456789") + ":" + body(35)),
         ("https://api.telegram.org/bot", body(10, "123456789") + ":" + body(35)),
@@ -153,6 +194,16 @@ def test_a_key_is_found_whole(category, key, around):
     assert [f.category for f in found] == [category]
     if category not in {"TERRAFORM_CLOUD_TOKEN", "CONNECTION_STRING"}:
         assert (found[0].start, found[0].end) == (len(before), len(before) + len(key))
+
+
+@pytest.mark.parametrize("key", [key for keys in KEYS.values() for key in keys])
+def test_a_key_in_two_pieces_never_leaves(key):
+    rails = compile_rails([{"secrets": {"action": "mask"}}])
+    text = f"키 {key}로 끝"
+    whole = rails.check(text).text
+    for cut in (3, 4, 2 + len(key) // 2, 1 + len(key), 2 + len(key)):
+        stream = rails.stream()
+        assert stream.feed(text[:cut]) + stream.feed(text[cut:]) + stream.finish() == whole
 
 
 @pytest.mark.parametrize(("category", "before", "value"), [(c, *pair) for c, pairs in NAMED.items() for pair in pairs])
