@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -69,45 +70,31 @@ def blocks(text: str, starts: Sequence[int], end: int) -> list[Block]:
         starts: where each window begins.
         end: where the last one ends; at most ``BATCH`` after the first one's start.
     """
-    first = starts[0]
-    letters = codes(text[first:end])
-    edges = np.asarray(starts, dtype=np.intp) - first
-    owner = np.zeros(len(letters), dtype=np.intp)
-    owner[edges[1:]] = 1  # windows are never empty
-    owner = np.cumsum(owner)
     windows = len(starts)
-    stream, owners = _spaced(letters, owner, windows)
+    edges = [*starts, end]
+    # A gap at every edge, so that no n-gram reaches over it.
+    spaced = " ".join(["", *(text[begin:stop] for begin, stop in pairwise(edges)), ""])
+    letters = codes(spaced)
+    sizes = np.diff(np.asarray(edges, dtype=np.int32)) + np.int32(1)
+    sizes[-1] += 1
+    stream, owners = _single_spaced(letters, np.repeat(np.arange(windows, dtype=np.int32), sizes))
     found = [
         _grams(stream, owners, windows, CHARACTER_LENGTHS, _CHARACTERS, _LETTER_SALT),
         _words(stream, owners, windows),
     ]
-    if is_hangul(letters).any():
+    if not spaced.isascii() and is_hangul(stream).any():
         apart, origin = jamo(stream)
         parts, owners = _single_spaced(apart, owners[origin])
         found.append(_grams(parts, owners, windows, JAMO_LENGTHS, _JAMO, _JAMO_SALT))
     return found
 
 
-def _spaced(
-    letters: NDArray[np.uint32], owner: NDArray[np.intp], windows: int
-) -> tuple[NDArray[np.uint32], NDArray[np.intp]]:
-    """The letters with a space at every edge of a window, and no two spaces in a row."""
-    size = len(letters)
-    at = np.arange(1, size + 1) + owner
-    stream = np.full(size + windows + 1, SPACE, dtype=np.uint32)
-    stream[at] = letters
-    owners = np.zeros(len(stream), dtype=np.intp)
-    owners[at] = owner
-    owners[at[-1] + 1 :] = windows - 1
-    return _single_spaced(stream, owners)
-
-
-def _single_spaced(stream: NDArray[np.uint32], owners: NDArray[np.intp]) -> tuple[NDArray[np.uint32], NDArray[np.intp]]:
+def _single_spaced(stream: NDArray[np.uint32], owners: NDArray[np.int32]) -> tuple[NDArray[np.uint32], NDArray[np.intp]]:
     """Without the gaps that follow a gap. A gap before a word is that word's, wherever it was found."""
     gap = stream == SPACE
     again = gap[1:] & gap[:-1]
     if again.any():
-        keep = np.concatenate(([True], ~again))
+        keep = np.flatnonzero(np.concatenate(([True], ~again)))
         stream, owners, gap = stream[keep], owners[keep], gap[keep]
     at = np.flatnonzero(gap[:-1])
     owners[at] = owners[at + 1]
@@ -116,7 +103,7 @@ def _single_spaced(stream: NDArray[np.uint32], owners: NDArray[np.intp]) -> tupl
 
 def _grams(
     stream: NDArray[np.uint32],
-    owners: NDArray[np.intp],
+    owners: NDArray[np.int32],
     windows: int,
     lengths: tuple[int, ...],
     part: int,
@@ -139,12 +126,12 @@ def _grams(
             row = length - lengths[0]
             hashed[row, : len(rolling)] = rolling
             good[row, : len(rolling)] = whole
-    bounds = owners.searchsorted(np.arange(windows + 1))
+    bounds = _bounds(owners, windows)
     places = np.where(good, _place(hashed), NOWHERE)
     return Block(part, places, bounds, _sums(good.sum(axis=0), bounds))
 
 
-def _words(stream: NDArray[np.uint32], owners: NDArray[np.intp], windows: int) -> Block:
+def _words(stream: NDArray[np.uint32], owners: NDArray[np.int32], windows: int) -> Block:
     """Each word, and each two words in a row."""
     wordy = in_word(stream)
     change = np.flatnonzero(wordy[1:] != wordy[:-1]) + 1  # the first and the last place are spaces
@@ -163,7 +150,7 @@ def _words(stream: NDArray[np.uint32], owners: NDArray[np.intp], windows: int) -
         near = whose[1:] == whose[:-1]
         places[1, :-1] = np.where(near, _place(pair), NOWHERE)
         counts[:-1] += near
-    bounds = np.searchsorted(whose, np.arange(windows + 1))
+    bounds = _bounds(whose, windows)
     return Block(_WORDS, places, bounds, _sums(counts, bounds))
 
 
@@ -176,6 +163,11 @@ def _place(hashed: NDArray[np.uint32]) -> NDArray[np.int32]:
     stirred *= _MIX
     stirred >>= _SHIFT
     return stirred.view(np.int32)
+
+
+def _bounds(owners: NDArray[np.int32], windows: int) -> NDArray[np.intp]:
+    """Where each window's positions begin, and where the last one's end."""
+    return owners.searchsorted(np.arange(windows + 1, dtype=np.int32))
 
 
 def _sums(values: NDArray[np.int64], bounds: NDArray[np.intp]) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from typing import Final
 
 SHORTEST: Final = 16
 LONGEST: Final = 256
-_END: Final = re.compile("[.!?…]+[\"')\\]”’»*_]*\\s|[。！？\n]")
+_END: Final = re.compile("[.!?…。！？\n](?:(?<=[。！？\n])|[\"')\\]”’»*_]*\\s)")
 _INK: Final = re.compile(r"\S")
 
 
