@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from guardrails.catalog import CATALOG, RECOGNISERS
 from guardrails.config import Strict, refuse, suggest
 from guardrails.findings import Sieve, located, order
+from guardrails.learned.family import join
 from guardrails.normalize import normalize
 from guardrails.placeholders import Placeholders
 from guardrails.stream import StreamRail
@@ -111,7 +112,7 @@ def compile_rails(items: Iterable[Mapping[str, Any]]) -> Rails:
     if mistakes:
         raise GuardConfigErrors(tuple(mistakes))
     digest = hashlib.sha256(json.dumps(content, ensure_ascii=True, sort_keys=True).encode()).hexdigest()
-    return Rails(families, digest, frozenset().union(*(family.actions for family in families)))
+    return Rails(join(families), digest, frozenset().union(*(family.actions for family in families)))
 
 
 def _parse(item: Mapping[str, Any]) -> tuple[str, Strict]:
