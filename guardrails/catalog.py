@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from guardrails.categories import BY_NAME
+from guardrails.content import SENTENCES, ContentConfig, compile_content
 from guardrails.pii import PiiConfig, compile_pii
 from guardrails.regex import RegexConfig, compile_regex
 from guardrails.rerouting import ReroutingConfig, compile_rerouting
@@ -48,6 +49,7 @@ CATALOG: Mapping[str, Guard] = MappingProxyType(
             Guard("pii", "Personal data that can be told by its form.", PiiConfig, compile_pii),
             Guard("secrets", "Keys, tokens and passwords of programs.", SecretsConfig, compile_secrets),
             Guard("regex", "A pattern of your own, in linear time.", RegexConfig, compile_regex),
+            Guard("content", "Sexual, violent, hateful, insulting, criminal content.", ContentConfig, compile_content),
             Guard("rerouting", "Talk to the router, to be given a larger model.", ReroutingConfig, compile_rerouting),
         )
     }
@@ -65,6 +67,8 @@ def sentence(reason: str) -> str:
         said = f"This text holds a secret ({category.upper()})."
     elif guard == "words":
         said = f"This text holds a listed word ({category.upper()})."
+    elif guard == "content":
+        said = SENTENCES.get(category.upper(), "This text is harmful.")
     elif guard == "rerouting":
         said = "This text talks to the router, to be given another model."
     else:

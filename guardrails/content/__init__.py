@@ -37,6 +37,14 @@ HEADS: Final[dict[str, str]] = {
     "insults-ko": "INSULTS",
     "misconduct": "MISCONDUCT",
 }
+#: What a finding of a category means, for people.
+SENTENCES: Final[dict[str, str]] = {
+    "SEXUAL": "This text is sexual.",
+    "VIOLENCE": "This text threatens or relishes violence.",
+    "HATE": "This text attacks people for what they are.",
+    "INSULTS": "This text insults someone.",
+    "MISCONDUCT": "This text asks for help to commit a crime or to harm or cheat someone.",
+}
 #: Score from which on a finding has a confidence. Every head is scaled so that these mean the same in all.
 CONFIDENCES: Final[tuple[tuple[float, Confidence], ...]] = ((0.9, "HIGH"), (0.75, "MEDIUM"), (0.5, "LOW"))
 #: The score that a filter of some strength acts on: a weak one acts on sure findings only.
@@ -79,9 +87,7 @@ def compile_content(config: ContentConfig, item: int) -> tuple[Family, ...]:
         if strength != "none":
             action = action_of(config.actions.get(category, config.action))
             heads.setdefault(action, []).append(Head(index, logit(FLOORS[strength]), category, action))
-    return tuple(
-        LearnedFamily((HeadsReader(bank, tuple(same), "content", item),)) for _, same in sorted(heads.items())
-    )
+    return tuple(LearnedFamily((HeadsReader(bank, tuple(same), "content", item),)) for _, same in sorted(heads.items()))
 
 
 @lru_cache(maxsize=1)
