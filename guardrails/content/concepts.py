@@ -141,9 +141,11 @@ SHAPES: Final[dict[str, str]] = {
         r"(?<![가-힣])(?:[씨시] 발|개 ?새 ?끼|새 끼|병 신|지 랄|존 나|미 친 ?[놈년]|쓰 ?레 ?기 같)"
         rf"{_TAIL}"
     ),
+    # In small letters; the first letter is looked for before anything else because it is seldom there.
     "latin curse": (
-        r"(?i)\b(?:tlqkf|ssibal|sibal|shibal|gaesaekki|gsk|qudtls|f+[*@#._-]{1,4}(?:k|ck|ing)|f+[u*]+c*[*k]+"
-        r"|s[h*]+[i*1!]+t|b[i*1!]+t?ch|a[s$*]{2,3}(?:hole)?|n[i*1!]gg[ae3*]|d[i1!*]ck|c[u*]nt|wh[o0*]re)\b"
+        r"[abcdfgnqstw](?<!\w.)(?:(?<=t)lqkf|(?<=s)(?:s?ibal|hibal|[h*]+[i*1!]+t)|(?<=g)(?:aesaekki|sk)|(?<=q)udtls"
+        r"|(?<=f)(?:f*[*@#._-]{1,4}(?:k|ck|ing)|f*[u*]+c*[*k]+)|(?<=b)[i*1!]+t?ch|(?<=a)[s$*]{2,3}(?:hole)?"
+        r"|(?<=n)[i*1!]gg[ae3*]|(?<=d)[i1!*]ck|(?<=c)[u*]nt|(?<=w)h[o0*]re)\b"
     ),
     "shout": r"(?:\b[A-Z]{3,20}\b[ ,!]{1,3}){2}",
     "marks": r"[!?]{2,}",
@@ -152,3 +154,12 @@ SHAPES: Final[dict[str, str]] = {
     "at": r"@\w|\bRT\b",
     "link": r"https?:|www\.",
 }
+
+#: What must be there for a shape to be: one of some strings, or anything beyond ASCII. It is quicker to look for.
+NEEDS: Final[dict[str, tuple[str, ...]]] = {
+    "marks": ("!!", "!?", "?!", "??"),
+    "at": ("@", "RT"),
+    "link": ("http", "www."),
+}
+BEYOND_ASCII: Final = frozenset({"broken curse", "spaced curse", "laugh", "cry"})
+LOWERED: Final = frozenset({"latin curse"})

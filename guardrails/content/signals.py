@@ -7,6 +7,7 @@ n-grams cannot do.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Final
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from ahocorasick_rs import AhoCorasick
 
-from guardrails.content.concepts import CONCEPTS, SHAPES
+from guardrails.content.concepts import BEYOND_ASCII, CONCEPTS, LOWERED, NEEDS, SHAPES
 from guardrails.learned.letters import SPACE, codes, in_word
 from guardrails.normalize import normalize
 
@@ -26,6 +27,33 @@ if TYPE_CHECKING:
 _HANGUL_FROM: Final = 0x1100
 
 
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """A pattern, with a quick way to tell that it is not there."""
+
+    pattern: re.Pattern[str]
+    needs: tuple[str, ...]
+    beyond_ascii: bool
+    lowered: bool
+
+    @classmethod
+    def of(cls, name: str) -> _Shape:
+        """The shape of that name."""
+        return cls(re.compile(SHAPES[name]), NEEDS.get(name, ()), name in BEYOND_ASCII, name in LOWERED)
+
+    def may_be_in(self, text: str) -> bool:
+        """False only if it is not in ``text``."""
+        if self.beyond_ascii and text.isascii():
+            return False
+        if self.needs and not any(need in text for need in self.needs):
+            return False
+        return self.pattern.search(text.lower() if self.lowered else text) is not None
+
+    def count(self, text: str) -> int:
+        """How often it is in ``text``."""
+        return sum(1 for _ in self.pattern.finditer(text.lower() if self.lowered else text))
+
+
 class ContentSignals:
     """``learned.Signals`` of content."""
 
@@ -33,7 +61,7 @@ class ContentSignals:
         stems = [(_fold(stem), row) for row, words in enumerate(CONCEPTS.values()) for stem in _stems(words)]
         self._finder = AhoCorasick([stem for stem, _ in stems])
         self._row = np.array([row for _, row in stems])
-        self._shapes = [re.compile(pattern) for pattern in SHAPES.values()]
+        self._shapes = [_Shape.of(name) for name in SHAPES]
         single = [*CONCEPTS, *SHAPES]
         self.counters = len(single)
         self._pairs = np.array(list(combinations(range(len(CONCEPTS)), 2)))
@@ -53,9 +81,9 @@ class ContentSignals:
             ends = np.cumsum([len(piece) for piece in pieces])
             np.add.at(counts, (ends.searchsorted(at[:, 1], side="right"), self._row[at[:, 0]]), 1)
         for column, shape in enumerate(self._shapes, len(CONCEPTS)):
-            if shape.search(region) is not None:
+            if shape.may_be_in(region):
                 for window, (begin, stop) in enumerate(pairwise(edges)):
-                    counts[window, column] = sum(1 for _ in shape.finditer(region[begin:stop]))
+                    counts[window, column] = shape.count(region[begin:stop])
         return counts
 
     def features(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
