@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from evals.guards import wilson
+from evals.intervals import wilson
 from evals.reasoning_truth import agree
 from evals.stamp import stamp
 from guardrails.reasoning import ReasoningCheck, ReasoningConfig, Shelf, compile_reasoning, prove, settle

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from guardrails.canary import CanaryConfig, compile_canary
 from guardrails.categories import BY_NAME
+from guardrails.content import SENTENCES, ContentConfig, compile_content
 from guardrails.hidden import HiddenConfig, compile_hidden
 from guardrails.pii import PiiConfig, compile_pii
 from guardrails.regex import RegexConfig, compile_regex
@@ -52,6 +53,7 @@ CATALOG: Mapping[str, Guard] = MappingProxyType(
             Guard("regex", "A pattern of your own, in linear time.", RegexConfig, compile_regex),
             Guard("hidden", "Text that a person does not see and a model reads.", HiddenConfig, compile_hidden),
             Guard("canary", "Tokens planted in a system prompt, coming out.", CanaryConfig, compile_canary),
+            Guard("content", "Sexual, violent, hateful, insulting, criminal content.", ContentConfig, compile_content),
             Guard("rerouting", "Talk to the router, to be given a larger model.", ReroutingConfig, compile_rerouting),
         )
     }
@@ -116,6 +118,8 @@ def sentence(reason: str) -> str:
         said = f"This text holds a secret ({category.upper()})."
     elif guard == "words":
         said = f"This text holds a listed word ({category.upper()})."
+    elif guard == "content":
+        said = SENTENCES.get(category.upper(), "This text is harmful.")
     elif guard == "rerouting":
         said = "This text talks to the router, to be given another model."
     elif guard == "tool_targets":

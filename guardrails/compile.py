@@ -14,6 +14,7 @@ from guardrails.checks import CHECKS
 from guardrails.common import Common, split
 from guardrails.config import Strict, refuse, suggest
 from guardrails.findings import reads_raw
+from guardrails.learned.family import LearnedFamily
 from guardrails.lookalikes import Lookalikes
 from guardrails.run import Checked, Rail, Rails, lost_action
 from guardrails.types import Action, GuardConfigError, GuardConfigErrors
@@ -56,9 +57,13 @@ def compile_rails(items: Iterable[Mapping[str, Any]]) -> Rails:
 
 
 def _read_twice(families: Iterable[Family]) -> Iterator[Family]:
-    """What is told by its letters is read once more where look-alikes stand for them; numbers have none."""
+    """What is told by its letters is read once more where look-alikes stand for them.
+
+    Numbers have none, and learned guards fold them as they read.
+    """
     for family in families:
-        yield family if family.digits or reads_raw(family) else Lookalikes(family)
+        plain = family.digits or reads_raw(family) or isinstance(family, LearnedFamily)
+        yield family if plain else Lookalikes(family)
 
 
 def _can_be_late(common: Common, families: Iterable[Family]) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from guardrails.common import ROLES, Common
 from guardrails.findings import Placed, Sieve, finding_of, placed, reads_raw, value_of
 from guardrails.layers import layered
+from guardrails.learned.family import LearnedFamily
 from guardrails.lookalikes import Lookalikes, has_any
 from guardrails.matching import Family
 from guardrails.normalize import normalize
@@ -87,13 +88,29 @@ class _Reading:
 
     def __init__(self, rails: Sequence[Rail]) -> None:
         parts: tuple[list[Rail], list[Rail]] = [], []
-        for rail in rails:
+        for rail in joined(rails):
             parts[rail.late].append(rail)
         # A stream holds text back for those that enforce only, so what is written in another form is read for each
         # kind by itself; a whole text is decoded once for all.
         self.holding, self.late = ((*map(_guarding, part), *_layers(part)) for part in parts)
         every = [*parts[0], *parts[1]]
         self.whole = tuple(map(_Whole, (*map(_guarding, every), *_layers(every))))
+
+
+def joined(rails: Sequence[Rail]) -> list[Rail]:
+    """The same rails, with one for all learned ones of one fate: they read the same n-grams of the same windows."""
+    made: list[Rail] = []
+    learned: dict[tuple[bool, Action], list[Rail]] = {}
+    for rail in rails:
+        if isinstance(rail.family, LearnedFamily):
+            learned.setdefault((rail.late, rail.lost), []).append(rail)
+        else:
+            made.append(rail)
+    for same in learned.values():
+        readers = tuple(reader for rail in same for reader in rail.family.readers)  # type: ignore[attr-defined]
+        names = "+".join(dict.fromkeys(rail.guard for rail in same))
+        made.append(Rail(LearnedFamily(readers), names, same[0].common))
+    return made
 
 
 def _guarding(rail: Rail) -> Guarding:

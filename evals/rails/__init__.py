@@ -1,0 +1,1 @@
+"""Fits and measures the learned rails: ``python -m evals.rails``."""

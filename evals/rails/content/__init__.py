@@ -1,0 +1,1 @@
+"""Fits and measures the ``content`` guard: ``python -m evals.rails content --data DIR``."""
