@@ -30,14 +30,19 @@ def report_secrets(roots: Sequence[Path]) -> dict[str, Any]:
     flagged: list[dict[str, Any]] = []
     for root in roots:
         for path in sorted(root.rglob("*")):
-            if path.suffix not in ENDINGS or not path.is_file() or path.stat().st_size > LARGEST:
+            below = path.relative_to(root)
+            # What is installed below a folder is its own body of code: name it to count it.
+            if (
+                "site-packages" in below.parts
+                or path.suffix not in ENDINGS
+                or not path.is_file()
+                or path.stat().st_size > LARGEST
+            ):
                 continue
             text = path.read_text(encoding="utf-8", errors="replace")
             files, lines = files + 1, lines + text.count("\n") + 1
             found = {(text.count("\n", 0, f.start) + 1, f.category) for f in rails.check(text).findings}
-            flagged += [
-                {"file": path.relative_to(root).as_posix(), "line": line, "kind": kind} for line, kind in sorted(found)
-            ]
+            flagged += [{"file": below.as_posix(), "line": line, "kind": kind} for line, kind in sorted(found)]
     wrong = len({(entry["file"], entry["line"]) for entry in flagged})
     return {
         **stamp("python -m evals.guards secrets --code PATH"),

@@ -84,20 +84,13 @@ _PIECE = (
 _OPEN = rf"(?<![{_LETTER}0-9_.$€£/#-]){_PIECE}(?:[ ,>\r\n]{{1,15}}{_PIECE}){{0,40}}[ ,>\r\n]{{0,15}}[a-zé#]{{0,9}}"
 
 
-def _gate(text: str, start: int) -> bool:
-    return _CLUE.search(text, start) is not None
-
-
-_CLUE = re.compile(r"[0-9][A-Za-z]?,? [A-Za-zÀ-ſ]|[a-zß.] [0-9]|O\.? ?Box|PSC|[APFD]PO A|[A-Z]{2} [0-9]{5}")
-
-
 def _judge(_: Candidate) -> float:
     return 0.7
 
 
 # Where one can begin: a number, a capital, or `ul.`.
 _STARTS = rf"[0-9{_UP}ua](?<![{_LETTER}0-9_.$€£/#-].)(?:(?<![ua])|(?=l\. ))"
-POSTAL = Kind("address", _gate, live_by(_OPEN, _HOLD), _HOLD, starts=starts_by(_STARTS))
+POSTAL = Kind("address", re.compile("[0-9]").search, live_by(_OPEN, _HOLD), _HOLD, starts=starts_by(_STARTS))
 
 # --- Korea --------------------------------------------------------------------------------------------
 _PROVINCE = (

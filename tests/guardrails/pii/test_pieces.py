@@ -39,6 +39,7 @@ CASES = [
     "at 45 Chausseestr. 32\n Suite 772\n Ahrensburg\n Chad 12345",
     "PSC 4574, Box 8393\nAPO AA 81998; ul. Miła 53",
     "zip code: 90210, 우편번호 06236, SW1A 1AA",
+    "APO AA 12345 Box 12\n 테헤란로 53. O'Brien\n  ul. B 152\n다",
     "\u200b０３/29 cvv １２３ 만 ３４세",
     "2001:db8::8a2e:370:7334 ::1 a:b:c 00-1B-44-11-3A-B7",
     "İİİ password: İx1234 PIN:İ 1234",
