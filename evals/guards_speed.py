@@ -138,7 +138,9 @@ def ten_thousand_words(texts: dict[str, list[str]]) -> dict[str, Any]:
     built = time.process_time() - begun
     times = [cpu_us(rails.check, text) for text in pieces_of(texts["english"], 4_000)]
     family = rails.enforcing[0]
-    bare = [cpu_us(lambda text: family.scan(text, [0] * family.width, True), t) for t in pieces_of(texts["english"], 4_000)]
+    bare = [
+        cpu_us(lambda text: family.scan(text, [0] * family.width, True), t) for t in pieces_of(texts["english"], 4_000)
+    ]
     return {"words": len(listed), "build_s": built, "check_us": percentiles(times), "words_alone_us": percentiles(bare)}
 
 

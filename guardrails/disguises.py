@@ -49,7 +49,10 @@ def disguises(word: str) -> Iterator[tuple[str, Kind]]:
 
 def _parted(word: str) -> Iterator[tuple[str, Kind]]:
     for mark in _BETWEEN_HANGUL:
-        yield mark.join(word), Kind.PARTED_BY_SPACE if mark == " " else Kind.PARTED
+        kind = Kind.PARTED_BY_SPACE if mark == " " else Kind.PARTED
+        yield mark.join(word), kind
+        if len(word) > 2:
+            yield f"{word[0]}{mark}{word[1:]}", kind
 
 
 def _misspelled(word: str) -> Iterator[tuple[str, Kind]]:
@@ -77,7 +80,12 @@ def stands_alone(text: str, begin: int, end: int, kind: Kind) -> bool:
         # One more letter on the same string: it spells a longer word.
         before, after = text[max(0, begin - 2) : begin], text[end : end + 2]
         return not (
-            (len(before) == 2 and before[1] == mark and before[0].isalnum() and not text[begin - 3 : begin - 2].isalnum())
+            (
+                len(before) == 2
+                and before[1] == mark
+                and before[0].isalnum()
+                and not text[begin - 3 : begin - 2].isalnum()
+            )
             or (len(after) == 2 and after[0] == mark and after[1].isalnum() and not text[end + 2 : end + 3].isalnum())
         )
     if _HOURS.search(text[max(0, begin - 2) : begin]):

@@ -50,7 +50,9 @@ _INLINE: Final = re.compile(_TOKEN)
 _REST: Final = re.compile(rf"(?:{re.sub(r'[(][?]P<[a-z]+>', '(?:', _TOKEN)}|[^{_STOP}])*+")
 _WORD: Final = re.compile(rf"[^{_STOP}]*+")
 # The end of a text that may become a token.
-_BEGUN: Final = re.compile(r"(?:<[/!A-Za-z][^<>]{0,98}|<|&[\#A-Za-z0-9]{0,31}|%[0-9A-Fa-f]?|\\(?:[ux][{0-9A-Fa-f]{0,8})?|[*_~`]+)\Z")
+_BEGUN: Final = re.compile(
+    r"(?:<[/!A-Za-z][^<>]{0,98}|<|&[\#A-Za-z0-9]{0,31}|%[0-9A-Fa-f]?|\\(?:[ux][{0-9A-Fa-f]{0,8})?|[*_~`]+)\Z"
+)
 _SIGN: Final = re.compile(r"[<&%\\*_~`]")
 BEFORE: Final = 48  # characters of a word before its first token
 INLINE_MAX: Final = 512
@@ -71,9 +73,7 @@ WINDOW: Final = 2048  # characters of one window
 _OVERLAP: Final = 512
 
 # Whether a text is worth a closer look; no text without a match holds a run of any form.
-_GATE: Final = re2.compile(
-    r"[A-Za-z0-9+/_-]{16}|%[0-9A-Fa-f]{2}|&[#A-Za-z]|\\[ux]|<[/!A-Za-z]|\*|__|~~|`"
-)
+_GATE: Final = re2.compile(r"[A-Za-z0-9+/_-]{16}|%[0-9A-Fa-f]{2}|&[#A-Za-z]|\\[ux]|<[/!A-Za-z]|\*|__|~~|`")
 
 
 def may_hold_runs(text: str) -> bool:
@@ -126,12 +126,12 @@ def unescaped(word: str) -> tuple[str, str]:
     return said, form
 
 
-_ESCAPE: Final = re.compile(r"\\(?:u\{([0-9A-Fa-f]{1,6})\}|[ux]([0-9A-Fa-f]{4}|[0-9A-Fa-f]{2}))")
+_ESCAPE: Final = re.compile(r"\\(?:u\{([0-9A-Fa-f]{1,6})\}|u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2}))")
 _PERCENT: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 
 
 def _escape(match: re.Match[str]) -> str:
-    code = int(match[1] or match[2], 16)
+    code = int(match[match.lastindex or 0], 16)
     return chr(code) if code < 0x110000 else "\ufffd"
 
 
@@ -158,9 +158,7 @@ def packed_tail(text: str) -> int:
     return len(text) - len(end) + len(end.rstrip(_PACKED_CHARS))
 
 
-def packed(
-    text: str, spans: list[tuple[int, int]], anchor: int, lane: Lane, last: bool
-) -> tuple[list[Run], int]:
+def packed(text: str, spans: list[tuple[int, int]], anchor: int, lane: Lane, last: bool) -> tuple[list[Run], int]:
     """What is written in one alignment from ``anchor`` on.
 
     Args:
@@ -252,6 +250,7 @@ def _said(data: bytes, start: int, end: int) -> str:
 # --- characters that are not drawn ----------------------------------------------------------------------
 
 _UNSEEN: Final = re.compile("[\U000e0020-\U000e007e]{2,1024}|[\ufe00-\ufe0f\U000e0100-\U000e01ef]{4,1024}")
+_UNSEEN_ANY: Final = re.compile("[\U000e0020-\U000e007e\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _UNSEEN_END: Final = re.compile("(?:[\U000e0020-\U000e007e]+|[\ufe00-\ufe0f\U000e0100-\U000e01ef]+)\\Z")
 _TAGS: Final = {code: chr(code - 0xE0000) for code in range(0xE0020, 0xE007F)}
 UNSEEN_MAX: Final = 1024
@@ -259,6 +258,8 @@ UNSEEN_MAX: Final = 1024
 
 def unseen(text: str, start: int) -> Iterator[Run]:
     """Text in tag characters, or bytes in variation selectors; of the text as it came."""
+    if _UNSEEN_ANY.search(text, start) is None:
+        return
     for found in _UNSEEN.finditer(text, start):
         run = found.group()
         if run[0] >= "\U000e0020" and run[0] < "\U000e0100":

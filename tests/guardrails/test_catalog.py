@@ -22,6 +22,11 @@ def test_every_guard_has_a_page_that_names_its_settings(name):
         ("secrets.github_token", "This text holds a secret (GITHUB_TOKEN)."),
         ("words.word", "This text holds a listed word (WORD)."),
         ("regex.ticket", "This text matches a pattern of the policy (TICKET)."),
+        ("words.word.base64", "It is written in base64."),
+        ("secrets.jwt.percent.base64", "with percent signs, inside text in base64"),
+        ("hidden.html", "not shown"),
+        ("canary.canary", "planted"),
+        ("leak.system_prompt", "repeats a part of the system prompt"),
         ("regex.ticket.overlong", "longer than such a value may be"),
     ],
 )
