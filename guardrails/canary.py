@@ -17,7 +17,6 @@ from ahocorasick_rs import AhoCorasick
 from pydantic import Field
 
 from guardrails.config import ActionWord, Strict, Words, action_of, refuse
-from guardrails.findings import finding_of
 from guardrails.lookalikes import plain
 from guardrails.matching import Family, Hit, make_hit
 from guardrails.normalize import normalize

@@ -1,8 +1,7 @@
-"""The ways in which a listed word is spelled to slip by: *f u c k*, *sh1t*, *f\\*ck*, *시 발*, *시1발*.
+"""The ways in which a listed word is spelled to slip by: ``f u c k``, ``sh1t``, ``f*ck``, ``시 발``, ``시1발``.
 
 They are made from the word beforehand and looked for in the same pass as the word, so they cost a text nothing.
-Each comes with what must stand around it, for *역시 발표* and *3시 발* are ordinary Korean, and *a s s e t s* spells
-another word.
+Each comes with what must stand around it: *역시 발표* and *3시 발* are ordinary Korean, *a s s e t s* is another word.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@ r"""Texts inside a text: written in base64 or hexadecimal, escaped, or cut up by
 
 Two kinds of run, each found without looking at anything but its own characters, so that a stream finds the same:
 
-* ``inline``: a word with escapes in it (``s%65cret``, ``&#115;ecret``, ``\u0073ecret``, ``se<b></b>cret``, ``s**ec**ret``);
+* ``inline``: a word with escapes or marks in it (``s%65cret``, ``&#115;ecret``, ``\u0073ecret``, ``se<b></b>cret``);
 * ``packed``: a stretch of base64 or hexadecimal that reads as text. Base64 is read at all four alignments, so it
   does not matter what stands before it, and what does not read as text (a picture, a hash, an identifier) is passed
   by at once, however long it is. A stretch longer than ``WINDOW`` is read in windows that overlap.
@@ -13,6 +13,7 @@ from __future__ import annotations
 import binascii
 import html
 import re
+from collections import deque
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -97,7 +98,7 @@ def inline(text: str, start: int) -> Iterator[tuple[int, int]]:
 
 
 def inline_live(text: str) -> tuple[int, int]:
-    """For a text that may grow: where the word begins that may still get a token, and where what may become one does."""
+    """Where the word begins that further text may give a token, and where what may become one begins."""
     size = len(text)
     until = size
     if _SIGN.search(text, size - _TOKEN_MAX if size > _TOKEN_MAX else 0) is not None:
@@ -222,10 +223,8 @@ def _mixed(chars: str, lane: Lane) -> bool:
 
 def _open_from(data: bytes) -> int:
     """Where the text begins that reaches the end of the bytes, whole characters or not; their length for none."""
-    last = None
-    for last in _SOME_TEXT.finditer(data):
-        pass
-    return last.start() if last is not None and last.end() == len(data) else len(data)
+    stretches = deque(_SOME_TEXT.finditer(data), maxlen=1)
+    return stretches[0].start() if stretches and stretches[0].end() == len(data) else len(data)
 
 
 def _bytes(chars: str, lane: Lane) -> bytes:

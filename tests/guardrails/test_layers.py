@@ -50,7 +50,7 @@ def reasons(text):
         (f"a {b64('the secret word')} b", "a [WORD_1] b", "base64"),
         (f"a/{b64('the secret word')} b", "a/[WORD_1] b", "base64"),
         (f"a {b64('나쁜말 입니다 여러분')} b", "a [WORD_1] b", "base64"),
-        (f"a {'the secret word'.encode().hex()} b", "a [WORD_1] b", "hex"),
+        (f"a {b'the secret word'.hex()} b", "a [WORD_1] b", "hex"),
         (f"a{tags('the secret word')} b", "a[WORD_1] b", "tags"),
         (f"a {b64('s%65cret is the word')} b", "a [WORD_1] b", "percent.base64"),
         (f"a {b64(b64('the secret word'))} b", "a [WORD_1] b", "base64.base64"),
