@@ -50,7 +50,7 @@ class CanaryConfig(Strict):
 
 def letters(text: str) -> str:
     """The letters and digits of a folded text, in one case, look-alikes as Latin."""
-    return _MARKS.sub("", plain(text).casefold())
+    return _MARKS.sub("", text.lower() if text.isascii() else plain(text).casefold())
 
 
 def _letters_from(text: str) -> list[int]:
@@ -95,7 +95,14 @@ class CanaryFamily:
             return [], len(text)
         origins = _letters_from(part)
         hits = [
-            make_hit((start + origins[a], start + origins[b - 1] + 1), 1.0, self.category, self.action, guard="canary", item=self.item)
+            make_hit(
+                (start + origins[a], start + origins[b - 1] + 1),
+                1.0,
+                self.category,
+                self.action,
+                guard="canary",
+                item=self.item,
+            )
             for _, a, b in found
             if origins[b - 1] - origins[a] < (b - a) * SPREAD
         ]
@@ -103,14 +110,20 @@ class CanaryFamily:
         if open_at < len(read):
             # One that is already spread too far cannot be completed.
             live = next(
-                (start + origins[at] for at in range(open_at, len(read)) if self._may(read[at:], len(part) - origins[at])),
+                (
+                    start + origins[at]
+                    for at in range(open_at, len(read))
+                    if self._may(read[at:], len(part) - origins[at])
+                ),
                 len(text),
             )
         positions[0] = max(start, live)
         return [hit for hit in hits if hit.start < live], live
 
     def _open(self, read: str) -> int:
-        return next((at for at in range(max(0, len(read) - self.longest + 1), len(read)) if self._may(read[at:], 0)), len(read))
+        return next(
+            (at for at in range(max(0, len(read) - self.longest + 1), len(read)) if self._may(read[at:], 0)), len(read)
+        )
 
     def _may(self, tail: str, spread: int) -> bool:
         """Whether ``tail`` begins a token."""
@@ -189,7 +202,16 @@ class LeakFamily:
                     break
                 done = b
                 if read[a:b] not in self.exempt:
-                    hits.append(make_hit((start + origins[a], start + origins[b - 1] + 1), 1.0, "SYSTEM_PROMPT", self.action, guard="leak", item=self.item))
+                    hits.append(
+                        make_hit(
+                            (start + origins[a], start + origins[b - 1] + 1),
+                            1.0,
+                            "SYSTEM_PROMPT",
+                            self.action,
+                            guard="leak",
+                            item=self.item,
+                        )
+                    )
             open_at = max(open_at, done)
             live = start + origins[open_at] if open_at < len(read) else len(text)
         else:
@@ -206,7 +228,12 @@ class LeakFamily:
                 continue
             place = self.places[index]
             a, b = begin, end
-            while a > reach and place - (begin - a) > 0 and begin - a < _LONGEST and read[a - 1] == self.prompt[place - (begin - a) - 1]:
+            while (
+                a > reach
+                and place - (begin - a) > 0
+                and begin - a < _LONGEST
+                and read[a - 1] == self.prompt[place - (begin - a) - 1]
+            ):
                 a -= 1
             top = min(len(read), a + _LONGEST)
             while b < top and place + (b - begin) < len(self.prompt) and read[b] == self.prompt[place + (b - begin)]:
@@ -239,7 +266,9 @@ class LeakConfig(Strict):
     action: ActionWord = "block"
 
 
-def leak_family(config: LeakConfig, system: Iterable[str], known: Iterable[str] = (), item: int = 0) -> LeakFamily | None:
+def leak_family(
+    config: LeakConfig, system: Iterable[str], known: Iterable[str] = (), item: int = 0
+) -> LeakFamily | None:
     """The family for one request.
 
     Args:

@@ -1,8 +1,7 @@
-"""The ways in which a listed word is spelled to slip by: *f u c k*, *sh1t*, *f\\*ck*, *시 발*, *시1발*.
+"""The ways in which a listed word is spelled to slip by: ``f u c k``, ``sh1t``, ``f*ck``, ``시 발``, ``시1발``.
 
 They are made from the word beforehand and looked for in the same pass as the word, so they cost a text nothing.
-Each comes with what must stand around it, for *역시 발표* and *3시 발* are ordinary Korean, and *a s s e t s* spells
-another word.
+Each comes with what must stand around it: *역시 발표* and *3시 발* are ordinary Korean, *a s s e t s* is another word.
 """
 
 from __future__ import annotations
@@ -49,7 +48,10 @@ def disguises(word: str) -> Iterator[tuple[str, Kind]]:
 
 def _parted(word: str) -> Iterator[tuple[str, Kind]]:
     for mark in _BETWEEN_HANGUL:
-        yield mark.join(word), Kind.PARTED_BY_SPACE if mark == " " else Kind.PARTED
+        kind = Kind.PARTED_BY_SPACE if mark == " " else Kind.PARTED
+        yield mark.join(word), kind
+        if len(word) > 2:
+            yield f"{word[0]}{mark}{word[1:]}", kind
 
 
 def _misspelled(word: str) -> Iterator[tuple[str, Kind]]:
@@ -77,7 +79,12 @@ def stands_alone(text: str, begin: int, end: int, kind: Kind) -> bool:
         # One more letter on the same string: it spells a longer word.
         before, after = text[max(0, begin - 2) : begin], text[end : end + 2]
         return not (
-            (len(before) == 2 and before[1] == mark and before[0].isalnum() and not text[begin - 3 : begin - 2].isalnum())
+            (
+                len(before) == 2
+                and before[1] == mark
+                and before[0].isalnum()
+                and not text[begin - 3 : begin - 2].isalnum()
+            )
             or (len(after) == 2 and after[0] == mark and after[1].isalnum() and not text[end + 2 : end + 3].isalnum())
         )
     if _HOURS.search(text[max(0, begin - 2) : begin]):

@@ -2,7 +2,7 @@ r"""Texts inside a text: written in base64 or hexadecimal, escaped, or cut up by
 
 Two kinds of run, each found without looking at anything but its own characters, so that a stream finds the same:
 
-* ``inline``: a word with escapes in it (``s%65cret``, ``&#115;ecret``, ``\u0073ecret``, ``se<b></b>cret``, ``s**ec**ret``);
+* ``inline``: a word with escapes or marks in it (``s%65cret``, ``&#115;ecret``, ``\u0073ecret``, ``se<b></b>cret``);
 * ``packed``: a stretch of base64 or hexadecimal that reads as text. Base64 is read at all four alignments, so it
   does not matter what stands before it, and what does not read as text (a picture, a hash, an identifier) is passed
   by at once, however long it is. A stretch longer than ``WINDOW`` is read in windows that overlap.
@@ -13,6 +13,7 @@ from __future__ import annotations
 import binascii
 import html
 import re
+from collections import deque
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -50,7 +51,9 @@ _INLINE: Final = re.compile(_TOKEN)
 _REST: Final = re.compile(rf"(?:{re.sub(r'[(][?]P<[a-z]+>', '(?:', _TOKEN)}|[^{_STOP}])*+")
 _WORD: Final = re.compile(rf"[^{_STOP}]*+")
 # The end of a text that may become a token.
-_BEGUN: Final = re.compile(r"(?:<[/!A-Za-z][^<>]{0,98}|<|&[\#A-Za-z0-9]{0,31}|%[0-9A-Fa-f]?|\\(?:[ux][{0-9A-Fa-f]{0,8})?|[*_~`]+)\Z")
+_BEGUN: Final = re.compile(
+    r"(?:<[/!A-Za-z][^<>]{0,98}|<|&[\#A-Za-z0-9]{0,31}|%[0-9A-Fa-f]?|\\(?:[ux][{0-9A-Fa-f]{0,8})?|[*_~`]+)\Z"
+)
 _SIGN: Final = re.compile(r"[<&%\\*_~`]")
 BEFORE: Final = 48  # characters of a word before its first token
 INLINE_MAX: Final = 512
@@ -71,9 +74,7 @@ WINDOW: Final = 2048  # characters of one window
 _OVERLAP: Final = 512
 
 # Whether a text is worth a closer look; no text without a match holds a run of any form.
-_GATE: Final = re2.compile(
-    r"[A-Za-z0-9+/_-]{16}|%[0-9A-Fa-f]{2}|&[#A-Za-z]|\\[ux]|<[/!A-Za-z]|\*|__|~~|`"
-)
+_GATE: Final = re2.compile(r"[A-Za-z0-9+/_-]{16}|%[0-9A-Fa-f]{2}|&[#A-Za-z]|\\[ux]|<[/!A-Za-z]|\*|__|~~|`")
 
 
 def may_hold_runs(text: str) -> bool:
@@ -97,7 +98,7 @@ def inline(text: str, start: int) -> Iterator[tuple[int, int]]:
 
 
 def inline_live(text: str) -> tuple[int, int]:
-    """For a text that may grow: where the word begins that may still get a token, and where what may become one does."""
+    """Where the word begins that further text may give a token, and where what may become one begins."""
     size = len(text)
     until = size
     if _SIGN.search(text, size - _TOKEN_MAX if size > _TOKEN_MAX else 0) is not None:
@@ -126,12 +127,12 @@ def unescaped(word: str) -> tuple[str, str]:
     return said, form
 
 
-_ESCAPE: Final = re.compile(r"\\(?:u\{([0-9A-Fa-f]{1,6})\}|[ux]([0-9A-Fa-f]{4}|[0-9A-Fa-f]{2}))")
+_ESCAPE: Final = re.compile(r"\\(?:u\{([0-9A-Fa-f]{1,6})\}|u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2}))")
 _PERCENT: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 
 
 def _escape(match: re.Match[str]) -> str:
-    code = int(match[1] or match[2], 16)
+    code = int(match[match.lastindex or 0], 16)
     return chr(code) if code < 0x110000 else "\ufffd"
 
 
@@ -158,9 +159,7 @@ def packed_tail(text: str) -> int:
     return len(text) - len(end) + len(end.rstrip(_PACKED_CHARS))
 
 
-def packed(
-    text: str, spans: list[tuple[int, int]], anchor: int, lane: Lane, last: bool
-) -> tuple[list[Run], int]:
+def packed(text: str, spans: list[tuple[int, int]], anchor: int, lane: Lane, last: bool) -> tuple[list[Run], int]:
     """What is written in one alignment from ``anchor`` on.
 
     Args:
@@ -224,10 +223,8 @@ def _mixed(chars: str, lane: Lane) -> bool:
 
 def _open_from(data: bytes) -> int:
     """Where the text begins that reaches the end of the bytes, whole characters or not; their length for none."""
-    last = None
-    for last in _SOME_TEXT.finditer(data):
-        pass
-    return last.start() if last is not None and last.end() == len(data) else len(data)
+    stretches = deque(_SOME_TEXT.finditer(data), maxlen=1)
+    return stretches[0].start() if stretches and stretches[0].end() == len(data) else len(data)
 
 
 def _bytes(chars: str, lane: Lane) -> bytes:
@@ -252,6 +249,7 @@ def _said(data: bytes, start: int, end: int) -> str:
 # --- characters that are not drawn ----------------------------------------------------------------------
 
 _UNSEEN: Final = re.compile("[\U000e0020-\U000e007e]{2,1024}|[\ufe00-\ufe0f\U000e0100-\U000e01ef]{4,1024}")
+_UNSEEN_ANY: Final = re.compile("[\U000e0020-\U000e007e\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _UNSEEN_END: Final = re.compile("(?:[\U000e0020-\U000e007e]+|[\ufe00-\ufe0f\U000e0100-\U000e01ef]+)\\Z")
 _TAGS: Final = {code: chr(code - 0xE0000) for code in range(0xE0020, 0xE007F)}
 UNSEEN_MAX: Final = 1024
@@ -259,6 +257,8 @@ UNSEEN_MAX: Final = 1024
 
 def unseen(text: str, start: int) -> Iterator[Run]:
     """Text in tag characters, or bytes in variation selectors; of the text as it came."""
+    if _UNSEEN_ANY.search(text, start) is None:
+        return
     for found in _UNSEEN.finditer(text, start):
         run = found.group()
         if run[0] >= "\U000e0020" and run[0] < "\U000e0100":

@@ -83,7 +83,9 @@ _OPEN: Final = -1  # more text may decide
 
 def hidden_spans(text: str, kinds: tuple[KindWord, ...] = KINDS) -> tuple[HiddenSpan, ...]:
     """Every hidden stretch of a whole text, in order, without overlaps; linear."""
-    return tuple(HiddenSpan(start, min(end, start + LIMIT), kind) for start, end, kind in _find(text, 0, kinds, last=True)[0])
+    return tuple(
+        HiddenSpan(start, min(end, start + LIMIT), kind) for start, end, kind in _find(text, 0, kinds, last=True)[0]
+    )
 
 
 def _find(

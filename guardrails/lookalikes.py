@@ -1,4 +1,4 @@
-"""A second reading for letters of other scripts that are drawn like Latin ones: *pаypal* with a Cyrillic *а*.
+"""A second reading for letters of other scripts that are drawn like Latin ones.
 
 Every look-alike is mapped by itself and stays in its place, so the second reading streams as the first does. What
 keeps Russian and Greek safe is the judgement afterwards: a hit counts only where look-alikes and ASCII letters

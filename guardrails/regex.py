@@ -106,6 +106,7 @@ class RegexFamily:
     def _find(self, text: str, start: int) -> Iterator[tuple[int, int]]:
         """Leftmost matches, each confined to ``limit + 1`` code points from its beginning."""
         size = len(text)
+        block = _BLOCK
         while start < size:
             if self.opens:
                 start = text.find(self.opens, start)
@@ -113,7 +114,8 @@ class RegexFamily:
                     return
             # One character of context on either side; a match may reach past the block.
             base = max(0, start - 1)
-            stop = min(size, start + _BLOCK)
+            stop = min(size, start + block)
+            block = min(_BLOCK, 2 * block)
             piece = text[base : min(size, stop + self.limit + 2)]
             look = self.pattern.match if self.opens else self.pattern.search
             found = look(piece, start - base)
@@ -129,6 +131,7 @@ class RegexFamily:
             inside = self.pattern.match(here, front, min(len(here), front + self.limit + 1))
             if inside is None or inside.end() == front:
                 start = begin + 1
+                block = 1  # such text may go on for long: look no further than need be
                 continue
             start = begin - front + inside.end()
             yield begin, start
@@ -173,7 +176,9 @@ def compile_regex(config: RegexConfig, item: int) -> tuple[Family, ...]:
     low, high = _range(pattern)
     opens = normalize(config.opens)[0]
     if opens and not low[: len(opens)] <= opens <= high:
-        refuse([GuardConfigError(("opens",), f"no match can begin with {opens!r}", "give what every match begins with")])
+        refuse(
+            [GuardConfigError(("opens",), f"no match can begin with {opens!r}", "give what every match begins with")]
+        )
     family = RegexFamily(
         pattern=pattern,
         low=low,

@@ -86,3 +86,57 @@ def test_the_longest_match_must_be_declared():
         compile_rails([{"regex": {"name": "x", "pattern": "y"}}])
     assert caught.value.errors[0].path == (0, "regex", "max_length")
     assert "missing" in caught.value.errors[0].message
+
+
+@pytest.mark.parametrize(
+    ("pattern", "lacks"),
+    [
+        (r"(?<=x)y", "look-behind"),
+        (r"(?!x)y", "look-ahead"),
+        (r"(a)\1", "back-reference"),
+        (r"(?P<n>a)(?P=n)", "back-reference"),
+        (r"a++", "possessive"),
+    ],
+)
+def test_the_hint_names_what_the_pattern_may_not_have(pattern, lacks):
+    with pytest.raises(GuardConfigErrors) as caught:
+        rails(pattern)
+    assert lacks in caught.value.errors[0].hint
+
+
+def test_a_pattern_that_opens_with_something_holds_nothing_back_before_it():
+    memo = compile_rails(
+        [
+            {
+                "regex": {
+                    "name": "memo",
+                    "pattern": r"\[memo [^\]]*\]",
+                    "opens": "[memo ",
+                    "max_length": 10,
+                    "action": "mask",
+                }
+            }
+        ]
+    )
+    stream = memo.stream()
+    assert stream.feed("text [not, text [me") == "text [not, text "
+    assert stream.feed("mo a b") == ""
+    assert stream.feed("] on") + stream.finish() == "[MEMO_1] on"
+    assert memo.check("a [memo x] b [memo y").text == "a [MEMO_1] b [memo y"
+
+
+def test_an_opening_with_which_no_match_can_begin_is_refused():
+    with pytest.raises(GuardConfigErrors) as caught:
+        compile_rails([{"regex": {"name": "x", "pattern": "TCK-[0-9]+", "opens": "JIRA"}}])
+    assert caught.value.errors[0].path == (0, "regex", "opens")
+
+
+def test_a_list_may_hold_many_patterns():
+    many = compile_rails(
+        [{"regex": {"name": f"p{n}", "pattern": f"P{n}-[0-9]+", "max_length": 12, "action": "mask"}} for n in range(60)]
+    )
+    assert many.check("P59-1 and P0-22").text == "[P59_1] and [P0_1]"
+
+
+def test_a_pattern_that_would_explode_elsewhere_reads_on():
+    assert rails(r"(a+)+$", max_length=40).check("a" * 20_000 + "b").checked == 20_001

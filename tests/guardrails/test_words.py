@@ -79,6 +79,42 @@ def test_the_managed_lists_leave_look_alikes_alone(text):
     assert found(text, lists=sorted(LISTS)) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "spans"),
+    [
+        ("well f u c k you", ["f u c k"]),
+        ("f.u.c.k", ["f.u.c.k"]),
+        ("sh1t and $hit and 5h!t", ["sh1t", "$hit", "5h!t"]),
+        ("f*ck that", ["f*ck"]),
+        ("s h i t h e a p", []),
+        ("a s h i t", []),
+        ("5417 and 1337", []),
+        ("시 발 진짜", ["시 발"]),
+        ("시.발놈아", ["시.발놈"]),
+        ("시1발", ["시1발"]),
+        ("개.새.끼", ["개.새.끼"]),
+        ("ㅅ.ㅂ 또 ㅅ ㅂ", ["ㅅ.ㅂ", "ㅅ ㅂ"]),
+        ("아ㅅㅂㅋㅋ", ["ㅅㅂ"]),
+        ("시발ㅠㅠ", ["시발"]),
+        ("역시 발표, 다시 발견, 시 발전", []),
+        ("3시 발, 몇 시 발", []),
+        ("존 나이트와 존 나를", []),
+        ("병신같은", ["병신"]),
+    ],
+)
+def test_spellings_that_are_meant_to_slip_by_count(text, spans):
+    hits = found(text, lists=sorted(LISTS))
+    assert [hit for hit in hits if not any(hit != other and hit in other for other in hits)] == spans
+
+
+def test_disguises_can_be_left_out():
+    assert found("f u c k, sh1t, 시.발", lists=sorted(LISTS), disguises=False) == []
+
+
+def test_disguises_stand_alone_in_substring_mode_too():
+    assert found("my grapefruit, b a d", words=["bad"], match="substring") == ["b a d"]
+
+
 def test_ten_thousand_words_are_one_pass():
     rails = compile_rails([{"words": {"words": [f"word{n:05}" for n in range(10_000)]}}])
     assert rails.check("so word09999 it is").action is Action.BLOCK
