@@ -5,8 +5,11 @@
 small against large, on the source's own thirds of models. Beside it stand
 
 - the start as it is, and prompt length;
-- the same rows from nothing: the project's estimator fitted on them alone;
-- the same adaptation from an empty start, which tells what the start itself brings;
+- the same rows from nothing: the project's estimator fitted on them alone. The adaptation has that learner for a
+  third part (``router.score.together``);
+- the same adaptation from an empty start, with the same third part. What the adaptation has over it is what the
+  start brings; what it has over "from nothing" is what two learners have over one;
+- both without that part ("recipes alone");
 - the estimator fitted on all sources, this one included ("in distribution").
 
 Own rows are drawn several times; a figure is the mean over the draws, its interval a bootstrap by question over
@@ -26,7 +29,7 @@ from evals import metrics
 from evals import targets as learn
 from evals.importers.outcomes import OutcomeError, read_outcomes, refuse_shared_stems
 from evals.own_report import Curve, write
-from router.score import adapt
+from router.score import adapt, together
 from router.score.adapt import Floats, Sample
 from router.score.estimator import Design, OutcomeModel, design
 
@@ -190,14 +193,18 @@ def _adapted(source: Source, size: int, number: int) -> dict[str, Floats]:
     """The orders that one drawing of own rows teaches."""
     picked = np.random.default_rng([SEED, number]).permutation(len(source.own.scores))[:size]
     own, folds = source.own.rows(picked), np.arange(size) % FOLDS
-    orders = {}
-    for router, recipes in (("adapted", adapt.RECIPES), ("empty start", adapt.FROM_NOTHING)):
-        change, _ = adapt.learn(own, folds, recipes)
-        orders[router] = _gain(change.logits(source.held))
-    if size <= max(JUDGED):
-        alone = OutcomeModel(seed=SEED).fit(source.own_texts.rows(picked), own.scores.astype(np.float32))
-        orders["from nothing"] = _gain(alone.decision_function(source.held_texts).astype(float))
-    return orders
+    texts, scores = source.own_texts.rows(picked), own.scores.astype(np.float32)
+    taught = together.learn(own, folds, adapt.RECIPES, SEED)
+    empty, _ = adapt.learn(own, folds, adapt.FROM_NOTHING)
+    changes = {
+        "adapted": taught.change,
+        "recipes alone": taught.recipes,
+        "empty start": together.together(empty, taught.alone),
+        "empty start, recipes alone": empty,
+    }
+    orders = {router: _gain(change.logits(source.held)) for router, change in changes.items()}
+    nothing = OutcomeModel(seed=SEED).fit(texts, scores).decision_function(source.held_texts)
+    return {**orders, "from nothing": _gain(nothing.astype(float))}
 
 
 def _gain(logits: Floats) -> Floats:
