@@ -21,6 +21,8 @@ PAIRS = (
     *(("adapted", rival) for rival in ("from nothing", "start", "empty start", "recipes alone", "prompt length")),
     *((router, "from nothing") for router in ("empty start", "recipes alone", "empty start, recipes alone")),
 )
+#: Whose loss is set against that of the recipes alone.
+LOSSES = ("adapted", "recipes alone", "from nothing", "empty start", "start")
 FIXED = ("start", "prompt length", "in distribution")
 
 
@@ -33,6 +35,7 @@ class Curve(NamedTuple):
         note: rows of the start and those dropped.
         values: (router, size) -> the plain value, then the value on each bootstrap draw. Size 0: needs no own rows.
         used: size -> own rows really used, fewer where the source has no more.
+        losses: as ``values``, the mean loss of an outcome (minus its log-likelihood); none of prompt length.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Curve(NamedTuple):
     note: str
     values: Mapping[tuple[str, int], Floats]
     used: Mapping[int, int]
+    losses: Mapping[tuple[str, int], Floats]
 
     def of(self, router: str, size: int) -> Floats:
         """A router's values at a size."""
@@ -55,6 +59,12 @@ def interval(values: Floats) -> Interval:
 def median_difference(curves: Sequence[Curve], router: str, rival: str, size: int) -> Interval:
     """Median over sources of router minus rival, taken anew in each draw."""
     return interval(np.median([c.of(router, size) - c.of(rival, size) for c in curves], axis=0))
+
+
+def mean_loss(curves: Sequence[Curve], router: str, size: int) -> Floats:
+    """Mean over sources of a router's loss, plain and in each draw."""
+    key = (router, 0 if router in FIXED else size)
+    return np.asarray(np.mean([c.losses[key] for c in curves], axis=0))
 
 
 def lift_share(curves: Sequence[Curve], size: int) -> dict[str, Any]:
@@ -89,6 +99,14 @@ def body_of(curves: Sequence[Curve], judged: Sequence[int], seed: int, command: 
             {"size": size, "router": a, "rival": b, **_rounded(median_difference(curves, a, b, size))}
             for size in sizes
             for a, b in PAIRS
+        ],
+        "losses": [
+            {
+                "size": size, "router": router, "mean": round(float(mean_loss(curves, router, size)[0]), 4),
+                **_rounded(interval(mean_loss(curves, router, size) - mean_loss(curves, "recipes alone", size))),
+            }
+            for size in sizes
+            for router in LOSSES
         ],
         "lift": {str(size): lift_share(curves, size) for size in sizes},
         "curves": [
@@ -131,6 +149,10 @@ def _markdown(body: Mapping[str, Any], curves: Sequence[Curve]) -> Iterator[str]
     yield from ("| own rows | router | minus | median | 95 % interval |", "|---|---|---|---|---|")
     for line in body["medians"]:
         yield f"| {line['size']} | {line['router']} | {line['rival']} | {_signed(line['value'])} | {_span(line)} |"
+    yield from ("", "## Mean over sources of the loss of an outcome (minus its log-likelihood)", "")
+    yield from ("| own rows | router | loss | minus recipes alone | 95 % interval |", "|---|---|---|---|---|")
+    for line in body["losses"]:
+        yield f"| {line['size']} | {line['router']} | {line['mean']} | {_signed(line['value'])} | {_span(line)} |"
     yield from ("", "## Lift over prompt length, against the in-distribution lift", "")
     yield "| own rows | sources with half of it | mean lift | mean lift in distribution | median share where positive |"
     yield "|---|---|---|---|---|"

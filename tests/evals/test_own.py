@@ -65,13 +65,19 @@ def test_the_report_says_medians_lifts_and_every_curve(curve, tmp_path):
     assert body["lift"]["500"]["sources"] == 2
     text = (tmp_path / "own-traffic.md").read_text()
     assert "| 50 | adapted | start | +0." in text
+    losses = {(line["size"], line["router"]): line for line in body["losses"]}
+    assert losses[200, "adapted"]["mean"] < losses[200, "start"]["mean"]
+    assert losses[200, "recipes alone"]["value"] == 0
+    assert losses[50, "adapted"]["value"] == pytest.approx(
+        losses[50, "adapted"]["mean"] - losses[50, "recipes alone"]["mean"], abs=1.1e-4
+    )
     assert "## made up (n = 200; note)" in text
 
 
 def test_the_median_is_taken_within_each_draw():
     def one(name, value, noise):
         values = {("adapted", 50): np.array([value, value + noise]), ("start", 0): np.array([0.5, 0.5])}
-        return Curve(name, 10, "", values, {50: 50})
+        return Curve(name, 10, "", values, {50: 50}, {})
 
     found = own_report.median_difference(
         [one("a", 0.6, 0.1), one("b", 0.7, 0), one("c", 0.9, 0)], "adapted", "start", 50
