@@ -1,9 +1,8 @@
 """Own rows taught twice: two learners that err differently, averaged into one change.
 
 The adaptation (``adapt``) goes a few ridges away from the start. The estimator (``estimator``) fitted on the own
-rows alone finds what they have in common by a decomposition of their words, and knows nothing of the start. The
-mean of two learners errs less than either (Perrone and Cooper 1993), and the second has a third part, whatever
-the rows: a part chosen on few rows costs more than it brings.
+rows alone finds what they have in common by a decomposition of their words, and knows nothing of the start. Where two
+learners err apart their mean errs less (Perrone and Cooper 1993); the second has a third part, whatever the rows.
 
 Both are linear in words and bent structure, so the blend is one change and serving pays nothing for it. For that
 the estimator must see structure as the start bends it; each number and its bends are measured in the number's own
