@@ -18,7 +18,7 @@ import numpy as np
 
 from evals import metrics
 from evals.importers.outcomes import OutcomeError, refuse_one_class
-from router.score import adapt, artefact, graft
+from router.score import adapt, artefact, graft, together
 from router.score.adapt import Sample
 from router.score.estimator import design
 from router.types import TIER_NAMES
@@ -242,13 +242,13 @@ def start_profile(start: Artefact, family: str, tiers: Sequence[str], *, afresh:
 # --- learning and judging ----------------------------------------------------------------------------
 
 
-def honest_logits(material: Material, folds: Any) -> Floats:
+def honest_logits(material: Material, folds: Any, seed: int = SEED) -> Floats:
     """Rows by tiers: each row's logits from a change learned without its fold."""
     found = np.empty_like(material.sample.scores)
     for k in np.unique(folds):
         there = folds != k
-        change, _ = adapt.learn(material.sample.rows(there), _inner(folds[there]), material.recipes)
-        found[~there] = change.logits(material.sample.rows(~there))
+        taught = together.learn(material.sample.rows(there), _inner(folds[there]), material.recipes, seed)
+        found[~there] = taught.change.logits(material.sample.rows(~there))
     return found
 
 
@@ -313,19 +313,19 @@ def adapted(
         rival: the logits of the scorer in use for the same rows, the marks of the questions it learned from,
             and what it is called.
         data: file name -> SHA-256, for the manifest.
-        seed: of the folds.
+        seed: of the folds, and of the estimator that is fitted on the rows alone.
 
     Raises:
         NotBetter: the scorer in use predicts the held-out rows as well or better.
     """
     folds = folds_by_stem(material.stems, seed)
-    verdict = _verdict(material, honest_logits(material, folds), rival)
+    verdict = _verdict(material, honest_logits(material, folds, seed), rival)
     if not verdict.gain.value > 0:
         raise NotBetter(
             f"not better than {verdict.rival}: on {verdict.rows} held-out rows its loss is {-verdict.gain.value:.4f} "
             f"higher (95 % {-verdict.gain.high:+.4f} to {-verdict.gain.low:+.4f}); nothing was changed"
         )
-    change, recipes = adapt.learn(material.sample, _inner(folds), material.recipes)
+    taught = together.learn(material.sample, _inner(folds), material.recipes, seed)
     about = {
         "start": start.digest,
         "base": material.base,
@@ -334,14 +334,14 @@ def adapted(
         "data": dict(data),
         "seed": seed,
         "folds": FOLDS,
-        "recipes": recipes,
+        "recipes": taught.parts,
         "judged": {
             "against": verdict.rival, "rows": verdict.rows, "before": round(verdict.before, 6),
             "after": round(verdict.after, 6), "gain": [round(value, 6) for value in verdict.gain],
         },
         "questions": sorted(marks(material.stems)),
     }  # fmt: skip
-    manifest, arrays = graft.graft(start, family, material.tiers, material.known, change, material.sample, about)
+    manifest, arrays = graft.graft(start, family, material.tiers, material.known, taught.change, material.sample, about)
     return Adapted(manifest, arrays, _card(family, material, about, verdict), verdict)
 
 

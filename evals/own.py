@@ -5,8 +5,11 @@
 small against large, on the source's own thirds of models. Beside it stand
 
 - the start as it is, and prompt length;
-- the same rows from nothing: the project's estimator fitted on them alone;
-- the same adaptation from an empty start, which tells what the start itself brings;
+- the same rows from nothing: the project's estimator fitted on them alone. The adaptation has that learner for a
+  third part (``router.score.together``);
+- the same adaptation from an empty start, with the same third part. What the adaptation has over it is what the
+  start brings; what it has over "from nothing" is what two learners have over one;
+- both without that part ("recipes alone");
 - the estimator fitted on all sources, this one included ("in distribution").
 
 Own rows are drawn several times; a figure is the mean over the draws, its interval a bootstrap by question over
@@ -26,7 +29,7 @@ from evals import metrics
 from evals import targets as learn
 from evals.importers.outcomes import OutcomeError, read_outcomes, refuse_shared_stems
 from evals.own_report import Curve, write
-from router.score import adapt
+from router.score import adapt, together
 from router.score.adapt import Floats, Sample
 from router.score.estimator import Design, OutcomeModel, design
 
@@ -168,12 +171,7 @@ def _sample(start: OutcomeModel, inputs: Design, goal: Floats) -> Sample:
 
 def curve(source: Source, repeats: int, draws: int, sizes: Sequence[int] = SIZES) -> Curve:
     """Every router at every size: the order it gives, judged plainly and on bootstrap draws."""
-    fixed = {
-        "start": [_gain(source.held.start)],
-        "prompt length": [source.length],
-        "in distribution": [_gain(source.known)],
-    }
-    found = {(router, 0): orders for router, orders in fixed.items()}
+    logits = {("start", 0): [source.held.start], ("in distribution", 0): [source.known]}
     used = {}
     for size in sizes:
         if size > len(source.own.scores) and size not in JUDGED:
@@ -181,23 +179,31 @@ def curve(source: Source, repeats: int, draws: int, sizes: Sequence[int] = SIZES
         used[size] = min(size, len(source.own.scores))
         print(f"  {source.name}: {used[size]} own rows", flush=True)
         for number in range(repeats if size <= max(JUDGED) else 1):
-            for router, order in _adapted(source, used[size], number).items():
-                found.setdefault((router, size), []).append(order)
-    return Curve(source.name, len(source.stems), source.note, _judged(source, found, draws), used)
+            for router, found in _adapted(source, used[size], number).items():
+                logits.setdefault((router, size), []).append(found)
+    orders = {("prompt length", 0): [source.length]}
+    orders |= {key: [_gain(one) for one in found] for key, found in logits.items()}
+    picks = _picks(source.stems, draws)
+    values, losses = _apgr(source.held.scores, orders, picks), _losses(source.held.scores, logits, picks)
+    return Curve(source.name, len(source.stems), source.note, values, used, losses)
 
 
 def _adapted(source: Source, size: int, number: int) -> dict[str, Floats]:
-    """The orders that one drawing of own rows teaches."""
+    """The held rows' logits that one drawing of own rows teaches."""
     picked = np.random.default_rng([SEED, number]).permutation(len(source.own.scores))[:size]
     own, folds = source.own.rows(picked), np.arange(size) % FOLDS
-    orders = {}
-    for router, recipes in (("adapted", adapt.RECIPES), ("empty start", adapt.FROM_NOTHING)):
-        change, _ = adapt.learn(own, folds, recipes)
-        orders[router] = _gain(change.logits(source.held))
-    if size <= max(JUDGED):
-        alone = OutcomeModel(seed=SEED).fit(source.own_texts.rows(picked), own.scores.astype(np.float32))
-        orders["from nothing"] = _gain(alone.decision_function(source.held_texts).astype(float))
-    return orders
+    texts, scores = source.own_texts.rows(picked), own.scores.astype(np.float32)
+    taught = together.learn(own, folds, adapt.RECIPES, SEED)
+    empty, _ = adapt.learn(own, folds, adapt.FROM_NOTHING)
+    changes = {
+        "adapted": taught.change,
+        "recipes alone": taught.recipes,
+        "empty start": together.together(empty, taught.alone),
+        "empty start, recipes alone": empty,
+    }
+    logits = {router: change.logits(source.held) for router, change in changes.items()}
+    nothing = OutcomeModel(seed=SEED).fit(texts, scores).decision_function(source.held_texts)
+    return {**logits, "from nothing": nothing.astype(float)}
 
 
 def _gain(logits: Floats) -> Floats:
@@ -206,26 +212,38 @@ def _gain(logits: Floats) -> Floats:
     return np.asarray(chance[:, -1] - chance[:, 0])
 
 
-def _judged(
-    source: Source, found: Mapping[tuple[str, int], Sequence[Floats]], draws: int
-) -> dict[tuple[str, int], Floats]:
-    """APGR of every router, the mean over its orders: on all held rows, then on each bootstrap draw.
-
-    All routers meet the same draws, so differences are paired.
-    """
-    weak, strong = source.held.scores[:, 0], source.held.scores[:, -1]
+def _picks(stems: Sequence[str], draws: int) -> list[NDArray[np.int64]]:
+    """All held rows, then each bootstrap draw. All routers meet the same draws, so differences are paired."""
     seen: list[Any] = []
 
     def see(index: Any) -> float:
         seen.append(index)
         return 0.0
 
-    metrics.bootstrap(see, source.stems, np.random.default_rng(SEED), draws)
-    picks = [seen[-1], *seen[:-1]]
-    return {
-        key: np.array([np.mean([metrics.apgr(weak[p], strong[p], order[p]) for order in orders]) for p in picks])
-        for key, orders in found.items()
-    }
+    metrics.bootstrap(see, stems, np.random.default_rng(SEED), draws)
+    return [seen[-1], *seen[:-1]]
+
+
+def _apgr(
+    scores: Floats, found: Mapping[tuple[str, int], Sequence[Floats]], picks: Sequence[NDArray[np.int64]]
+) -> dict[tuple[str, int], Floats]:
+    """APGR of every router on each pick, the mean over its orders."""
+    values = {}
+    for key, orders in found.items():
+        measures = [metrics.apgr_on(scores[:, 0], scores[:, -1], order) for order in orders]
+        values[key] = np.array([np.mean([measure(pick) for measure in measures]) for pick in picks])
+    return values
+
+
+def _losses(
+    scores: Floats, found: Mapping[tuple[str, int], Sequence[Floats]], picks: Sequence[NDArray[np.int64]]
+) -> dict[tuple[str, int], Floats]:
+    """Mean loss of an outcome (minus its log-likelihood) on each pick, the mean over a router's logits."""
+    values = {}
+    for key, logits in found.items():
+        rows = np.mean([np.nanmean(adapt.deviance(one, scores), axis=1) for one in logits], axis=0)
+        values[key] = np.array([rows[pick].mean() for pick in picks])
+    return values
 
 
 if __name__ == "__main__":

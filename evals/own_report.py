@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
     from evals.metrics import Floats
 
-RIVALS = ("from nothing", "start", "empty start", "prompt length")
+#: What is compared: a router and its rival.
+PAIRS = (
+    *(("adapted", rival) for rival in ("from nothing", "start", "empty start", "recipes alone", "prompt length")),
+    *((router, "from nothing") for router in ("empty start", "recipes alone", "empty start, recipes alone")),
+)
+#: Whose loss is set against that of the recipes alone.
+LOSSES = ("adapted", "recipes alone", "from nothing", "empty start", "start")
 FIXED = ("start", "prompt length", "in distribution")
 
 
@@ -29,6 +35,7 @@ class Curve(NamedTuple):
         note: rows of the start and those dropped.
         values: (router, size) -> the plain value, then the value on each bootstrap draw. Size 0: needs no own rows.
         used: size -> own rows really used, fewer where the source has no more.
+        losses: as ``values``, the mean loss of an outcome (minus its log-likelihood); none of prompt length.
     """
 
     name: str
@@ -36,6 +43,7 @@ class Curve(NamedTuple):
     note: str
     values: Mapping[tuple[str, int], Floats]
     used: Mapping[int, int]
+    losses: Mapping[tuple[str, int], Floats]
 
     def of(self, router: str, size: int) -> Floats:
         """A router's values at a size."""
@@ -48,9 +56,15 @@ def interval(values: Floats) -> Interval:
     return Interval(float(values[0]), float(low), float(high))
 
 
-def median_difference(curves: Sequence[Curve], rival: str, size: int) -> Interval:
-    """Median over sources of adapted minus rival, taken anew in each draw."""
-    return interval(np.median([c.of("adapted", size) - c.of(rival, size) for c in curves], axis=0))
+def median_difference(curves: Sequence[Curve], router: str, rival: str, size: int) -> Interval:
+    """Median over sources of router minus rival, taken anew in each draw."""
+    return interval(np.median([c.of(router, size) - c.of(rival, size) for c in curves], axis=0))
+
+
+def mean_loss(curves: Sequence[Curve], router: str, size: int) -> Floats:
+    """Mean over sources of a router's loss, plain and in each draw."""
+    key = (router, 0 if router in FIXED else size)
+    return np.asarray(np.mean([c.losses[key] for c in curves], axis=0))
 
 
 def lift_share(curves: Sequence[Curve], size: int) -> dict[str, Any]:
@@ -82,9 +96,17 @@ def body_of(curves: Sequence[Curve], judged: Sequence[int], seed: int, command: 
             "seed": seed,
         },
         "medians": [
-            {"size": size, "rival": rival, **_rounded(median_difference(curves, rival, size))}
+            {"size": size, "router": a, "rival": b, **_rounded(median_difference(curves, a, b, size))}
             for size in sizes
-            for rival in RIVALS
+            for a, b in PAIRS
+        ],
+        "losses": [
+            {
+                "size": size, "router": router, "mean": round(float(mean_loss(curves, router, size)[0]), 4),
+                **_rounded(interval(mean_loss(curves, router, size) - mean_loss(curves, "recipes alone", size))),
+            }
+            for size in sizes
+            for router in LOSSES
         ],
         "lift": {str(size): lift_share(curves, size) for size in sizes},
         "curves": [
@@ -116,15 +138,21 @@ def _markdown(body: Mapping[str, Any], curves: Sequence[Curve]) -> Iterator[str]
         "",
         "Made by `python -m evals.own`; do not edit. Each source is left out of the start, then given back as own",
         "rows. APGR on its held-out rows, small against large, 0.5 is random; intervals 95 %, bootstrap by question,",
-        "paired. *From nothing*: the estimator on the same rows alone. *Empty start*: the same adaptation without",
-        "what the start knows. *In distribution*: the estimator that was trained on this source too.",
+        "paired. *From nothing*: the estimator on the same rows alone. *Adapted* has such an estimator for a third",
+        "part, *recipes alone* is without it. *Empty start*: the same without what the start knows; what *adapted*",
+        "has over it is the start's doing, what *empty start* has over *from nothing* is not. *In distribution*: the",
+        "estimator that was trained on this source too.",
         "",
     )
     yield from (f"- {name}: {value}" for name, value in body["about"].items())
     yield from ("", "## Median over sources of the difference in APGR", "")
-    yield from ("| own rows | adapted minus | median | 95 % interval |", "|---|---|---|---|")
+    yield from ("| own rows | router | minus | median | 95 % interval |", "|---|---|---|---|---|")
     for line in body["medians"]:
-        yield f"| {line['size']} | {line['rival']} | {_signed(line['value'])} | {_span(line)} |"
+        yield f"| {line['size']} | {line['router']} | {line['rival']} | {_signed(line['value'])} | {_span(line)} |"
+    yield from ("", "## Mean over sources of the loss of an outcome (minus its log-likelihood)", "")
+    yield from ("| own rows | router | loss | minus recipes alone | 95 % interval |", "|---|---|---|---|---|")
+    for line in body["losses"]:
+        yield f"| {line['size']} | {line['router']} | {line['mean']} | {_signed(line['value'])} | {_span(line)} |"
     yield from ("", "## Lift over prompt length, against the in-distribution lift", "")
     yield "| own rows | sources with half of it | mean lift | mean lift in distribution | median share where positive |"
     yield "|---|---|---|---|---|"

@@ -125,9 +125,12 @@ class OutcomeModel:
 
     def directions(self, X: Design) -> Directions:
         """The latent directions of some prompts, for fits that shall share them. Outcomes play no part."""
+        return self._directions(X.grams)
+
+    def _directions(self, grams: Any) -> Directions:
         # A word of one prompt alone teaches nothing about others.
-        used = np.flatnonzero(np.bincount(X.grams.indices, minlength=X.grams.shape[1]) >= LEAST_PROMPTS)
-        return Directions(used, basis(X.grams[:, used], self.width, np.random.default_rng(self.seed)))
+        used = np.flatnonzero(np.bincount(grams.indices, minlength=grams.shape[1]) >= LEAST_PROMPTS)
+        return Directions(used, basis(grams[:, used], self.width, np.random.default_rng(self.seed)))
 
     def fit(
         self,
@@ -147,15 +150,38 @@ class OutcomeModel:
         Raises:
             ValueError: a model has no outcome, or only one class of outcomes.
         """
-        from scipy.optimize import minimize
-
         inputs = X if isinstance(X, Design) else design(X)
-        _refuse_unlearnable(y, ~np.isnan(y))
         self.mean_: Matrix = inputs.structure.mean(axis=0)
         self.scale_: Matrix = np.maximum(inputs.structure.std(axis=0), 1e-3).astype(np.float32)
+        found = self.directions(inputs) if directions is None else directions
+        return self.fit_bent(inputs.grams, self.bend(inputs.structure), y, sample_weight, found)
+
+    def fit_bent(
+        self,
+        grams: Any,
+        bent: Matrix,
+        y: Matrix,
+        sample_weight: NDArray[Any] | None = None,
+        directions: Directions | None = None,
+    ) -> Self:
+        """``fit`` for structure that is columns already, such as another model's: ``mean_`` and ``scale_`` stay unset.
+
+        Args:
+            grams: prompts by buckets, sparse.
+            bent: prompts by structural columns.
+            y: as in ``fit``.
+            sample_weight: as in ``fit``.
+            directions: as in ``fit``.
+
+        Raises:
+            ValueError: a model has no outcome, or only one class of outcomes.
+        """
+        from scipy.optimize import minimize
+
+        _refuse_unlearnable(y, ~np.isnan(y))
         weights = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
-        used, latent = self.directions(inputs) if directions is None else directions
-        columns = np.concatenate([inputs.grams[:, used] @ latent, self.bend(inputs.structure)], axis=1)
+        used, latent = self._directions(grams) if directions is None else directions
+        columns = np.concatenate([grams[:, used] @ latent, bent], axis=1)
         kinds = (latent.shape[1], columns.shape[1] - latent.shape[1])
         penalty = np.repeat([self.gram_penalty, self.structure_penalty], kinds).astype(np.float32)
         problem = _Problem.of(columns, y, weights, penalty, self.loading_penalty)
@@ -172,7 +198,7 @@ class OutcomeModel:
         found = minimize(loss, _pack(start) / unit, jac=True, method="L-BFGS-B", options={"maxiter": self.max_iter})
         both, self.ability_, self.loading_ = _unpack(found.x * unit, shapes)
         self.structure_weights_ = both[kinds[0] :]
-        self.table_ = np.zeros((inputs.grams.shape[1], self.rank), dtype=np.float32)
+        self.table_ = np.zeros((grams.shape[1], self.rank), dtype=np.float32)
         self.table_[used] = latent @ both[: kinds[0]]
         self.n_iter_ = int(found.nit)
         return self
@@ -183,7 +209,7 @@ class OutcomeModel:
         Raises:
             NotFittedError: before ``fit``.
         """
-        if not hasattr(self, "table_"):
+        if not hasattr(self, "mean_"):
             raise NotFittedError("this OutcomeModel is not fitted yet; call fit first")
         inputs = X if isinstance(X, Design) else design(X)
         place: Matrix = inputs.grams @ self.table_ + self.bend(inputs.structure) @ self.structure_weights_

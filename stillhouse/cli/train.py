@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.option("--partial", is_flag=True, help="Rows may lack a tier's score.")
 @click.option("--from", "start", help="shipped, a kept digest, or a folder (default: the scorer in use).")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the artefact here, and do not put it in use.")
-@click.option("--seed", type=int, default=20261124, show_default=True, help="Of the folds.")
+@click.option("--seed", type=int, default=20261124, show_default=True, help="Of the folds and the fit.")
 @click.option("--since", type=DURATION, metavar="SPAN", help="With --from-ledger: only the last 12h, 7d, 8w …")
 @click.option("--tenant", help="With --from-ledger: only this tenant's requests.")
 @ledger_option

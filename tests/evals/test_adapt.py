@@ -6,7 +6,7 @@ import pytest
 from evals import adapt
 from evals.importers.outcomes import OutcomeError, read_outcomes
 from router.ledger.feedback import Judged
-from router.score import artefact, graft, load
+from router.score import artefact, graft, load, together
 from router.score.scorer import Scorer
 from tests.support.own import own_rows, write_rows
 
@@ -57,6 +57,31 @@ def test_serving_says_what_the_adaptation_says(shipped, rows, written):
     assert np.allclose(served, 1 / (1 + np.exp(-logits)), atol=0.01)
 
 
+def test_the_artefact_holds_the_blend_of_two_learners(shipped, rows, written, tmp_path):
+    """Judged on rows that neither saw: what the stored arrays say is two thirds of one and a third of the other."""
+    folds = adapt.folds_by_stem([row.stem for row in rows], adapt.SEED)
+    sample = adapt.material_of_rows(shipped, "ours", rows, {}).sample
+    taught = together.learn(sample, np.unique(folds, return_inverse=True)[1] % 3, adapt.adapt.RECIPES, adapt.SEED)
+    fresh = adapt.material_of_rows(
+        shipped, "ours", read_outcomes(write_rows(tmp_path / "fresh.jsonl", own_rows(200, seed=9)[120:])), {}
+    )
+    stored, _, _ = adapt.rival_of(shipped, artefact.load(written), "ours", fresh)
+    blend = 2 / 3 * taught.recipes.logits(fresh.sample) + 1 / 3 * taught.alone.logits(fresh.sample)
+    assert np.allclose(stored, blend, atol=0.02)
+    assert not np.allclose(stored, taught.recipes.logits(fresh.sample), atol=0.02)
+
+
+def test_the_verdict_is_of_the_blend(shipped, rows):
+    material = adapt.material_of_rows(shipped, "ours", rows, {})
+    folds = adapt.folds_by_stem(material.stems, adapt.SEED)
+    there = folds != folds[0]
+    inner = np.unique(folds[there], return_inverse=True)[1] % adapt.INNER_FOLDS
+    taught = together.learn(material.sample.rows(there), inner, material.recipes, adapt.SEED)
+    honest = adapt.honest_logits(material, folds, adapt.SEED)
+    assert taught.alone is not None
+    assert np.allclose(honest[~there], taught.change.logits(material.sample.rows(~there)))
+
+
 def test_other_families_score_as_before(written):
     before, after = load(), load(written)
     for family in ("generic", "llama-3.1"):
@@ -87,6 +112,8 @@ def test_the_manifest_and_the_card_say_where_it_comes_from(shipped, written):
     assert own["judged"]["gain"][1] > 0
     card = (written / "MODEL_CARD.md").read_text()
     assert manifest["digest"] in card
+    assert own["recipes"][together.ALONE] == pytest.approx(1 / 3, abs=1e-4)
+    assert f"{together.ALONE} 33%" in card
     assert "Greet" not in card + (written / "manifest.json").read_text()
 
 
@@ -184,6 +211,7 @@ def test_feedback_teaches_from_places_alone(shipped):
     material, left = adapt.material_of_feedback(shipped, "ours", judged, {shipped.digest: shipped})
     assert left == 0
     assert material.sample.grams is None
+    assert together.learn(material.sample, np.arange(150) % 3, material.recipes, adapt.SEED).alone is None
     found = adapt.adapted(shipped, "ours", material, adapt.rival_of(shipped, shipped, "ours", material), {})
     scorer = Scorer(artefact.Artefact("0" * 64, found.manifest, found.arrays))
     hard, easy = (

@@ -17,7 +17,7 @@ def source(rows=160, held=200, seed=0):
     rng = np.random.default_rng(seed)
 
     def part(n):
-        place, structure = rng.normal(size=(n, 3)), rng.normal(size=(n, 100))
+        place, structure = rng.normal(size=(n, 3)), rng.normal(size=(n, 4 * len(STRUCTURE)))
         word = rng.integers(0, 2, n)
         grams = sparse.csr_array(np.column_stack([word, 1 - word, rng.random((n, 4))]).astype(np.float32))
         hard = place[:, 1] + 2.0 * word - 1.0
@@ -52,27 +52,36 @@ def test_sizes_beyond_the_source_use_all_it_has(curve):
 def test_every_router_meets_the_same_draws(curve):
     assert {len(values) for values in curve.values.values()} == {41}
     assert ("prompt length", 0) in curve.values
-    assert ("from nothing", 200) in curve.values
+    for router in ("from nothing", "recipes alone", "empty start", "empty start, recipes alone"):
+        assert (router, 200) in curve.values
 
 
 def test_the_report_says_medians_lifts_and_every_curve(curve, tmp_path):
     own_report.write([curve, curve], own.JUDGED, own.SEED, "python -m evals.own", tmp_path)
     body = json.loads((tmp_path / "own-traffic.json").read_text())
-    assert {(m["size"], m["rival"]) for m in body["medians"]} == {
-        (s, r) for s in (50, 200, 500) for r in own_report.RIVALS
+    assert {(m["size"], m["router"], m["rival"]) for m in body["medians"]} == {
+        (s, a, b) for s in (50, 200, 500) for a, b in own_report.PAIRS
     }
     assert body["lift"]["500"]["sources"] == 2
     text = (tmp_path / "own-traffic.md").read_text()
-    assert "| 50 | start | +0." in text
+    assert "| 50 | adapted | start | +0." in text
+    losses = {(line["size"], line["router"]): line for line in body["losses"]}
+    assert losses[200, "adapted"]["mean"] < losses[200, "start"]["mean"]
+    assert losses[200, "recipes alone"]["value"] == 0
+    assert losses[50, "adapted"]["value"] == pytest.approx(
+        losses[50, "adapted"]["mean"] - losses[50, "recipes alone"]["mean"], abs=1.1e-4
+    )
     assert "## made up (n = 200; note)" in text
 
 
 def test_the_median_is_taken_within_each_draw():
     def one(name, value, noise):
         values = {("adapted", 50): np.array([value, value + noise]), ("start", 0): np.array([0.5, 0.5])}
-        return Curve(name, 10, "", values, {50: 50})
+        return Curve(name, 10, "", values, {50: 50}, {})
 
-    found = own_report.median_difference([one("a", 0.6, 0.1), one("b", 0.7, 0), one("c", 0.9, 0)], "start", 50)
+    found = own_report.median_difference(
+        [one("a", 0.6, 0.1), one("b", 0.7, 0), one("c", 0.9, 0)], "adapted", "start", 50
+    )
     assert found == pytest.approx((0.2, 0.2, 0.2))
 
 

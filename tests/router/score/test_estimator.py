@@ -57,6 +57,16 @@ def test_a_design_gives_the_same_as_its_texts(outcomes):
     assert np.array_equal(model.predict_proba(PROMPTS), again.predict_proba(design(PROMPTS)))
 
 
+def test_bent_structure_teaches_the_same_as_what_it_was_bent_from(outcomes):
+    inputs = design(PROMPTS)
+    model = small_model().fit(inputs, outcomes)
+    again = small_model().fit_bent(inputs.grams, model.bend(inputs.structure), outcomes)
+    assert np.array_equal(model.table_, again.table_)
+    assert np.array_equal(model.structure_weights_, again.structure_weights_)
+    with pytest.raises(NotFittedError):
+        again.predict_proba(inputs)
+
+
 def test_rows_of_no_weight_teach_nothing(outcomes):
     flipped = outcomes.copy()
     flipped[:10] = 1 - flipped[:10]
