@@ -85,7 +85,7 @@ def _card(rows: Sequence[Row]) -> dict[str, Any]:
     used: dict[str, Any] = {}
     for head in HEADS:
         known = fit.targets(rows, head)
-        count = Counter((rows[at].source, int(known[at])) for at in np.flatnonzero(known >= 0))
+        count = Counter((rows[at].source, int(known[at])) for at in np.flatnonzero(known >= 0).tolist())
         used[head] = {
             source: {"has": count[source, 1], "lacks": count[source, 0]} for source in sorted({s for s, _ in count})
         }
