@@ -95,6 +95,7 @@ def _card(rows: Sequence[Row]) -> dict[str, Any]:
         "format": FORMAT,
         "heads": list(HEADS),
         "made_by": "python -m evals.rails content",
+        "figures": "evals/results/guards-content.md",
         "floors": FLOORS,
         "rates": {head: fit.RATES.get(head, fit.RATE) for head in HEADS},
         "settings": {
