@@ -141,11 +141,13 @@ SHAPES: Final[dict[str, str]] = {
         r"(?<![가-힣])(?:[씨시] 발|개 ?새 ?끼|새 끼|병 신|지 랄|존 나|미 친 ?[놈년]|쓰 ?레 ?기 같)"
         rf"{_TAIL}"
     ),
-    # In small letters; the first letter is looked for before anything else because it is seldom there.
+    # In small letters; the first letter is looked for before anything else because it is seldom there. Runs are
+    # bounded: two that may share a character must not be tried in every split of a long one.
     "latin curse": (
-        r"[abcdfgnqstw](?<!\w.)(?:(?<=t)lqkf|(?<=s)(?:s?ibal|hibal|[h*]+[i*1!]+t)|(?<=g)(?:aesaekki|sk)|(?<=q)udtls"
-        r"|(?<=f)(?:f*[*@#._-]{1,4}(?:k|ck|ing)|f*[u*]+c*[*k]+)|(?<=b)[i*1!]+t?ch|(?<=a)[s$*]{2,3}(?:hole)?"
-        r"|(?<=n)[i*1!]gg[ae3*]|(?<=d)[i1!*]ck|(?<=c)[u*]nt|(?<=w)h[o0*]re)\b"
+        r"[abcdfgnqstw](?<!\w.)(?:(?<=t)lqkf|(?<=s)(?:s?ibal|hibal|[h*]{1,40}[i*1!]{1,40}t)|(?<=g)(?:aesaekki|sk)"
+        r"|(?<=q)udtls|(?<=f)(?:f{0,40}[*@#._-]{1,4}(?:k|ck|ing)|f{0,40}[u*]{1,40}c{0,40}[*k]{1,40})"
+        r"|(?<=b)[i*1!]{1,40}t?ch|(?<=a)[s$*]{2,3}(?:hole)?|(?<=n)[i*1!]gg[ae3*]|(?<=d)[i1!*]ck|(?<=c)[u*]nt"
+        r"|(?<=w)h[o0*]re)\b"
     ),
     "shout": r"(?:\b[A-Z]{3,20}\b[ ,!]{1,3}){2}",
     "marks": r"[!?]{2,}",

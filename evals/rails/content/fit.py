@@ -86,7 +86,7 @@ def fit(texts: Texts, rows: Sequence[Row], head: str, use: NDArray[np.bool_]) ->
     chosen = np.flatnonzero(use & (wanted >= 0))
     label = wanted[chosen]
     weight = np.zeros(len(rows))
-    weight[chosen] = _levelled(np.array([rows[at].source for at in chosen]), label)
+    weight[chosen] = _levelled(np.array([rows[at].source for at in chosen.tolist()]), label)
     lacking = np.zeros(len(rows), dtype=bool)
     lacking[chosen[label == 0]] = True
     sentences = np.flatnonzero(lacking[texts.owner])

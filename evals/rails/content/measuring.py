@@ -103,11 +103,11 @@ class Bench:
     def alarms(self, bank: Bank) -> dict[str, Any]:
         """Ordinary prompts that neither trained nor scaled the shipped weights: how many any category finds."""
         kept = np.flatnonzero(self.ordinary & ((self.fold == MEASURE) | (self.source == "routing-valid")))
-        texts = [self.rows[at].text for at in kept]
+        texts = [self.rows[at].text for at in kept.tolist()]
         begun = process_time()
         z = served(bank, texts)
         spent = process_time() - begun
-        names = np.array([f"{self.source[at]} ({self.lang[at]})" for at in kept])
+        names = np.array([f"{self.source[at]} ({self.lang[at]})" for at in kept.tolist()])
         any_head = z.max(axis=0)
         told: dict[str, Any] = {
             "all": {"n": len(kept), **self._at_strengths(any_head)},
@@ -152,15 +152,15 @@ class Bench:
         from sklearn.pipeline import make_pipeline
 
         made = make_pipeline(TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), LogisticRegression(max_iter=200))
-        made.fit([self.rows[at].text for at in np.flatnonzero(train)], self.toxic[train])
-        return np.asarray(made.decision_function([self.rows[at].text for at in np.flatnonzero(test)]))
+        made.fit([self.rows[at].text for at in np.flatnonzero(train).tolist()], self.toxic[train])
+        return np.asarray(made.decision_function([self.rows[at].text for at in np.flatnonzero(test).tolist()]))
 
     def _listed(self, lang: str) -> NDArray[np.float64]:
         """How many words of the managed profanity list each text of the language holds."""
         assert f"profanity-{lang}" in LISTS
         (family,) = compile_words(WordsConfig(lists=(f"profanity-{lang}",), match="substring"), 0)
         found = np.zeros(len(self.rows))
-        for at in np.flatnonzero((self.lang == lang) & (self.toxic >= 0)):
+        for at in np.flatnonzero((self.lang == lang) & (self.toxic >= 0)).tolist():
             found[at] = len(family.scan(self.rows[at].text, [0] * family.width, True)[0])
         return found
 

@@ -131,7 +131,8 @@ def _harmful(data: Path) -> Iterator[Row]:
     guards = data / "guardrails"
     for row in lines(guards / "harmful.jsonl.gz"):
         if row["source"] in {"advbench", "harmbench"}:
-            has = frozenset({"MISCONDUCT"}) if row["source"] == "advbench" else _TOPICS.get(row.get("cat"), frozenset())
+            topic = "illegal" if row["source"] == "advbench" else row.get("cat") or ""
+            has = _TOPICS.get(topic, frozenset())
             yield _row(row["text"], row["source"], "en", has=has)
         elif row["source"] == "square-ko":
             yield _row(row["text"], "square-ko", "ko", lacks=frozenset({"SEXUAL", "INSULTS"}))

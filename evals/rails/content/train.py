@@ -85,7 +85,7 @@ def _card(rows: Sequence[Row]) -> dict[str, Any]:
     used: dict[str, Any] = {}
     for head in HEADS:
         known = fit.targets(rows, head)
-        count = Counter((rows[at].source, int(known[at])) for at in np.flatnonzero(known >= 0))
+        count = Counter((rows[at].source, int(known[at])) for at in np.flatnonzero(known >= 0).tolist())
         used[head] = {
             source: {"has": count[source, 1], "lacks": count[source, 0]} for source in sorted({s for s, _ in count})
         }
@@ -95,6 +95,7 @@ def _card(rows: Sequence[Row]) -> dict[str, Any]:
         "format": FORMAT,
         "heads": list(HEADS),
         "made_by": "python -m evals.rails content",
+        "figures": "evals/results/guards-content.md",
         "floors": FLOORS,
         "rates": {head: fit.RATES.get(head, fit.RATE) for head in HEADS},
         "settings": {
