@@ -389,7 +389,7 @@ def minimal(warm: Warm, elements: Sequence[tuple[Any, Any]], fixed: Sequence[Any
     core = warm.core()
     for element in elements:
         rest = [other for other in current if other is not element]
-        if element[1].name in core:
+        if element[1].id in core:
             try:
                 if warm.ask(*fixed, *(one for _, one in rest)) == "sat":
                     continue
