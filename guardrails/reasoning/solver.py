@@ -184,7 +184,7 @@ class Warm:
         z3, context, kind = self._z3, self._context.ref(), variable.sort.kind
         found = (z3.Ast * 1)()
         const = self._consts[variable.name]
-        z3.Z3_model_eval(context, solution.model, const.as_ast(), True, found)  # noqa: FBT003  (every variable has one)
+        z3.Z3_model_eval(context, solution.model, const.as_ast(), True, found)
         if kind == "bool":
             return bool(z3.Z3_get_bool_value(context, found[0]) == z3.Z3_L_TRUE)
         if not z3.Z3_is_numeral_ast(context, found[0]):  # an irrational root: near enough for an example
