@@ -236,8 +236,8 @@ def markdown(result: dict[str, Any]) -> str:
 
 `{result["command"]}`, {result["date"]}, commit {result["commit"]}, {result["machine"]}, z3 {result["solver"]}.
 A policy of {size}; random statements, up to seven premises and three claims.
-Milliseconds of processor time, the solver warm, the least of {PASSES} passes with a fresh solver each; "one pass" is the
-first alone. Of the child wall time. The machine did other work meanwhile (load {result["load"]:.1f}).
+Milliseconds of processor time, the solver warm, the least of {PASSES} passes with a fresh solver each; "one pass" is
+the first alone. Of the child wall time. The machine did other work meanwhile (load {result["load"]:.1f}).
 
 | what | n | p50 | p95 | p99 | max |
 |---|---|---|---|---|---|
