@@ -122,7 +122,8 @@ def read_outcomes(reply: Any, book: Rulebook) -> tuple[Outcome, ...]:
             tell(outcome, book)
             if outcome.finding not in ORDER or not rules.issuperset((*outcome.supporting, *outcome.contradicting)):
                 raise ValueError("an unknown finding or rule")
-    except (KeyError, TypeError, IndexError, AttributeError, ZeroDivisionError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, ZeroDivisionError) as error:
+        # Its own words may quote what was read.
         raise ValueError(f"the solver's reply cannot be read ({type(error).__name__})") from None
     if not found or len(found) > MAX_FACTS:
         raise ValueError("the solver's reply holds no finding")

@@ -246,9 +246,12 @@ def _judge(warm: Warm, read: Reading) -> dict[str, Any]:
         known = literals[: len(premises)]
         claimed = literals[len(premises) : len(premises) + len(claims)]
         denials = literals[len(premises) + len(claims) : -1]
-        held = warm.example(warm.all_rules, *known, *claimed)
-        failed = warm.example(warm.all_rules, *known, literals[-1])
-        question = _Question(warm, read, known, claimed, denials, doubt, literals[-1], held, failed)
+        held = warm.example(*warm.rules, *known, *claimed)
+        clash = None if held is not None else warm.core()
+        failed = warm.example(*warm.rules, *known, literals[-1])
+        if failed is None:
+            clash = warm.core() if held is not None else None
+        question = _Question(warm, read, known, claimed, denials, doubt, literals[-1], held, failed, clash)
         finding, explain = _FINDINGS[held is not None, failed is not None]
         try:
             behind = explain(question)
@@ -264,6 +267,7 @@ class _Question:
     Attributes:
         doubt: that some claim is false, and ``doubted`` its literal.
         held, failed: solutions in which the claims hold, in which they do not; None where there is none.
+        clash: a core of the only one of the two that has none.
     """
 
     warm: Warm
@@ -275,6 +279,7 @@ class _Question:
     doubted: Any
     held: Any
     failed: Any
+    clash: frozenset[int] | None
 
     def core(self, *, with_claims: bool, fixed: tuple[Any, ...] = ()) -> dict[str, list[Any]]:
         """Fewest rules, premises and claims that clash. Later ones, and rules before facts, are dropped first."""
@@ -283,7 +288,7 @@ class _Question:
             elements += [("claims", index, one) for index, one in enumerate(self.claimed)]
         elements += [("premises", index, one) for index, one in enumerate(self.known)]
         elements += [("rules", index, one) for index, one in enumerate(self.warm.rules)]
-        kept = minimal(self.warm, [(element, element[2]) for element in reversed(elements)], fixed)
+        kept = minimal(self.warm, [(element, element[2]) for element in reversed(elements)], fixed, self.clash)
         found: dict[str, list[Any]] = {"rules": [], "premises": [], "claims": []}
         for kind, index, _ in reversed(kept):
             found[kind].append(index)
@@ -327,11 +332,15 @@ def _nearest(question: _Question) -> tuple[Any, list[Term]]:
     solution = question.failed
     kept: list[tuple[Any, Term]] = []
     if len(question.claimed) > 1:
+        warm, names = question.warm, sorted(frozenset().union(*map(variables_in, question.read.claims)))
         for one, claim in zip(question.claimed, question.read.claims, strict=True):
-            held = [other for other, _ in kept]
-            better = question.warm.example(question.warm.all_rules, *question.known, *held, one)
-            if better is not None:
-                solution, kept = better, [*kept, (one, claim)]
+            # The solution at hand keeps the claims before this one; often it keeps this one too.
+            if not evaluate(claim, warm.values(solution, names)):
+                better = warm.example(*warm.rules, *question.known, *(other for other, _ in kept), one)
+                if better is None:
+                    continue
+                solution = better
+            kept.append((one, claim))
     return solution, [claim for _, claim in kept]
 
 
@@ -365,7 +374,7 @@ def _unproven(question: _Question) -> list[int]:
     return [
         index
         for index, (claim, denial) in enumerate(zip(claims, question.denied, strict=True))
-        if not evaluate(claim, values) or warm.ask(warm.all_rules, *question.known, denial) == "sat"
+        if not evaluate(claim, values) or warm.ask(*warm.rules, *question.known, denial) == "sat"
     ]
 
 
@@ -378,18 +387,22 @@ _FINDINGS: Final[Mapping[tuple[bool, bool], tuple[str, Callable[[_Question], dic
 }
 
 
-def minimal(warm: Warm, elements: Sequence[tuple[Any, Any]], fixed: Sequence[Any] = ()) -> list[Any]:
+def minimal(
+    warm: Warm, elements: Sequence[tuple[Any, Any]], fixed: Sequence[Any] = (), core: frozenset[int] | None = None
+) -> list[Any]:
     """The elements (each with its literal) left when all that are not needed for the clash are dropped, in order.
 
-    An element outside a known core is dropped without a question: without it there is still no solution.
+    An element outside a known core is dropped without a question: without it there is still no solution. Which core is
+    known to begin with (``core``) saves questions and changes nothing of what is left.
     """
     current = list(elements)
-    if warm.ask(*fixed, *(one for _, one in current)) != "unsat":
-        raise Undecided
-    core = warm.core()
+    if core is None:
+        if warm.ask(*fixed, *(one for _, one in current)) != "unsat":
+            raise Undecided
+        core = warm.core()
     for element in elements:
         rest = [other for other in current if other is not element]
-        if element[1].name in core:
+        if element[1].id in core:
             try:
                 if warm.ask(*fixed, *(one for _, one in rest)) == "sat":
                     continue

@@ -1,5 +1,8 @@
 """The one door to z3, which is loaded on first use.
 
+z3's own classes cost several times the question, so what is done for each question calls its C functions directly. A
+handle that such a function returns lives until the next one returns another, and is used up before that.
+
 One ``Warm`` keeps the rules of one policy asserted; facts come and go with ``push`` and ``pop``. Each rule and
 fact hangs on a literal of its own, so that an unsatisfiable core names them.
 """
@@ -21,6 +24,7 @@ Answer = OneOf["sat", "unsat"]
 #: Steps of z3 that one question may take: the bound that does not depend on the machine. An ordinary question takes
 #: some hundreds; this many took 0.15 s.
 STEPS: Final = 500_000
+_REMEMBERED: Final = 2048  # statements
 
 
 class SolverMissing(RuntimeError):
@@ -53,12 +57,13 @@ class Literal(NamedTuple):
     """A name that the solver may assume.
 
     Attributes:
-        ast: z3's handle; assuming it through z3's own classes costs three times the question.
+        ast: z3's handle.
+        id: what z3 calls it in a core.
         term: keeps the handle alive.
     """
 
-    name: str
     ast: Any
+    id: int
     term: Any
 
 
@@ -82,6 +87,8 @@ class Warm:
         solver.set("auto_config", False)
         solver.set("random_seed", 0)
         solver.set("rlimit", steps)
+        self._encoded: dict[Term, Any] = {}
+        self._facts: list[Literal] = []
         self._consts = {name: self._const(variable) for name, variable in book.variables.items()}
         for variable in book.variables.values():
             for bound in self._bounds(variable):
@@ -107,23 +114,33 @@ class Warm:
     @contextmanager
     def facts(self, terms: Sequence[Term]) -> Iterator[tuple[Literal, ...]]:
         """A literal for each term, as long as the context lasts."""
-        z3, solver, before = self._z3, self._solver, self._open
-        solver.push()
+        z3, context, solver, before = self._z3, self._context.ref(), self._solver.solver, self._open
+        self._open += len(terms)
+        while len(self._facts) < self._open:
+            self._facts.append(self._literal(f"fact {len(self._facts)}"))
+        literals = tuple(self._facts[before : self._open])
+        z3.Z3_solver_push(context, solver)
         try:
-            literals = []
-            for term in terms:
-                self._open += 1
-                literal = self._literal(f"fact {self._open}")
-                solver.add(z3.Implies(literal.term, self.encode(term)))
-                literals.append(literal)
-            yield tuple(literals)
+            for literal, term in zip(literals, terms, strict=True):
+                meant = self._remembered(term)
+                z3.Z3_solver_assert(context, solver, z3.Z3_mk_implies(context, literal.ast, meant.as_ast()))
+            yield literals
         finally:
-            solver.pop()
+            z3.Z3_solver_pop(context, solver, 1)
             self._open = before
+
+    def _remembered(self, term: Term) -> Any:
+        """``encode`` of a statement; the same ones come again and again."""
+        if len(self._encoded) > _REMEMBERED:
+            self._encoded.clear()
+        found = self._encoded.get(term)
+        if found is None:
+            found = self._encoded[term] = self.encode(term)
+        return found
 
     def _literal(self, name: str) -> Literal:
         term = self._z3.Bool(name, self._context)
-        return Literal(name, term.as_ast(), term)
+        return Literal(term.as_ast(), term.get_id(), term)
 
     def ask(self, *assumed: Literal) -> Answer:
         """Whether all that is ``assumed`` can be true together.
@@ -155,26 +172,28 @@ class Warm:
         """
         return self._solver.model() if self.ask(*assumed) == "sat" else None
 
-    def core(self) -> frozenset[str]:
-        """Names of the literals that clash, after ``unsat``; not minimal."""
-        return frozenset(literal.decl().name() for literal in self._solver.unsat_core())
+    def core(self) -> frozenset[int]:
+        """Ids of the literals that clash, after ``unsat``; not minimal."""
+        return frozenset(literal.get_id() for literal in self._solver.unsat_core())
 
     def values(self, solution: Any, names: Sequence[str]) -> dict[str, Value]:
         """What the variables are in a solution."""
-        return {
-            name: self._value(self.book.variables[name], solution.eval(self._consts[name], model_completion=True))
-            for name in names
-        }
+        return {name: self._value(self.book.variables[name], solution) for name in names}
 
-    def _value(self, variable: Variable, value: Any) -> Value:
-        kind = variable.sort.kind
+    def _value(self, variable: Variable, solution: Any) -> Value:
+        z3, context, kind = self._z3, self._context.ref(), variable.sort.kind
+        found = (z3.Ast * 1)()
+        const = self._consts[variable.name]
+        z3.Z3_model_eval(context, solution.model, const.as_ast(), True, found)
         if kind == "bool":
-            return bool(self._z3.is_true(value))
+            return bool(z3.Z3_get_bool_value(context, found[0]) == z3.Z3_L_TRUE)
+        if not z3.Z3_is_numeral_ast(context, found[0]):  # an irrational root: near enough for an example
+            root = solution.eval(const, model_completion=True)
+            return Fraction(root.approx(6).as_fraction()) if z3.is_algebraic_value(root) else Fraction(0)
+        value = Fraction(z3.Z3_get_numeral_string(context, found[0]))
         if kind == "number":
-            if not self._z3.is_rational_value(value):  # an irrational root: near enough for an example
-                value = value.approx(6)
-            return Fraction(value.as_fraction())
-        whole = value.as_long()
+            return value
+        whole = value.numerator
         if kind == "enum":
             return str(variable.sort.values[whole])
         if kind == "date":

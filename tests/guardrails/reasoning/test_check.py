@@ -2,7 +2,7 @@ import json
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardrails.checks import CHECKS
@@ -206,6 +206,7 @@ def test_what_does_not_fit_is_no_translation(answer):
     assert understood(answer, book()) is None
 
 
+@settings(deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.floats(), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["premises", "claims", "variable", "relation", "value", "if"]), inner, max_size=5), max_leaves=12))  # fmt: skip
 def test_any_json_is_a_translation_or_none(value):
     understood(json.dumps(value), book())

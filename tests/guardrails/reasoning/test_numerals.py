@@ -3,7 +3,7 @@ from fractions import Fraction
 
 import pytest
 import re2
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardrails.normalize import normalize
@@ -130,16 +130,19 @@ def sino(number):
     return said + (SINO[number] if number or not said else "")
 
 
+@settings(deadline=None)
 @given(st.integers(0, 99_999_999))
 def test_every_korean_number_is_read(number):
     assert read_number(sino(number)) == number
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**15 - 1))
 def test_every_number_in_digits_is_read_with_and_without_commas(number):
     assert read_number(str(number)) == read_number(f"{number:,}") == number
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20), st.sampled_from(["", "day", "KRW", "seats"]))
 def test_reading_never_fails(text, unit):
     read_quantity(text, unit)

@@ -205,3 +205,10 @@ def core_is_enough_and_minimal(rulebook, group, one):
     assert not possible([*core, *fixed])
     for index in range(len(core)):
         assert possible([*core[:index], *core[index + 1 :], *fixed])
+
+
+def test_an_irrational_solution_is_shown_as_a_number_near_it():
+    rulebook = book({"root": "if opened then price * price = 2"})
+    [one] = judged(rulebook, ["opened"], ["price > 1"])
+    assert one["finding"] == "VALID"
+    assert abs(float(value_of(one["true_scenario"]["price"])) - 2**0.5) < 1e-3

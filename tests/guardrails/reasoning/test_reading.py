@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardrails.reasoning.reading import latest, make_reader
@@ -91,6 +91,7 @@ def test_one_text_may_say_two_things_of_a_variable():
     assert list(latest(texts)) == [understand(book, "days >= 3"), understand(book, "days <= 9")]
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80))
 def test_any_text_can_be_read(text):
     for side in ("premise", "claim"):
