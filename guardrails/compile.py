@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
@@ -31,6 +32,21 @@ def compile_rails(items: Iterable[Mapping[str, Any]]) -> Rails:
     Raises:
         GuardConfigErrors: with every mistake of the list (a ``GuardConfigError`` itself).
     """
+    listed = tuple(items)
+    try:
+        written = json.dumps(listed, sort_keys=False)
+    except (TypeError, ValueError):  # not what YAML can say: it will be refused, each mistake by its place
+        return _compiled(listed)
+    return _remembered(written)
+
+
+@lru_cache(maxsize=64)
+def _remembered(written: str) -> Rails:
+    """Rails are immutable, and a policy is compiled several times on its way: to be checked, layered and used."""
+    return _compiled(json.loads(written))
+
+
+def _compiled(items: Iterable[Mapping[str, Any]]) -> Rails:
     rails: list[Rail] = []
     checks: list[Checked] = []
     mistakes: list[GuardConfigError] = []
