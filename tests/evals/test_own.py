@@ -8,6 +8,7 @@ from evals.own_report import Curve
 from router.score.adapt import Sample
 from router.score.estimator import Design
 from router.score.features import STRUCTURE
+from router.score.project import KNOTS, hinges
 
 
 def source(rows=160, held=200, seed=0):
@@ -17,13 +18,13 @@ def source(rows=160, held=200, seed=0):
     rng = np.random.default_rng(seed)
 
     def part(n):
-        place, structure = rng.normal(size=(n, 3)), rng.normal(size=(n, 4 * len(STRUCTURE)))
+        place, raw = rng.normal(size=(n, 3)), rng.normal(size=(n, len(STRUCTURE))).astype(np.float32)
+        structure = hinges(raw, np.float32(0), np.float32(1), np.array(KNOTS, dtype=np.float32)).astype(float)
         word = rng.integers(0, 2, n)
         grams = sparse.csr_array(np.column_stack([word, 1 - word, rng.random((n, 4))]).astype(np.float32))
         hard = place[:, 1] + 2.0 * word - 1.0
         chance = 1 / (1 + np.exp(-np.column_stack([0.5 - 2 * hard, np.full(n, 1.5)])))
         scores = (rng.random((n, 2)) < chance).astype(float)
-        raw = rng.normal(size=(n, len(STRUCTURE))).astype(np.float32)
         return Sample(place, np.zeros((n, 2)), scores, structure, grams), Design(grams, grams, raw)
 
     (mine, texts), (asked, asked_texts) = part(rows), part(held)
