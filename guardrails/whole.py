@@ -1,0 +1,73 @@
+"""One text, judged by guards and checks alike, in one call.
+
+For programs that are no gateway: the command line, a notebook, a batch. The gateway does the same with models and a
+solver at hand (``router.serve``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from guardrails.placeholders import Placeholders
+from guardrails.run import Checked, Rails, compile_rails, judged
+from guardrails.types import Finding, Verdict
+from guardrails.views import Ask, CheckFailed, Passage, Prove, View
+
+if TYPE_CHECKING:
+    from guardrails.common import Role
+
+#: Answers a question to a model, or proves a claim. It may raise ``CheckFailed``.
+Answerer = Callable[[Ask | Prove], Any]
+
+
+def check(
+    text: str,
+    config: Rails | Iterable[Mapping[str, Any]],
+    *,
+    role: Role | None = None,
+    query: str = "",
+    sources: Sequence[str] = (),
+    answer: Answerer | None = None,
+    placeholders: Placeholders | None = None,
+) -> Verdict:
+    """Judge ``text`` by ``config``; nothing is kept between calls.
+
+    Args:
+        text: any text.
+        config: guards as a policy lists them, or what ``compile_rails`` made of them: compile once, check often.
+        role: who wrote the text; guards that are not for this role do not read it.
+        query: what the text answers, for guards that look at both.
+        sources: what it should rest on, for guards that look at that.
+        answer: asks a model or a solver for guards that need one; without it such a guard was not run, which is
+            a finding of the category ``ERROR`` and blocks unless its ``on_error`` says ``pass``.
+        placeholders: shared by texts whose numbered placeholders must agree.
+
+    Raises:
+        GuardConfigErrors: every mistake of ``config``.
+    """
+    rails = config if isinstance(config, Rails) else compile_rails(config)
+    found = rails.find(text, role)
+    if rails.checks:
+        passages = (*(Passage(source, "document") for source in sources), *((Passage(query, "user"),) if query else ()))
+        found += tuple(f for each in rails.checks for f in _run(each, View(text, query, passages), answer))
+    return judged(text, tuple(sorted(found, key=lambda finding: finding.start)), placeholders)
+
+
+def _run(checked: Checked, view: View, answer: Answerer | None) -> tuple[Finding, ...]:
+    """The findings of one check; one that could not be made is a finding too."""
+    guard = checked.check.guard
+    steps = checked.check.run(view)
+    try:
+        wanted = next(steps)
+        while True:
+            if answer is None:
+                raise CheckFailed(f"{guard} asks, and there is nobody to answer")
+            wanted = steps.send(answer(wanted))
+    except StopIteration as end:
+        found: tuple[Finding, ...] = end.value
+        return found
+    except Exception:  # noqa: BLE001  (whatever it is, it must not read as "nothing found")
+        return (Finding(guard, "ERROR", 1.0, 0, len(view.text), checked.lost, f"{guard}.error"),)
+    finally:
+        steps.close()
