@@ -261,7 +261,14 @@ def _filters(seen: Sequence[Seen], items: Items, *, full: bool) -> Iterator[dict
             named.setdefault(name, []).append(one)
     for name, group in named.items():
         best = max(group, key=lambda one: (one.finding.action, one.finding.score)).finding
-        yield {"type": name, "confidence": confidence(best.score), "action": _acted(best), "detected": True}
+        strength = _strength(name, items)
+        yield {
+            "type": name,
+            "confidence": confidence(best.score),
+            **({"filterStrength": strength} if strength else {}),
+            "action": _acted(best),
+            "detected": True,
+        }
     guards = {guard for item in items for guard in item} if full else set()
     wanted = (*(CONTENT if "content" in guards else ()), *(("PROMPT_ATTACK",) if "attacks" in guards else ()))
     for name in wanted:
@@ -269,9 +276,18 @@ def _filters(seen: Sequence[Seen], items: Items, *, full: bool) -> Iterator[dict
             yield {"type": name, "confidence": "NONE", "action": "NONE", "detected": False}
 
 
+def _strength(name: str, items: Items) -> str:
+    """How hard the first guard that says so looks for a category; empty where none does."""
+    for settings in _settings(items, "attacks" if name == "PROMPT_ATTACK" else "content"):
+        word = settings.get("filters", {}).get(name) or settings.get("strength")
+        if isinstance(word, str) and word.upper() in {"NONE", "LOW", "MEDIUM", "HIGH"}:
+            return word.upper()
+    return ""
+
+
 def confidence(score: float) -> str:
-    """Bedrock's word for how sure a finding is."""
-    return "HIGH" if score >= 0.9 else "MEDIUM" if score >= 0.7 else "LOW"
+    """Bedrock's word for how sure a finding is, at the scores from which the learned guards mean it."""
+    return "HIGH" if score >= 0.9 else "MEDIUM" if score >= 0.75 else "LOW"
 
 
 @lru_cache(maxsize=1)

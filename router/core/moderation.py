@@ -139,11 +139,8 @@ def covered(items: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 
 def _wanted(category: str, settings: Mapping[str, Any]) -> bool:
     """Whether a guard's settings leave a category in."""
-    listed = settings.get("categories", settings.get("filters"))
-    if isinstance(listed, Mapping):
-        word = listed.get(category, "none" if listed else "")
-        return not (isinstance(word, str) and word.lower() == "none")
-    return listed is None or category in listed
+    strength = settings.get("filters", {}).get(category, settings.get("strength", ""))
+    return bool(strength != "none")
 
 
 def result_of(findings: Iterable[Finding], action: Action, checked: Sequence[str]) -> dict[str, Any]:

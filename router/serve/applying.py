@@ -1,6 +1,6 @@
 """``POST /v1/guardrails/{policy}/apply``: a policy's guards over texts that some other program answers for.
 
-The body and the answer are those of Amazon Bedrock's ApplyGuardrail (``router.core.bedrock``), and the same work is done at
+The body and the answer are those of Amazon Bedrock's ApplyGuardrail (``router.core.bedrock``), and the same is done at
 Bedrock's own path, so that its clients reach it by their endpoint's address alone.
 """
 
