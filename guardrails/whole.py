@@ -6,6 +6,7 @@ solver at hand (``router.serve``).
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -39,33 +40,45 @@ def check(
         role: who wrote the text; guards that are not for this role do not read it.
         query: what the text answers, for guards that look at both.
         sources: what it should rest on, for guards that look at that.
-        answer: asks a model or a solver for guards that need one; without it such a guard was not run, which is
-            a finding of the category ``ERROR`` and blocks unless its ``on_error`` says ``pass``.
+        answer: asks models and the solver for guards that need them. Without it claims are proved in this process,
+            and a guard that asks a model was not run, which is a finding of the category ``ERROR`` and blocks unless
+            its ``on_error`` says ``pass``.
         placeholders: shared by texts whose numbered placeholders must agree.
 
     Raises:
         GuardConfigErrors: every mistake of ``config``.
     """
     rails = config if isinstance(config, Rails) else compile_rails(config)
-    found = rails.find(text, role)
+    found, answering = rails.find(text, role), answer or _alone
     if rails.checks:
         passages = (*(Passage(source, "document") for source in sources), *((Passage(query, "user"),) if query else ()))
-        found += tuple(f for each in rails.checks for f in _run(each, View(text, query, passages), answer))
+        found += tuple(f for each in rails.checks for f in _run(each, View(text, query, passages), answering))
     return judged(text, tuple(sorted(found, key=lambda finding: finding.start)), placeholders)
 
 
-def _run(checked: Checked, view: View, answer: Answerer | None) -> tuple[Finding, ...]:
+def _alone(wanted: Ask | Prove) -> Any:
+    """What can be answered without anybody's help.
+
+    Raises:
+        CheckFailed: a model is asked.
+    """
+    if isinstance(wanted, Ask):
+        raise CheckFailed(f"the tier {wanted.tier!r} is asked, and there is nobody to answer")
+    reasoning = importlib.import_module("guardrails.reasoning")  # the solver is large, and few policies need it
+    return reasoning.prove(wanted.job, reasoning.Shelf())
+
+
+def _run(checked: Checked, view: View, answer: Answerer) -> tuple[Finding, ...]:
     """The findings of one check; one that could not be made is a finding too."""
     guard = checked.check.guard
     steps = checked.check.run(view)
     try:
         wanted = next(steps)
         while True:
-            if answer is None:
-                raise CheckFailed(f"{guard} asks, and there is nobody to answer")
             wanted = steps.send(answer(wanted))
     except StopIteration as end:
-        found: tuple[Finding, ...] = end.value
+        # One that wrote the text again still found what it found in this one.
+        found: tuple[Finding, ...] = getattr(end.value, "before", end.value)
         return found
     except Exception:  # noqa: BLE001  (whatever it is, it must not read as "nothing found")
         return (Finding(guard, "ERROR", 1.0, 0, len(view.text), checked.lost, f"{guard}.error"),)

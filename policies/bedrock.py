@@ -288,14 +288,10 @@ class _Maker:
                 yield {"regex": {"name": name, "pattern": one.pattern, "max_length": _MAX_LENGTH, "action": action}}
 
     def _grounding(self) -> Iterator[Guard]:
-        settings: dict[str, Any] = {}
-        actions = set()
-        for one in self._given.contextualGroundingPolicy.filters:
-            if one.enabled is not False:
-                settings[one.type.lower()] = one.threshold
-                actions.add(_ACTIONS.get(one.action, "block"))
-        if settings:
-            yield {"grounding": {**settings, "action": "block" if "block" in actions else "detect"}}
+        filters = [one for one in self._given.contextualGroundingPolicy.filters if one.enabled is not False]
+        for action in ("block", "detect"):
+            if some := [one for one in filters if _ACTIONS.get(one.action, "block") == action]:
+                yield {"grounding": {**{one.type.lower(): one.threshold for one in some}, "action": action}}
 
     def _beyond(self) -> None:
         """What no guard of ours is for."""

@@ -48,6 +48,19 @@ _REASONING: Final = {
     "TOO_COMPLEX": "tooComplex",
     "NO_TRANSLATION": "noTranslations",
 }
+#: What each of them may say of rules and scenarios, and what the guard calls that.
+_REASONING_FIELDS: Final = {
+    "valid": ("supportingRules", "claimsTrueScenario"),
+    "invalid": ("contradictingRules",),
+    "satisfiable": ("claimsTrueScenario", "claimsFalseScenario"),
+    "impossible": ("contradictingRules",),
+}
+_FIELDS: Final = {
+    "supportingRules": "supporting_rules",
+    "contradictingRules": "contradicting_rules",
+    "claimsTrueScenario": "claims_true_scenario",
+    "claimsFalseScenario": "claims_false_scenario",
+}
 
 
 # --- the request
@@ -205,8 +218,7 @@ def assessment_of(seen: Iterable[Seen], items: Items, *, full: bool) -> dict[str
             add("sensitiveInformationPolicy", *_sensitive(one))
     if full:
         add("sensitiveInformationPolicy", "piiEntities", _absent_pii(by_guard, items))
-    for one in by_guard.get("grounding", ()):
-        add("contextualGroundingPolicy", "filters", _grounding(one, items))
+    add("contextualGroundingPolicy", "filters", _grounding(by_guard.get("grounding", ()), items))
     for one in by_guard.get("reasoning", ()):
         add("automatedReasoningPolicy", "findings", [_reasoning(one)])
     required = {
@@ -338,18 +350,17 @@ def _absent_pii(by_guard: Mapping[str, Sequence[Seen]], items: Items) -> Iterato
             yield {"match": "", "type": name, "action": "NONE", "detected": False}
 
 
-def _grounding(one: Seen, items: Items) -> Iterator[dict[str, Any]]:
+def _grounding(seen: Sequence[Seen], items: Items) -> Iterator[dict[str, Any]]:
     """Bedrock scores how well a text is founded; a finding's score is how sure it is that it is not."""
-    name = one.finding.category
-    if name not in {"GROUNDING", "RELEVANCE"}:
-        return
-    threshold = next((s[name.lower()] for s in _settings(items, "grounding") if name.lower() in s), 0.0)
-    threshold = threshold.get("threshold", 0.0) if isinstance(threshold, Mapping) else threshold
-    score = round(1 - one.finding.score, 6)
-    threshold = float(threshold) if isinstance(threshold, int | float) else 0.0
-    yield {
-        "type": name, "threshold": threshold, "score": score, "action": _acted(one.finding), "detected": True,
-    }  # fmt: skip
+    for name, finding in _strongest(seen).items():
+        said = [settings.get(name.lower()) for settings in _settings(items, "grounding")]
+        yield {
+            "type": name,
+            "threshold": next((float(each) for each in said if isinstance(each, int | float)), 0.0),
+            "score": round(1 - finding.score, 6),
+            "action": _acted(finding),
+            "detected": True,
+        }
 
 
 def _reasoning(one: Seen) -> dict[str, Any]:
@@ -363,15 +374,12 @@ def _reasoning(one: Seen) -> dict[str, Any]:
         options = [{"translations": [_translation(option, option.get("share"))]} for option in told.get("options", ())]
         return {name: {"options": options[:2], "differenceScenarios": _scenarios(told, "difference")}}
     shape: dict[str, Any] = {"translation": _translation(told, told.get("confidence"))}
-    for ours, theirs in (("supporting_rules", "supportingRules"), ("contradicting_rules", "contradictingRules")):
-        if ours in told:
-            shape[theirs] = [{"identifier": rule} for rule in told[ours]]
-    for ours, theirs in (
-        ("claims_true_scenario", "claimsTrueScenario"),
-        ("claims_false_scenario", "claimsFalseScenario"),
-    ):
-        for scenario in _scenarios(told, ours):
-            shape[theirs] = scenario
+    for field in _REASONING_FIELDS[name]:
+        ours = _FIELDS[field]
+        if field.endswith("Rules") and ours in told:
+            shape[field] = [{"identifier": rule} for rule in told[ours]]
+        for scenario in _scenarios(told, ours) if field.endswith("Scenario") else ():
+            shape[field] = scenario
     if "logic_warning" in told:
         shape["logicWarning"] = {"type": told["logic_warning"]}
     return {name: shape}

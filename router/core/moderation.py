@@ -36,9 +36,7 @@ _OURS: Final[Mapping[str, Mapping[str, str]]] = {
         "HATE": "hate",
         "INSULTS": "harassment",
         "MISCONDUCT": "illicit",
-        "TOXICITY": "harassment",
     },
-    "toxicity": {"TOXICITY": "harassment", "INSULTS": "harassment", "HATE": "hate"},
 }
 #: Clients send these by themselves; they mean the default policy.
 _USUAL: Final = ("omni-moderation", "text-moderation")

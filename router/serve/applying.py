@@ -16,7 +16,7 @@ import msgspec
 from guardrails import Action, Finding
 from guardrails.views import Passage, View
 from policies.policy import Policy
-from router.core.bedrock import Application, Block, Seen, assessment_of, read_application, usage_of
+from router.core.bedrock import Application, Block, Qualifier, Seen, assessment_of, read_application, usage_of
 from router.errors import BadRequest, NotFound, StillhouseError
 from router.serve.accept import Order, accept, order
 from router.serve.exchange import Exchange, Incoming
@@ -58,7 +58,7 @@ async def apply(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         wish = _policy_of(cell, incoming, story, key)
         asked = read_application(incoming.body)
         direction: Direction = "output" if asked.output else "input"
-        _has_sources(wish.policy, asked, direction)
+        _can_be_judged(wish.policy, asked)
         pieces = [Piece(block.where, block.text, asked.role(block)) for block in asked.blocks if block.guarded]
         found = await judge_pieces(cell, wish, pieces, _view(asked), direction, story)
         if found.action is Action.BLOCK:
@@ -100,16 +100,24 @@ def _policy_of(cell: Cell, incoming: Incoming, story: Story, key: Key | None) ->
     return wish
 
 
-def _has_sources(policy: Policy, asked: Application, direction: Direction) -> None:
-    """Grounding cannot be judged without a source, and a check that was not run is no pass.
+def _can_be_judged(policy: Policy, asked: Application) -> None:
+    """Grounding needs a source and relevance a question, and a check that was not run is no pass.
 
     Raises:
-        BadRequest: the policy looks for it, and no block is a source.
+        BadRequest: the policy looks for one of them, and no block is marked as what it needs.
     """
-    wanted = any(each.check.guard == "grounding" for each in policy.rails[direction].checks)
-    if wanted and not asked.of("grounding_source"):
-        words = f"The policy {policy.name!r} checks grounding: mark at least one block as 'grounding_source'."
-        raise BadRequest(words, param="content")
+    for settings in (item["grounding"] or {} for item in _items(policy, asked) if "grounding" in item):
+        sources = "grounding" in settings and settings.get("without_sources", "error") == "error"
+        needs: tuple[tuple[bool, Qualifier], ...] = (sources, "grounding_source"), ("relevance" in settings, "query")
+        for needed, qualifier in needs:
+            if needed and not asked.of(qualifier):
+                words = f"The policy {policy.name!r} checks grounding: mark at least one block as {qualifier!r}."
+                raise BadRequest(words, param="content")
+
+
+def _items(policy: Policy, asked: Application) -> tuple[dict[str, Any], ...]:
+    guards = policy.body.guards
+    return guards.output if asked.output else guards.input
 
 
 def _view(asked: Application) -> View:
@@ -150,7 +158,7 @@ def _placed(finding: Finding, blocks: Sequence[Block]) -> Seen:
 
 def _answer(asked: Application, found: Judged, policy: Policy, story: Story) -> dict[str, Any]:
     """Bedrock's answer, and ours beside it."""
-    items = getattr(policy.body.guards, "output" if asked.output else "input")
+    items = _items(policy, asked)
     guarded = sum(len(block.text) for block in asked.blocks if block.guarded)
     total = sum(len(block.text) for block in asked.blocks)
     usage = usage_of(items, guarded, total - guarded)

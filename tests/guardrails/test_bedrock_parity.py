@@ -250,7 +250,7 @@ def test_detect_only_topics():
 
 @item("B9", "grounding")
 def test_detect_only_grounding():
-    assert compiles({"grounding": {"action": "detect"}})
+    assert compiles({"grounding": {"grounding": 0.5, "action": "detect"}})
 
 
 @item("B10")
@@ -270,9 +270,10 @@ def test_a_guard_runs_in_the_directions_that_list_it_and_is_counted_there_only(t
 @item("B11", "grounding")
 def test_an_answer_without_support_in_its_source_is_found():
     source = "The train to Busan leaves at 09:40 from platform 3 and takes 2 hours and 35 minutes."
+    guard = {"grounding": {"grounding": 0.5, "relevance": 0.3}}
     said = {"query": "When does the train to Busan leave?", "sources": [source]}
-    founded = check("It leaves at 09:40 from platform 3.", [{"grounding": {}}], **said)
-    unfounded = check("It leaves at 17:15 from platform 8 and costs 90 euros.", [{"grounding": {}}], **said)
+    founded = check("It leaves at 09:40 from platform 3.", [guard], **said)
+    unfounded = check("It leaves at 17:15 from platform 8 and costs 90 euros.", [guard], **said)
     assert founded.action is Action.NONE
     assert {finding.category for finding in unfounded.findings} & {"GROUNDING", "RELEVANCE"}
 

@@ -65,6 +65,24 @@ def test_a_check_sees_the_query_and_the_sources():
     assert check("A.", asking(), answer=lambda _: "no").action is Action.BLOCK
 
 
+def test_a_claim_is_proved_in_this_process_where_nobody_else_does(monkeypatch):
+    import sys
+    import types
+
+    from guardrails.views import Prove
+
+    class Proves(Asks):
+        def run(self, view):
+            reply = yield Prove("rules", {"claim": view.text})
+            return (Finding("proves", reply, 1.0, 0, 1, Action.DETECT, "proves.invalid"),)
+
+    module = types.ModuleType("guardrails.reasoning")
+    module.Shelf, module.prove = dict, lambda job, shelf: f"INVALID {job['claim']}"
+    monkeypatch.setitem(sys.modules, "guardrails.reasoning", module)
+    rails = Rails([], [Checked(Proves(), Action.BLOCK)], "proves")
+    assert [finding.category for finding in check("A.", rails).findings] == ["INVALID A."]
+
+
 @pytest.mark.parametrize("answer", [None, lambda _: (_ for _ in ()).throw(CheckFailed("down"))])
 def test_a_check_that_nobody_answers_is_a_finding(answer):
     verdict = check("A.", asking(), answer=answer)

@@ -9,6 +9,7 @@ from guardrails import Action
 from guardrails.run import Checked, Rails
 from guardrails.types import Finding
 from guardrails.views import Ask
+from tests.router.core.test_bedrock import misfits
 
 GUARDED = """
 stillhouse: 1
@@ -142,13 +143,17 @@ class Grounding:
         return ()
 
 
-def grounded(lost=Action.BLOCK):
+def grounded(lost=Action.BLOCK, **settings):
+    settings = settings or {"grounding": 0.5, "relevance": 0.3}
+
     def change(cell):
         from dataclasses import replace
 
         policy = cell.policies["guarded"]
         rails = {**policy.rails, "output": Rails([], [Checked(Grounding(), lost)], "grounded")}
-        cell.policies = {"guarded": replace(policy, rails=rails)}
+        guards = policy.body.guards.model_copy(update={"output": ({"grounding": settings},)})
+        body = policy.body.model_copy(update={"guards": guards})
+        cell.policies = {"guarded": replace(policy, rails=rails, body=body)}
 
     return change
 
@@ -164,7 +169,7 @@ async def test_a_guard_of_the_whole_answer_sees_sources_and_query_and_may_ask_a_
     body = answer.json()
     assert (body["action"], body["outputs"]) == ("GUARDRAIL_INTERVENED", [{"text": "Not from here."}])
     [entry] = body["assessments"][0]["contextualGroundingPolicy"]["filters"]
-    assert (entry["type"], entry["score"], entry["action"]) == ("GROUNDING", 0.25, "BLOCKED")
+    assert entry == {"type": "GROUNDING", "threshold": 0.5, "score": 0.25, "action": "BLOCKED", "detected": True}
     asked = json.loads(up.requests[-1].body)
     assert asked["messages"][1]["content"] == "['Seoul is the capital.']|Which?|Busan."
     record = await gw.record(answer)
@@ -177,13 +182,20 @@ async def test_grounding_without_a_source_is_refused(serve):
     answer = await apply(gw, "Busan.", source="OUTPUT")
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "content")
     assert "grounding_source" in answer.json()["error"]["message"]
+    unasked = await apply(gw, block("S", "grounding_source"), "Busan.", source="OUTPUT")
+    assert (unasked.status_code, "'query'" in unasked.json()["error"]["message"]) == (400, True)
+
+
+async def test_a_policy_may_do_without_a_source(serve):
+    gw = await serve(GUARDED, cell=grounded(grounding=0.5, without_sources="skip"))
+    assert (await apply(gw, "Busan.", source="OUTPUT")).status_code == 200
 
 
 async def test_a_check_that_could_not_be_made_blocks_and_is_named(serve):
     gw = await serve(GUARDED, cell=grounded())
     gw.cell.deployments = ()
     gw.cell._fleets.clear()
-    body = (await apply(gw, block("S", "grounding_source"), "Busan.", source="OUTPUT")).json()
+    body = (await apply(gw, block("S", "grounding_source"), block("Q", "query"), "Busan.", source="OUTPUT")).json()
     assert (body["action"], body["stillhouse"]["not_run"]) == ("GUARDRAIL_INTERVENED", ["grounding"])
     assert "contextualGroundingPolicy" not in body["assessments"][0]
 
@@ -405,23 +417,3 @@ async def test_an_answer_has_the_shape_of_the_service_model(serve):
         body = (await apply(gw, text, outputScope="FULL")).json()
         assert body.pop("stillhouse")
         assert list(misfits(body, shape, "$")) == []
-
-
-def misfits(value, shape, where):
-    """Where ``value`` departs from a shape of a service model: unknown or missing fields, wrong words and kinds."""
-    if shape.type_name == "structure":
-        yield from (f"{where}.{name} is missing" for name in shape.required_members if name not in value)
-        for name, inner in value.items():
-            if name not in shape.members:
-                yield f"{where}.{name} is unknown"
-            else:
-                yield from misfits(inner, shape.members[name], f"{where}.{name}")
-    elif shape.type_name == "list":
-        for index, inner in enumerate(value):
-            yield from misfits(inner, shape.member, f"{where}[{index}]")
-    else:
-        kinds = {"string": str, "boolean": bool, "integer": int, "long": int, "double": (int, float)}
-        if not isinstance(value, kinds[shape.type_name]):
-            yield f"{where} is {type(value).__name__}"
-        elif getattr(shape, "enum", None) and value not in shape.enum:
-            yield f"{where} is {value!r}"
