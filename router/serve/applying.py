@@ -199,8 +199,10 @@ def _answer(asked: Application, found: Judged, policy: Policy, story: Story) -> 
 
 
 def finding_words(one: Seen) -> dict[str, object]:
-    """A finding as we tell it: what, how sure, where; never the text."""
-    return {**one.finding.as_dict(), "action": one.finding.action.word, "where": one.where}
+    """A finding as we tell it: what, how sure, where; never the text. What a proof tells in words is the caller's own."""
+    told = getattr(one.finding, "told", None)
+    words = {**one.finding.as_dict(), "action": one.finding.action.word, "where": one.where}
+    return {**words, "told": told} if told else words
 
 
 def _outputs(asked: Application, found: Judged, policy: Policy) -> list[dict[str, str]]:
