@@ -6,14 +6,14 @@ solver at hand (``router.serve``).
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from guardrails.compile import compile_rails
 from guardrails.placeholders import Placeholders
-from guardrails.run import Checked, Rails, compile_rails, judged
+from guardrails.run import Checked, Rails, judged
 from guardrails.types import Finding, Verdict
-from guardrails.views import Ask, CheckFailed, Passage, Prove, View
+from guardrails.views import Ask, CheckFailed, Passage, Prove, Rewritten, View
 
 if TYPE_CHECKING:
     from guardrails.common import Role
@@ -64,8 +64,9 @@ def _alone(wanted: Ask | Prove) -> Any:
     """
     if isinstance(wanted, Ask):
         raise CheckFailed(f"the tier {wanted.tier!r} is asked, and there is nobody to answer")
-    reasoning = importlib.import_module("guardrails.reasoning")  # the solver is large, and few policies need it
-    return reasoning.prove(wanted.job, reasoning.Shelf())
+    from guardrails.reasoning import Shelf, prove
+
+    return prove(wanted.job, Shelf())
 
 
 def _run(checked: Checked, view: View, answer: Answerer) -> tuple[Finding, ...]:
@@ -78,7 +79,7 @@ def _run(checked: Checked, view: View, answer: Answerer) -> tuple[Finding, ...]:
             wanted = steps.send(answer(wanted))
     except StopIteration as end:
         # One that wrote the text again still found what it found in this one.
-        found: tuple[Finding, ...] = getattr(end.value, "before", end.value)
+        found: tuple[Finding, ...] = end.value.before if isinstance(end.value, Rewritten) else end.value
         return found
     except Exception:  # noqa: BLE001  (whatever it is, it must not read as "nothing found")
         return (Finding(guard, "ERROR", 1.0, 0, len(view.text), checked.lost, f"{guard}.error"),)

@@ -308,7 +308,8 @@ class _Maker:
         if given.automatedReasoningPolicy.policies:
             arns = ", ".join(given.automatedReasoningPolicy.policies)
             self.lost.append(
-                f"the automated reasoning policies {arns}: export their rules and write them under 'reasoning'"
+                f"the automated reasoning policies {arns}: export their definitions; "
+                "docs/guards/reasoning.md says how they are read"
             )
         if any("regex" in guard for way in WAYS for guard in self._guards[way]):
             self.lost.append(

@@ -99,6 +99,11 @@ class Block(NamedTuple):
         """A block without qualifiers is judged, and one that says so."""
         return not self.qualifiers or "guard_content" in self.qualifiers
 
+    @property
+    def answer(self) -> bool:
+        """Whether it is what is judged as a whole, and neither a source nor the query."""
+        return not self.qualifiers & {"grounding_source", "query"}
+
 
 class Application(NamedTuple):
     """A request to apply a guardrail. ``full``: what was looked for and not found is listed too."""

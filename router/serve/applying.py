@@ -21,7 +21,7 @@ from router.errors import BadRequest, NotFound, StillhouseError
 from router.serve.accept import Order, accept, order
 from router.serve.exchange import Exchange, Incoming
 from router.serve.guarding import moved
-from router.serve.judging import Judged, Piece, judge_pieces
+from router.serve.judging import REWRITTEN, Judged, Piece, judge_pieces
 from router.serve.pipeline import confess
 from router.serve.respond import Headers, headers_of
 from router.serve.story import Direction, Story
@@ -59,7 +59,11 @@ async def apply(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         asked = read_application(incoming.body)
         direction: Direction = "output" if asked.output else "input"
         _can_be_judged(wish.policy, asked)
-        pieces = [Piece(block.where, block.text, asked.role(block)) for block in asked.blocks if block.guarded]
+        pieces = [
+            Piece(block.where, block.text, asked.role(block), answer=block.answer)
+            for block in asked.blocks
+            if block.guarded
+        ]
         found = await judge_pieces(cell, wish, pieces, _view(asked), direction, story)
         if found.action is Action.BLOCK:
             story.outcome = "blocked_output" if asked.output else "blocked_input"
@@ -133,7 +137,7 @@ def _view(asked: Application) -> View:
 
 def _judged_whole(asked: Application) -> list[Block]:
     """The texts that checks judge: a source or a query that guards read too is no part of the answer."""
-    return [block for block in asked.blocks if not block.qualifiers & {"grounding_source", "query"}]
+    return [block for block in asked.blocks if block.answer]
 
 
 def _seen(asked: Application, found: Judged) -> Iterator[Seen]:
@@ -145,6 +149,8 @@ def _seen(asked: Application, found: Judged) -> Iterator[Seen]:
     blocks = _judged_whole(asked)
     for finding in found.checks:
         yield _placed(finding, blocks)
+    for finding in found.again or ():
+        yield Seen(finding, "", REWRITTEN)  # its words are a model's, and stand in the outputs
 
 
 def _placed(finding: Finding, blocks: Sequence[Block]) -> Seen:
@@ -163,15 +169,15 @@ def _answer(asked: Application, found: Judged, policy: Policy, story: Story) -> 
     total = sum(len(block.text) for block in asked.blocks)
     usage = usage_of(items, guarded, total - guarded)
     coverage = {"textCharacters": {"guarded": guarded, "total": total}}
-    seen = list(_seen(asked, found))
+    seen, blocked = list(_seen(asked, found)), found.action is Action.BLOCK
     metrics = {
         "guardrailProcessingLatency": round(story.elapsed_ms()),
         "usage": usage,
         "guardrailCoverage": coverage,
     }
     return {
-        "action": "GUARDRAIL_INTERVENED" if found.action >= Action.MASK else "NONE",
-        "actionReason": _REASONS[found.action],
+        "action": "GUARDRAIL_INTERVENED" if found.action >= Action.MASK or found.again is not None else "NONE",
+        "actionReason": _REASONS[found.action] if blocked or found.again is None else "Guardrail rewrote.",
         "outputs": _outputs(asked, found, policy),
         "assessments": [
             {
@@ -199,18 +205,19 @@ def _answer(asked: Application, found: Judged, policy: Policy, story: Story) -> 
 
 
 def finding_words(one: Seen) -> dict[str, object]:
-    """A finding as we tell it: what, how sure, where; never the text. What a proof tells in words is the caller's own."""
+    """A finding as we tell it: what, how sure, where; never the text. A proof's words are the caller's own."""
     told = getattr(one.finding, "told", None)
     words = {**one.finding.as_dict(), "action": one.finding.action.word, "where": one.where}
     return {**words, "told": told} if told else words
 
 
 def _outputs(asked: Application, found: Judged, policy: Policy) -> list[dict[str, str]]:
-    """The policy's words where it blocks, the masked texts where it masks, nothing where it lets be."""
+    """The policy's words where it blocks, the texts where it masked or wrote again, nothing where it lets be."""
     if found.action is Action.BLOCK:
         refusal = policy.body.refusal
         return [{"text": refusal.output if asked.output else refusal.input}]
-    return [{"text": text} for text in found.texts] if found.action is Action.MASK else []
+    changed = found.action is Action.MASK or found.again is not None
+    return [{"text": text} for text in found.texts] if changed else []
 
 
 def _marks(incoming: Incoming, story: Story) -> Headers:

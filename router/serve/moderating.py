@@ -63,6 +63,8 @@ async def _result(
     pieces = [Piece(part.where, part.text, "user") for part in parts]
     view = View("\n".join(part.text for part in parts))
     found = await judge_pieces(cell, wish, pieces, view, "input", story)
+    if found.again is not None:  # a text that had to be written again was not fine as it was
+        found = found._replace(action=Action.BLOCK)
     seen = [
         *(
             Seen(finding, part.text, part.where)

@@ -65,22 +65,22 @@ def test_a_check_sees_the_query_and_the_sources():
     assert check("A.", asking(), answer=lambda _: "no").action is Action.BLOCK
 
 
-def test_a_claim_is_proved_in_this_process_where_nobody_else_does(monkeypatch):
-    import sys
-    import types
-
-    from guardrails.views import Prove
-
-    class Proves(Asks):
-        def run(self, view):
-            reply = yield Prove("rules", {"claim": view.text})
-            return (Finding("proves", reply, 1.0, 0, 1, Action.DETECT, "proves.invalid"),)
-
-    module = types.ModuleType("guardrails.reasoning")
-    module.Shelf, module.prove = dict, lambda job, shelf: f"INVALID {job['claim']}"
-    monkeypatch.setitem(sys.modules, "guardrails.reasoning", module)
-    rails = Rails([], [Checked(Proves(), Action.BLOCK)], "proves")
-    assert [finding.category for finding in check("A.", rails).findings] == ["INVALID A."]
+def test_a_claim_is_proved_in_this_process_where_nobody_else_does():
+    rules = {
+        "variables": {
+            "days": {"type": "int", "unit": "day", "description": "days"},
+            "refund": {"type": "bool", "description": "a refund is given"},
+        },
+        "rules": {"late": "if days > 30 then not refund"},
+        "readings": [
+            {"pattern": "{days} ago", "of": "premise"},
+            {"pattern": "you get a refund", "says": "refund", "of": "claim"},
+        ],
+        "on_invalid": "block",
+    }
+    rails = compile_rails([{"reasoning": rules}])
+    for days, action in ((45, Action.BLOCK), (3, Action.DETECT)):
+        assert check("Yes, you get a refund.", rails, query=f"It was {days} days ago.").action is action
 
 
 @pytest.mark.parametrize("answer", [None, lambda _: (_ for _ in ()).throw(CheckFailed("down"))])

@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from guardrails import Action
+from guardrails import Action, compile_rails
 from guardrails.run import Checked, Rails
 from guardrails.types import Finding
-from guardrails.views import Ask
+from guardrails.views import Ask, Rewritten
 from tests.router.core.test_bedrock import misfits
 
 GUARDED = """
@@ -198,6 +198,38 @@ async def test_a_check_that_could_not_be_made_blocks_and_is_named(serve):
     body = (await apply(gw, block("S", "grounding_source"), block("Q", "query"), "Busan.", source="OUTPUT")).json()
     assert (body["action"], body["stillhouse"]["not_run"]) == ("GUARDRAIL_INTERVENED", ["grounding"])
     assert "contextualGroundingPolicy" not in body["assessments"][0]
+
+
+class Mends(Grounding):
+    """A guard that has an answer written again."""
+
+    def run(self, view):
+        text = yield Ask("small", "Write it again.", view.text)
+        return Rewritten(
+            f"{text} a@example.com", (Finding("grounding", "GROUNDING", 0.9, 0, 1, Action.BLOCK, "grounding.x"),), ()
+        )
+
+
+async def test_an_answer_that_was_written_again_is_guarded_again_and_stands_in_the_outputs(serve):
+    def change(cell):
+        from dataclasses import replace
+
+        policy = cell.policies["guarded"]
+        texts = compile_rails([{"pii": {"entities": ["EMAIL"], "action": "mask"}}])
+        texts.checks = (Checked(Mends(), Action.BLOCK),)
+        cell.policies = {"guarded": replace(policy, rails={**policy.rails, "output": texts})}
+
+    gw = await serve(GUARDED, cell=change)
+    answer = await apply(gw, "first: b@example.com", source="OUTPUT")
+    body = answer.json()
+    assert (body["action"], body["actionReason"]) == ("GUARDRAIL_INTERVENED", "Guardrail rewrote.")
+    assert body["outputs"] == [{"text": "Hello from upstream. [EMAIL_1]"}]
+    assert [(f["category"], f["action"], f["where"]) for f in body["stillhouse"]["findings"]] == [
+        ("EMAIL", "detect", "content[0].text.text"),
+        ("GROUNDING", "detect", "content[0].text.text"),
+        ("EMAIL", "mask", "outputs[0].text"),
+    ]
+    assert (await gw.record(answer))["guard_out"] == "mask"
 
 
 @pytest.mark.parametrize(
