@@ -5,6 +5,7 @@ from guardrails.placeholders import Placeholders
 from guardrails.run import Rails
 from guardrails.stream import StreamRail
 from guardrails.types import Action, Finding, GuardConfigError, GuardConfigErrors, Verdict
+from guardrails.whole import check
 
 __all__ = [
     "Action",
@@ -15,5 +16,6 @@ __all__ = [
     "Rails",
     "StreamRail",
     "Verdict",
+    "check",
     "compile_rails",
 ]

@@ -12,7 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from guardrails import Rails, Verdict, compile_rails
+    from guardrails import Rails, Verdict, check, compile_rails
     from policies.load import load_policy
     from policies.mistakes import Mistakes
     from policies.policy import Policy
@@ -28,6 +28,7 @@ _WHERE = {
     "Scorer": ("router.score", "Scorer"),
     "Settings": ("router.serve.settings", "Settings"),
     "Verdict": ("guardrails", "Verdict"),
+    "check": ("guardrails", "check"),
     "compile_rails": ("guardrails", "compile_rails"),
     "create_app": ("router.serve.app", "create_app"),
     "load_policy": ("policies.load", "load_policy"),
@@ -42,6 +43,7 @@ __all__ = [
     "Scorer",
     "Settings",
     "Verdict",
+    "check",
     "compile_rails",
     "create_app",
     "load_policy",

@@ -27,7 +27,7 @@ Outcome = Literal[
 ]
 AttemptOutcome = Literal["ok", "error", "timeout", "rejected", "cancelled", "blocked", "not_good_enough"]
 AttemptKind = Literal["first", "retry", "fallback", "escalation", "sample", "check"]
-Mode = Literal["routed", "pinned", "direct", "observed"]
+Mode = Literal["routed", "pinned", "direct", "observed", "guard"]
 GuardAction = Literal["none", "detect", "mask", "block"]
 
 OWN_PRICE = "config"
@@ -122,7 +122,8 @@ class RequestRecord(Frozen, frozen=True, kw_only=True):
         id: our ``x-request-id``; unique.
         cell: the process that served it.
         mode: ``routed`` by the policy, ``pinned`` by ``stillhouse pin``, ``direct`` when the caller
-            named a tier or model, ``observed`` when the decision was made but not followed.
+            named a tier or model, ``observed`` when the decision was made but not followed, ``guard`` when
+            only guards were asked.
         parent: the request that this one continues (an escalation or retry across requests).
         variant: the arm of a roll-out that served it, e.g. ``canary``; empty outside one.
         prompt_hash: keyed hash of the last ask, to see repeats without keeping text.

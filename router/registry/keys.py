@@ -25,11 +25,11 @@ from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
-Scope = Literal["chat", "embeddings", "route", "admin"]
+Scope = Literal["chat", "embeddings", "route", "guard", "admin"]
 Header = Literal["policy", "tier", "tag", "session", "guard-tag"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 HEADERS: tuple[Header, ...] = get_args(Header)
-USUAL_SCOPES: tuple[Scope, ...] = ("chat", "embeddings", "route")
+USUAL_SCOPES: tuple[Scope, ...] = ("chat", "embeddings", "route", "guard")
 USUAL_HEADERS: tuple[Header, ...] = ("tag", "session")
 
 PREFIX = "sk-stillhouse-"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,12 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from router.errors import BadRequest, MethodNotAllowed, NotFound, StillhouseError
+from router.serve.applying import APPLY, BEDROCK, apply
 from router.serve.cell import Cell, open_cell
 from router.serve.exchange import Incoming
 from router.serve.feedback import feedback
 from router.serve.front import Front
+from router.serve.moderating import moderations
 from router.serve.pages import pages
 from router.serve.pipeline import chat
 from router.serve.schema import openapi_of
@@ -33,7 +36,9 @@ HOT: dict[str, Handler] = {
     "/v1/embeddings": embeddings,
     "/v1/route": route,
     "/v1/feedback": feedback,
+    "/v1/moderations": moderations,
 }
+SHAPED: dict[re.Pattern[str], Handler] = {APPLY: apply, BEDROCK: apply}
 log = logging.getLogger("stillhouse")
 RELOAD_SECONDS = 0.5  # an edit, a new key or a pin takes effect within a second
 
@@ -73,7 +78,7 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(Exception, _bug)
-    app.add_middleware(Front, state=app.state, hot=HOT)
+    app.add_middleware(Front, state=app.state, hot=HOT, shaped=SHAPED)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]
     return app
 

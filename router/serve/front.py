@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
@@ -46,12 +47,16 @@ class Front:
         app: the framework.
         state: the application's state; holds the cell once the lifespan has begun.
         hot: path -> handler of POST.
+        shaped: the same for paths with a name in them, by their pattern.
     """
 
-    def __init__(self, app: App, *, state: Any, hot: Mapping[str, Handler]) -> None:
+    def __init__(
+        self, app: App, *, state: Any, hot: Mapping[str, Handler], shaped: Mapping[re.Pattern[str], Handler]
+    ) -> None:
         self._app = app
         self._state = state
         self._hot = hot
+        self._shaped = shaped
         self._ids = Ids()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,7 +65,7 @@ class Front:
             await self._app(scope, receive, send)
             return
         request_id = self._ids.new()
-        handler = self._hot.get(scope["path"])
+        handler = self._hot.get(scope["path"]) or self._by_shape(scope["path"])
         if handler is not None:
             await self._serve(handler, scope, receive, Exchange(receive, send, request_id))
             return
@@ -73,6 +78,9 @@ class Front:
             await send(message)
 
         await self._app(scope, receive, send_marked)
+
+    def _by_shape(self, path: str) -> Handler | None:
+        return next((handler for shape, handler in self._shaped.items() if shape.fullmatch(path)), None)
 
     async def _serve(self, handler: Handler, scope: Scope, receive: Receive, out: Exchange) -> None:
         cell: Cell = self._state.cell

@@ -100,6 +100,55 @@ _FEEDBACK = {
     "additionalProperties": False,
 }
 
+_APPLY = {
+    "type": "object",
+    "required": ["source", "content"],
+    "properties": {
+        "source": {"type": "string", "enum": ["INPUT", "OUTPUT"]},
+        "content": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["text"],
+                "properties": {
+                    "text": {
+                        "type": "object",
+                        "required": ["text"],
+                        "properties": {
+                            "text": {"type": "string"},
+                            "qualifiers": {
+                                "type": "array",
+                                "items": {"type": "string", "enum": ["grounding_source", "query", "guard_content"]},
+                            },
+                        },
+                        "additionalProperties": False,
+                    }
+                },
+                "additionalProperties": False,
+            },
+        },
+        "outputScope": {"type": "string", "enum": ["INTERVENTIONS", "FULL"], "default": "INTERVENTIONS"},
+    },
+    "additionalProperties": False,
+}
+
+_MODERATION = {
+    "type": "object",
+    "required": ["input"],
+    "properties": {
+        "model": {"type": ["string", "null"], "description": "a policy; left out, or one of OpenAI's: the default one"},
+        "input": {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "array", "minItems": 1, "items": {"type": "string"}},
+                {"type": "array", "minItems": 1, "items": _PART},
+            ]
+        },
+    },
+    "additionalProperties": False,
+}
+
 _HEADERS = [
     {
         "name": f"x-stillhouse-{name}",
@@ -167,6 +216,18 @@ def _feedback_operation() -> dict[str, Any]:
     return {"post": {**post, "parameters": [], "responses": responses}}
 
 
+def _guard_operation(summary: str, body: dict[str, Any], path: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Guards alone: no model is asked for an answer."""
+    post = _operation(summary, body, {"type": "object"})["post"]
+    never = ("422", "429", "502", "504")
+    responses = {status: words for status, words in post["responses"].items() if status not in never}
+    responses["404"] = {**responses["404"], "description": "No such policy, or not one that the key may use."}
+    responses["503"] = {**responses["503"], "description": "The gateway is shutting down."}
+    named = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in path]
+    tag = next(header for header in _HEADERS if header["name"] == "x-stillhouse-tag")
+    return {"post": {**post, "parameters": [*named, tag], "responses": responses}}
+
+
 def openapi_of(app: FastAPI) -> dict[str, Any]:
     """The document, made once."""
     if app.openapi_schema:
@@ -178,6 +239,13 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
         "/v1/embeddings": _operation("Embeddings", _EMBEDDINGS, {"type": "object"}),
         "/v1/route": _operation("Where a chat completion would go, and why", _CHAT, {"type": "object"}),
         "/v1/feedback": _feedback_operation(),
+        "/v1/moderations": _guard_operation("A policy's input guards, in OpenAI's shape", _MODERATION),
+        "/v1/guardrails/{policy}/apply": _guard_operation(
+            "A policy's guards over texts, in the shape of Bedrock's ApplyGuardrail", _APPLY, ("policy",)
+        ),
+        "/guardrail/{policy}/version/{version}/apply": _guard_operation(
+            "The same at Bedrock's own path", _APPLY, ("policy", "version")
+        ),
     }
     components = document.setdefault("components", {})
     components.setdefault("schemas", {})["Error"] = _ERROR

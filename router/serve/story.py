@@ -12,7 +12,7 @@ from guardrails import Action, Finding
 from router.core.affinity import Stay, Warm, remember
 from router.core.cost import cost_of
 from router.errors import BadRequest, StillhouseError, UpstreamError, UpstreamRejected, UpstreamTimeout
-from router.ledger.record import AttemptKind, AttemptOutcome, AttemptRecord, Found, Outcome, RequestRecord
+from router.ledger.record import AttemptKind, AttemptOutcome, AttemptRecord, Found, Mode, Outcome, RequestRecord
 from router.types import Decision, Deployment, Features, Reason, Score, TierName, Usage
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Story:
         self.tag: str | None = None
         self.stream = False
         self.requested_model = ""
-        self.mode: Literal["routed", "pinned", "direct", "observed"] = "routed"
+        self.mode: Mode = "routed"
         self.policy: Policy | None = None
         self.features: Features | None = None
         self.score: Score | None = None

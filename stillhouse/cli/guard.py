@@ -1,9 +1,13 @@
-"""``stillhouse guard``: a policy's guards over many texts, offline. A row in, a row out, in order."""
+"""``stillhouse guard``: a policy's guards over many texts, offline. A row in, a row out, in order.
+
+Its subcommands try a policy's own cases, compare two policies, and read a guardrail of Amazon Bedrock's.
+"""
 
 from __future__ import annotations
 
 import codecs
 import contextlib
+import importlib
 import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -17,32 +21,78 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from guardrails import Rails
+    from policies.policy import Policy
 
 DIRECTIONS = ("input", "output")
+SUBCOMMANDS = {
+    "test": "Try a policy's own cases; exit status 1 when one fails.",
+    "diff": "What would change between two policies, or was seen to change in the ledger.",
+    "import": "Turn a guardrail of Amazon Bedrock's into a policy.",
+}
 
 
-@click.command(help="Guard many texts: JSON lines in, JSON lines out, in order. '-' is standard input or output.")
+class _Group(click.Group):
+    """Imports a subcommand's module when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(SUBCOMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
+        if name not in SUBCOMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"stillhouse.cli.guard_{name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUBCOMMANDS.items()))
+
+
+@click.group(
+    cls=_Group,
+    invoke_without_command=True,
+    help="Guard many texts: JSON lines in, JSON lines out, in order. '-' is standard input or output.",
+)
 @click.option("--policy", default="balanced", show_default=True, help="Policy file or preset.")
 @click.option("--in", "source", default="-", help='Rows {"id","text","direction":"input|output"}.')
 @click.option("--out", "target", default="-", help="Where the verdicts go.")
-def command(policy: str, source: str, target: str) -> None:  # noqa: D103
+@click.pass_context
+def command(ctx: click.Context, policy: str, source: str, target: str) -> None:  # noqa: D103
+    if ctx.invoked_subcommand is not None:
+        return
     if source == target != "-":
         show.fail("--in and --out name the same file", "give --out another name")
-    from policies.load import load_policy
-    from policies.mistakes import Mistakes
-
-    try:
-        rails = load_policy(policy).rails
-    except Mistakes as mistakes:
-        show.fail(f"the policy has mistakes:\n{mistakes}", "stillhouse check FILE shows each with its line")
+    rails = load(policy).rails
     with contextlib.ExitStack() as stack:
+        rows = stack.enter_context(opened(source))
         try:
-            rows = sys.stdin.buffer if source == "-" else stack.enter_context(Path(source).open("rb"))
             out = sys.stdout.buffer if target == "-" else stack.enter_context(Path(target).open("wb"))
         except OSError as error:
             show.fail(f"{error.filename} cannot be opened: {error.strerror}")
         for number, row in show.progress(numbered(rows), None, "guarding"):
             out.write(msgspec.json.encode(guard_row(rails, number, row)) + b"\n")
+
+
+def load(policy: str) -> Policy:
+    """A policy by its file or a preset's name; ends the command with words where it cannot be had."""
+    from policies.load import load_policy
+    from policies.mistakes import Mistakes
+
+    try:
+        return load_policy(policy)
+    except Mistakes as mistakes:
+        show.fail(f"the policy has mistakes:\n{mistakes}", "stillhouse check FILE shows each with its line")
+
+
+@contextlib.contextmanager
+def opened(source: str) -> Iterator[IO[bytes]]:
+    """The rows to be read; ``-`` is standard input."""
+    with contextlib.ExitStack() as stack:
+        try:
+            rows = sys.stdin.buffer if source == "-" else stack.enter_context(Path(source).open("rb"))
+        except OSError as error:
+            show.fail(f"{error.filename} cannot be opened: {error.strerror}")
+        yield rows
 
 
 def numbered(rows: IO[bytes]) -> Iterator[tuple[int, bytes]]:
@@ -53,8 +103,22 @@ def numbered(rows: IO[bytes]) -> Iterator[tuple[int, bytes]]:
             yield number, row
 
 
-def guard_row(rails: Mapping[Any, Rails], number: int, row: bytes) -> dict[str, Any]:
-    """The verdict on one row, or what is wrong with it. Errors never repeat the row's text."""
+class Row(msgspec.Struct, frozen=True):
+    """One row that can be guarded.
+
+    Attributes:
+        query, sources: for guards that look at more than the text.
+    """
+
+    id: Any
+    text: str
+    direction: Any
+    query: str
+    sources: tuple[str, ...]
+
+
+def read_row(number: int, row: bytes) -> Row | dict[str, Any]:
+    """A row, or what is wrong with it. Errors never repeat the row's text."""
     name: Any = None
 
     def wrong(message: str) -> dict[str, Any]:
@@ -72,9 +136,24 @@ def guard_row(rails: Mapping[Any, Rails], number: int, row: bytes) -> dict[str, 
         return wrong("'text' must be a string.")
     if direction not in DIRECTIONS:
         return wrong("'direction' must be 'input' or 'output'.")
-    verdict = rails[direction].check(text)
+    query, sources = value.get("query", ""), value.get("sources", [])
+    if not isinstance(query, str):
+        return wrong("'query' must be a string.")
+    if not isinstance(sources, list) or not all(isinstance(source, str) for source in sources):
+        return wrong("'sources' must be a list of strings.")
+    return Row(name, text, direction, query, tuple(sources))
+
+
+def guard_row(rails: Mapping[Any, Rails], number: int, row: bytes) -> dict[str, Any]:
+    """The verdict on one row, or what is wrong with it."""
+    from guardrails import check
+
+    read = read_row(number, row)
+    if not isinstance(read, Row):
+        return read
+    verdict = check(read.text, rails[read.direction], query=read.query, sources=read.sources)
     return {
-        "id": name,
+        "id": read.id,
         "action": verdict.action.word,
         "text": verdict.text,
         "findings": [finding.as_dict() for finding in verdict.findings],

@@ -1,0 +1,115 @@
+"""A policy's own cases for its guards: what they must find, and what they must let be.
+
+Three sources: the guard cases of a probes file; every line of an ``allow`` list (it stands there because it was found
+once and should not be); and the tests that a guard's settings hold themselves, as those of ``reasoning`` do.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal, NamedTuple, get_args
+
+from guardrails import Rails, check
+from guardrails.checks import CHECKS
+from policies.policy import Direction, Policy
+from policies.probes import GuardCase, Probe
+
+Kind = Literal["probe", "allow", "rules"]
+Where = Literal["input", "output", "shadow input", "shadow output"]
+
+
+class CaseResult(NamedTuple):
+    """How one case went.
+
+    Attributes:
+        name: the probe's id, ``pii.allow[2]``, or the guard and the name of its test.
+        expected, found: what should have been found and what was, in words; never a text.
+        passed: whether they agree.
+    """
+
+    kind: Kind
+    where: Where
+    name: str
+    expected: str
+    found: str
+    passed: bool
+
+
+def run_cases(policy: Policy, probes: Iterable[Probe] = ()) -> tuple[CaseResult, ...]:
+    """Run every case there is, in the order of the files."""
+    return (
+        *(_run_probe(policy, probe.id, probe.guard) for probe in probes if probe.guard is not None),
+        *_run_allowed(policy),
+        *_run_own(policy),
+    )
+
+
+# --- probes
+
+
+def _run_probe(policy: Policy, name: str, case: GuardCase) -> CaseResult:
+    verdict = check(case.text, policy.rails[case.direction])
+    found = {finding.category for finding in verdict.findings}
+    agree = verdict.action.word == case.action and found >= set(case.categories)
+    said = _words(verdict.action.word, found)
+    if agree and case.becomes is not None and verdict.text != case.becomes:
+        agree, said = False, f"{said}, and another text"
+    return CaseResult("probe", case.direction, name, _words(case.action, case.categories), said, agree)
+
+
+def _words(action: str, categories: Iterable[str]) -> str:
+    return " ".join((action, *sorted(categories)))
+
+
+# --- allow lists
+
+
+def _run_allowed(policy: Policy) -> Iterator[CaseResult]:
+    """Guards that look at more than a text (``CHECKS``) list patterns, not texts: those are left to their own tests."""
+    for where, items, rails in _sides(policy):
+        counts: dict[str, int] = {}
+        for item in items:
+            for guard, settings in item.items():
+                if guard in CHECKS:
+                    continue
+                for line in (settings or {}).get("allow", ()):
+                    at = counts[guard] = counts.get(guard, -1) + 1
+                    found = {f.category for f in rails.find(line) if f.guard == guard}
+                    name = f"{guard}.allow[{at}]"
+                    yield CaseResult("allow", where, name, "nothing", " ".join(sorted(found)) or "nothing", not found)
+
+
+def _sides(policy: Policy) -> Iterator[tuple[Where, tuple[dict[str, Any], ...], Rails]]:
+    """Each list of guards, its compiled form, and its name."""
+    directions: tuple[Direction, ...] = get_args(Direction)
+    guards = policy.body.guards
+    for direction in directions:
+        yield direction, getattr(guards, direction), policy.rails[direction]
+    if guards.shadow is not None:
+        for direction, where in zip(directions, ("shadow input", "shadow output"), strict=True):
+            yield where, getattr(guards.shadow, direction), policy.shadow[direction]  # type: ignore[misc]
+
+
+# --- the guards' own tests
+
+
+def _run_own(policy: Policy) -> Iterator[CaseResult]:
+    """Tests that the settings of a check hold: its module has ``run_cases``, which says how each went."""
+    for where, _, rails in _sides(policy):
+        for checked in rails.checks:
+            if not getattr(checked.check, "cases", ()):
+                continue
+            module = importlib.import_module(f"guardrails.{checked.check.guard}")
+            for result in module.run_cases(checked.check):
+                found = result.found if result.passed else result.message or result.found
+                name = f"{checked.check.guard}: {result.name}"
+                yield CaseResult("rules", where, name, result.expect, found, result.passed)
+
+
+def tested(results: Iterable[CaseResult]) -> Mapping[str, int]:
+    """How many cases of each kind there are."""
+    counts: dict[str, int] = {}
+    for result in results:
+        counts[result.kind] = counts.get(result.kind, 0) + 1
+    return counts
