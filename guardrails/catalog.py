@@ -59,6 +59,10 @@ _TARGETS = {
     "UNSEEN_TARGET": "This call goes to a target that nobody in the conversation named.",
     "UNREADABLE_ARGUMENTS": "The arguments of this call are not JSON, so its target cannot be told.",
 }
+_GROUNDING = {
+    "UNGROUNDED": "The sources do not bear this sentence.",
+    "IRRELEVANT": "This answers something else than the question.",
+}
 
 
 def sentence(reason: str) -> str:
@@ -78,6 +82,10 @@ def sentence(reason: str) -> str:
         said = "This text talks to the router, to be given another model."
     elif guard == "tool_targets":
         said = _TARGETS[category.upper()]
+    elif guard == "grounding":
+        said = _GROUNDING[category.upper()]
+    elif guard == "topics":
+        said = "This text is about a topic that the policy denies."
     else:
         said = f"This text matches a pattern of the policy ({category.upper()})."
     return said + (" It is longer than such a value may be." if overlong else "")

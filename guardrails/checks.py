@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from guardrails.grounding import GroundingConfig, compile_grounding
 from guardrails.tool_targets import ToolTargetsConfig, compile_tool_targets
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ class CheckKind:
 _KINDS = (
     CheckKind(
         "tool_targets", "Untrusted text may not say where a tool call goes.", ToolTargetsConfig, compile_tool_targets
+    ),
+    CheckKind(
+        "grounding", "An answer rests on its sources, and answers the question.", GroundingConfig, compile_grounding
     ),
 )
 
