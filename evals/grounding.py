@@ -116,9 +116,12 @@ def outside(task: Task) -> list[dict[str, Any]]:
     lines = []
     for source in dict.fromkeys(task.sources.tolist()):
         own = task.sources == source
-        score = task.scores(task.fitted(~own))[own]
+        # Alterations have the contexts of their source: what shares one with the source goes out with it.
+        others = ~own & ~np.isin(task.groups, task.groups[own])
+        score = task.scores(task.fitted(others))[own]
         base = task.means[own, task.columns.index(task.baseline)]
-        lines.append({"source": source, "n": int(own.sum()), "groups": len(set(task.groups[own].tolist()))}
+        lines.append({"source": source, "n": int(own.sum()), "groups": len(set(task.groups[own].tolist())),
+                      "rows_dropped_for_shared_contexts": int((~own & ~others).sum())}
                      | _compared(score, base, task.labels[own], task.groups[own])
                      | {"in_distribution": auc(folded[own], task.labels[own])})  # fmt: skip
     return lines
@@ -161,7 +164,8 @@ def alterations(task: Task) -> list[dict[str, Any]]:
     """What share of each kind of alteration falls below 0.5, scored by what the other sources taught."""
     lines = []
     for source in ("altered-en", "altered-ko"):
-        score = task.scores(task.fitted(task.sources != source))
+        own = task.sources == source
+        score = task.scores(task.fitted(~own & ~np.isin(task.groups, task.groups[own])))
         for kind in dict.fromkeys(task.kinds[task.sources == source].tolist()):
             rows = (task.sources == source) & (task.kinds == kind)
             grounded = bool(task.labels[rows][0])
@@ -208,18 +212,19 @@ def markdown(report: dict[str, Any]) -> str:
         f"`{report['command']}`, {report['date']}, commit {report['commit']}, {report['machine']}.",
         "AUC; every source is scored by a rule that was fitted on the others only. Intervals are 95 % (bootstrap by context,",
         "or by question). The baseline is the share of the answer's words that its source holds (for relevance: of the",
-        "question's words that the answer holds). HaluEval's surface gives labels away, so its line is no forecast.",
+        "question's words that the answer holds). *Dropped*: rows of other sources that share a context (a question). HaluEval's surface gives labels away, so its line is no forecast.",
         "QAGS and FaithBench are not in this data; no row of them was measured.\n",
     ]
     for name in ("grounding", "relevance"):
         parts.append(f"## {name.capitalize()}\n")
-        parts.append("| source left out | n | groups | AUC | baseline | difference | all sources in training, folds by group |")
-        parts.append("|---|---|---|---|---|---|---|")
+        parts.append("| source left out | n | groups | dropped | AUC | baseline | difference | all sources, folds by group |")
+        parts.append("|---|---|---|---|---|---|---|---|")
         for line in report[name]:
             low, high = line["auc_interval"]
             less, more = line["difference_interval"]
             parts.append(
-                f"| {line['source']} | {line['n']} | {line['groups']} | {line['auc']:.3f} ({low:.3f} to {high:.3f}) "
+                f"| {line['source']} | {line['n']} | {line['groups']} "
+                f"| {line['rows_dropped_for_shared_contexts']} | {line['auc']:.3f} ({low:.3f} to {high:.3f}) "
                 f"| {line['baseline']:.3f} | {line['difference']:+.3f} ({less:+.3f} to {more:+.3f}) "
                 f"| {line['in_distribution']:.3f} |"
             )

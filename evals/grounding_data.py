@@ -54,8 +54,9 @@ def altered(rows: list[Row], name: str) -> Iterator[Row]:
     contexts = sorted({row.context for row in rows})
     dice.shuffle(contexts)
     told = [(context, sentence.text) for context in contexts for sentence in sentences(context) if len(sentence.stems) > 4]
-    for (context, text), (_, other) in zip(told[:_ALTERED_EACH], told[1:], strict=False):
+    for index, (context, text) in enumerate(told[:_ALTERED_EACH]):
         lang = rows[0].lang
+        other = next(sentence for where, sentence in told[index + 1 :] if where != context)
         yield Row(name, lang, context, "", _shortened(text, dice), 1, "shortened")
         yield Row(name, lang, context, "", other, 0, "elsewhere")
         for kind, changed in (("number", _number(text, dice)), ("denial", _denied(text)), ("name", _name(text, other))):

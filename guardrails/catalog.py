@@ -11,6 +11,7 @@ from guardrails.pii import PiiConfig, compile_pii
 from guardrails.regex import RegexConfig, compile_regex
 from guardrails.rerouting import ReroutingConfig, compile_rerouting
 from guardrails.secrets import SecretsConfig, compile_secrets
+from guardrails.topics import TopicsConfig, compile_topics
 from guardrails.words import WordsConfig, compile_words
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ CATALOG: Mapping[str, Guard] = MappingProxyType(
             Guard("pii", "Personal data that can be told by its form.", PiiConfig, compile_pii),
             Guard("secrets", "Keys, tokens and passwords of programs.", SecretsConfig, compile_secrets),
             Guard("regex", "A pattern of your own, in linear time.", RegexConfig, compile_regex),
+            Guard("topics", "Subjects that the policy will not talk about.", TopicsConfig, compile_topics),
             Guard("rerouting", "Talk to the router, to be given a larger model.", ReroutingConfig, compile_rerouting),
         )
     }
