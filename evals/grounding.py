@@ -1,8 +1,8 @@
 """How well the ``grounding`` guard tells answers that rest on their sources, and answers to the question.
 
-``python -m evals.grounding --data DIR`` reads ``DIR/grounding.jsonl.gz`` and writes ``evals/results/guards-grounding.json``
-and ``.md``; with ``--train`` it first learns the weights again and writes ``guardrails/models/grounding``, byte for byte
-the same from the same data. Every source is scored by a rule that never saw it; baselines are single overlaps.
+``python -m evals.grounding --data DIR`` reads ``DIR/grounding.jsonl.gz`` and writes ``guards-grounding.json`` and
+``.md`` into ``evals/results``; with ``--train`` it learns the weights again and writes ``guardrails/models/grounding``,
+byte for byte the same from the same data. Every source is scored by a rule that never saw it; baselines are single overlaps.
 """
 
 from __future__ import annotations
@@ -87,10 +87,10 @@ def relevance_task(rows: Iterable[Row]) -> Task:
     """Rows with a question, each answer with its own and with another one."""
     paired = list(asked([row for row in rows if row.question]))
     begun = time.process_time()
-    evidence = [
-        np.array([answers(sentences(row.answer), sentences(row.question), Sources.of([row.context]) if row.context else None)])
-        for row in paired
-    ]  # fmt: skip
+    evidence = []
+    for row in paired:
+        sources = Sources.of([row.context]) if row.context else None
+        evidence.append(np.array([answers(sentences(row.answer), sentences(row.question), sources)]))
     return _task("relevance", ANSWERS, "asked_stems", paired, evidence, begun, [row.question for row in paired])
 
 
@@ -210,14 +210,17 @@ def markdown(report: dict[str, Any]) -> str:
     parts = [
         "# Grounding and relevance\n",
         f"`{report['command']}`, {report['date']}, commit {report['commit']}, {report['machine']}.",
-        "AUC; every source is scored by a rule that was fitted on the others only. Intervals are 95 % (bootstrap by context,",
-        "or by question). The baseline is the share of the answer's words that its source holds (for relevance: of the",
-        "question's words that the answer holds). *Dropped*: rows of other sources that share a context (a question). HaluEval's surface gives labels away, so its line is no forecast.",
+        "AUC; every source is scored by a rule that was fitted on the others only. Intervals are 95 % (bootstrap by",
+        "context, or by question). The baseline is the share of the answer's words that its source holds (for relevance:",
+        "of the question's words that the answer holds). *Dropped*: rows of other sources that share a context (a",
+        "question). HaluEval's surface gives labels away, so its line is no forecast.",
         "QAGS and FaithBench are not in this data; no row of them was measured.\n",
     ]
     for name in ("grounding", "relevance"):
         parts.append(f"## {name.capitalize()}\n")
-        parts.append("| source left out | n | groups | dropped | AUC | baseline | difference | all sources, folds by group |")
+        parts.append(
+            "| source left out | n | groups | dropped | AUC | baseline | difference | all sources, folds by group |"
+        )
         parts.append("|---|---|---|---|---|---|---|---|")
         for line in report[name]:
             low, high = line["auc_interval"]

@@ -41,7 +41,15 @@ def read(path: Path) -> list[Row]:
     with gzip.open(path, "rb") as lines:
         raw = [json.loads(line) for line in lines]
     rows = [
-        Row(r["source"], r["lang"], r["context"] or "", r["question"] or "", r["answer"], int(r["label"]), r.get("cat") or "")
+        Row(
+            r["source"],
+            r["lang"],
+            r["context"] or "",
+            r["question"] or "",
+            r["answer"],
+            int(r["label"]),
+            r.get("cat") or "",
+        )
         for r in raw
     ]
     return [*rows, *altered([row for row in rows if row.source == "halueval-qa"], "altered-en"),
@@ -53,7 +61,9 @@ def altered(rows: list[Row], name: str) -> Iterator[Row]:
     dice = random.Random(name)  # noqa: S311 -- seeded, to be repeated
     contexts = sorted({row.context for row in rows})
     dice.shuffle(contexts)
-    told = [(context, sentence.text) for context in contexts for sentence in sentences(context) if len(sentence.stems) > 4]
+    told = [
+        (context, sentence.text) for context in contexts for sentence in sentences(context) if len(sentence.stems) > 4
+    ]
     for index, (context, text) in enumerate(told[:_ALTERED_EACH]):
         lang = rows[0].lang
         other = next(sentence for where, sentence in told[index + 1 :] if where != context)
@@ -106,5 +116,5 @@ def asked(rows: list[Row]) -> Iterator[Row]:
         random.Random(source).shuffle(shuffled)  # noqa: S311 -- seeded, to be repeated
         for row, other in zip(own, shuffled, strict=True):
             yield row._replace(label=1, kind="own")
-            if other.question != row.question and other.context != row.context or not row.context:
-                yield row._replace(answer=other.answer, label=int(other.question == row.question), kind="other")
+            if other.question != row.question and (other.context != row.context or not row.context):
+                yield row._replace(answer=other.answer, label=0, kind="other")

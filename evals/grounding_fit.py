@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 AGAINST = ("lack_values", "lack_names", "denial", "nothing_shared", "lack_kind")
 
 
-def fit(X: NDArray[np.float64], y: NDArray[Any], weight: NDArray[np.float64], names: Sequence[str]) -> NDArray[np.float64]:
+def fit(
+    X: NDArray[np.float64], y: NDArray[Any], weight: NDArray[np.float64], names: Sequence[str]
+) -> NDArray[np.float64]:
     """Weights and the offset, by projected Newton-like steps (accelerated gradient) on the penalised log-loss.
 
     Args:

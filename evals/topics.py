@@ -1,8 +1,9 @@
 """How well the ``topics`` guard knows a topic from its definition and a few examples.
 
-``python -m evals.topics --data DIR`` reads ``DIR/topics.jsonl.gz`` and writes ``evals/results/guards-topics.json`` and ``.md``. A topic
-is tested on the questions that were not drawn as its examples; what must not be found are the rows of no topic. Draws are
-repeated with other examples. The baseline is the overlap of keywords with definition and examples.
+``python -m evals.topics --data DIR`` reads ``DIR/topics.jsonl.gz`` and writes ``guards-topics.json`` and ``.md`` into
+``evals/results``. A topic is tested on the questions that were not drawn as its examples; what must not be found are
+the rows of no topic. Draws are repeated with other examples. The baseline is the overlap of keywords with definition and
+examples.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Drawn(NamedTuple):
     Attributes:
         positives, negatives: (texts, 3) parts of the most like sentence, for every mix: (mixes, texts).
         keywords: the same by the baseline, (positives) and (negatives).
-        shipped: at the packaged mix and 1 % of ordinary prompts: share found of the positives, flagged of the negatives.
+        shipped: at the packaged mix and 1 % of ordinary prompts, the share that is found of either.
     """
 
     topic: str
@@ -125,7 +126,9 @@ def measured(found: list[Drawn], shots: int) -> dict[str, Any]:
     lines = []
     for topic in DEFINITIONS:
         others = [each for each in found if each.shots == shots and each.topic != topic]
-        quality = [np.mean([recall(each.positives[m], each.negatives[m], 0.05) for each in others]) for m in range(len(MIXES))]
+        quality = [
+            np.mean([recall(each.positives[m], each.negatives[m], 0.05) for each in others]) for m in range(len(MIXES))
+        ]
         mix = int(np.argmax(quality))
         own = [each for each in found if each.shots == shots and each.topic == topic]
         line: dict[str, Any] = {"topic": topic, "n": len(own[0].positives[0]), "mix": MIXES[mix]}
@@ -167,7 +170,17 @@ def cost(data: list[dict[str, Any]]) -> dict[str, float]:
             rails.check(text)
         passes.append(time.process_time() - begun)
     size = sum(map(len, texts))
-    return {"compile": compiled * 1e6, "text": min(passes) / len(texts) * 1e6, "thousand_characters": min(passes) / size * 1e9}
+    return {
+        "compile": compiled * 1e6,
+        "text": min(passes) / len(texts) * 1e6,
+        "thousand_characters": min(passes) / size * 1e9,
+    }
+
+
+_HEAD: Final = (
+    "| topic | n | recall at 1 % | keywords | recall at 5 % | keywords | as shipped: found | flagged |\n"
+    "|---|---|---|---|---|---|---|---|"
+)
 
 
 def markdown(report: dict[str, Any]) -> str:
@@ -175,27 +188,29 @@ def markdown(report: dict[str, Any]) -> str:
     parts = [
         "# Denied topics\n",
         f"`{report['command']}`, {report['date']}, commit {report['commit']}, {report['machine']}.",
-        f"{len(DEFINITIONS)} topics with our own definitions; negatives are the {report['negatives']} rows of no topic, many of them harmless talk *about*",
-        "such subjects. Recall at a rate: of the questions on the topic that were not drawn as examples, the share above the score",
-        "that this share of the negatives exceeds; mean of the draws. How meaning and words are mixed was chosen on the other topics.",
-        "Keywords: the share of a text's stems that definition and examples hold. Intervals are 95 % (bootstrap by topic).",
-        "*As shipped*: the threshold at 1 % of the packaged ordinary prompts, chosen without any row of this data; how many questions it",
-        "finds, and how many of the negatives it flags for this topic. English only: no Korean topic rows were at hand.\n",
+        f"{len(DEFINITIONS)} topics with our own definitions; negatives are the {report['negatives']} rows of no topic,",
+        "many of them harmless talk *about* such subjects. Recall at a rate: of the questions on the topic that were not",
+        "drawn as examples, the share above the score that this share of the negatives exceeds; mean of the draws. How",
+        "meaning and words are mixed was chosen on the other topics. Keywords: the share of a text's stems that definition",
+        "and examples hold. Intervals are 95 % (bootstrap by topic). *As shipped*: the threshold at 1 % of the packaged",
+        "ordinary prompts, chosen without any row of this data; how many questions it finds, and how many of the negatives",
+        "it flags for this topic. English only: no Korean topic rows were at hand.\n",
     ]
     for block in report["shots"]:
         macro = block["macro"]
         parts.append(f"## {block['shots']} examples\n")
-        parts.append("| topic | n | recall at 1 % | keywords | recall at 5 % | keywords | as shipped: found | flagged |\n|---|---|---|---|---|---|---|---|")
+        parts.append(_HEAD)
         parts += [
             f"| {x['topic']} | {x['n']} | {x['recall_0.01']:.2f} | {x['keywords_0.01']:.2f} | {x['recall_0.05']:.2f} "
             f"| {x['keywords_0.05']:.2f} | {x['shipped_recall']:.2f} | {x['shipped_flagged']:.3f} |"
             for x in block["topics"]
         ]
         parts.append(
-            f"| **macro** | | {_said(macro['recall_0.01'])} | {_said(macro['keywords_0.01'])} | {_said(macro['recall_0.05'])} "
-            f"| {_said(macro['keywords_0.05'])} | {macro['shipped_recall']:.2f} | {macro['shipped_flagged']:.3f} |"
+            f"| **macro** | | {_said(macro['recall_0.01'])} | {_said(macro['keywords_0.01'])} "
+            f"| {_said(macro['recall_0.05'])} | {_said(macro['keywords_0.05'])} | {macro['shipped_recall']:.2f} | {macro['shipped_flagged']:.3f} |"
         )
-        parts.append(f"\nOurs minus keywords: at 1 % {_said(macro['difference_0.01'])}, at 5 % {_said(macro['difference_0.05'])}.\n")
+        gains = (_said(macro[f"difference_{rate}"]) for rate in RATES)
+        parts.append("\nOurs minus keywords: at 1 % {}, at 5 % {}.\n".format(*gains))
     cpu = report["cpu_microseconds"]
     parts.append(
         f"CPU: compiling 13 topics {cpu['compile'] / 1000:.0f} ms (the packaged words included); {cpu['text']:.0f} µs a text, "

@@ -1,8 +1,9 @@
 """Makes the packaged words of the ``topics`` guard: vectors, rarity, and the hashed words of ordinary prompts.
 
-``python -m evals.topics_train --encoder DIR --data DIR --prompts FILE`` writes ``guardrails/models/topics``. ``--encoder`` is a folder with
-all-MiniLM-L6-v2 (``model.safetensors``, ``tokenizer.json``); ``--data`` holds ``injection.jsonl.gz`` and ``toxicity.jsonl.gz``,
-``--prompts`` is a file of routing rows with ``prompt``. Only sources that may train are read, and none that is measured.
+``python -m evals.topics_train --encoder DIR --data DIR --prompts FILE`` writes ``guardrails/models/topics``.
+``--encoder`` is a folder with all-MiniLM-L6-v2 (``model.safetensors``, ``tokenizer.json``); ``--data`` holds
+``injection.jsonl.gz`` and ``toxicity.jsonl.gz``, ``--prompts`` is a file of routing rows with ``prompt``. Only sources
+that may train are read, and none that is measured.
 """
 
 from __future__ import annotations
@@ -103,8 +104,13 @@ def _rarity(count: int, total: int, word: str) -> int:
 
 def with_prompts(base: dict[str, Any], texts: dict[str, list[str]]) -> dict[str, Any]:
     """The ordinary prompts' words, and what makes all directions equally usual among them."""
-    plain = base | {"prompt_words": np.zeros(0, np.uint32), "prompt_ends": np.zeros(0, np.int32),
-                    "prompt_of": np.zeros(0, np.int32), "mean": np.zeros(DIMENSIONS), "turn": np.eye(DIMENSIONS)}  # fmt: skip
+    plain = base | {
+        "prompt_words": np.zeros(0, np.uint32),
+        "prompt_ends": np.zeros(0, np.int32),
+        "prompt_of": np.zeros(0, np.int32),
+        "mean": np.zeros(DIMENSIONS),
+        "turn": np.eye(DIMENSIONS),
+    }
     table = from_bytes(packed(plain))
     words: list[int] = []
     ends: list[int] = []
@@ -121,8 +127,13 @@ def with_prompts(base: dict[str, Any], texts: dict[str, list[str]]) -> dict[str,
                 meanings.append(table.meaning(found))
             number += 1
     mean, turn = _whitened(np.array([each for each in meanings if each.any()]))
-    return base | {"prompt_words": np.array(words, np.uint32), "prompt_ends": np.array(ends, np.int32),
-                   "prompt_of": np.array(owners, np.int32), "mean": mean.astype(np.float32), "turn": turn.astype(np.float32)}  # fmt: skip
+    return base | {
+        "prompt_words": np.array(words, np.uint32),
+        "prompt_ends": np.array(ends, np.int32),
+        "prompt_of": np.array(owners, np.int32),
+        "mean": mean.astype(np.float32),
+        "turn": turn.astype(np.float32),
+    }
 
 
 def _sentences(text: str) -> list[str]:

@@ -1,8 +1,8 @@
 """Words as short vectors, taken once from a sentence encoder, so that serving needs neither the encoder nor its tokens.
 
 Every word is read by all-MiniLM-L6-v2 (Apache-2.0) as a sentence of its own; the vectors are centred, turned to their
-principal axes and cut to ``DIMENSIONS``, as static embeddings are made elsewhere (Model2Vec, Tulkens & van Dongen 2024).
-The encoder's forward pass is written out below in numpy: it is six layers, and saves a dependency of gigabytes.
+principal axes and cut to ``DIMENSIONS``, as static embeddings are made elsewhere (Model2Vec, Tulkens & van Dongen
+2024). The encoder's forward pass is written out below in numpy: it is six layers, and saves a dependency of gigabytes.
 """
 
 from __future__ import annotations

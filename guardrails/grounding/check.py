@@ -113,9 +113,7 @@ class Grounding:
         claims: tuple[tuple[Sentence, float], ...] = ()
         if config.grounding is not None and sources is not None:
             known = frozenset(stem for sentence in asked for stem in sentence.stems)
-            claims = tuple(
-                (each, model.support.score(support(each, sources, known))) for each in read if _claims(each)
-            )
+            claims = tuple((each, model.support.score(support(each, sources, known))) for each in read if _claims(each))
         relevance = model.answers.score(answers(read, asked, sources)) if config.relevance is not None else None
         return _Judged(claims, relevance)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from guardrails.grounding.quantities import known
@@ -140,7 +141,7 @@ def _fits(kind: str, read: Sequence[Sentence]) -> bool | None:
 
 
 def _pairs(stems: Sequence[str]) -> Iterable[tuple[str, str]]:
-    return zip(stems, stems[1:], strict=False)
+    return pairwise(stems)
 
 
 def _share(part: Iterable[object], whole: Iterable[object]) -> float:

@@ -26,10 +26,30 @@ class Quantity(NamedTuple):
 _ONES: Final = {
     word: value
     for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen".split()
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        ]
     )
-} | {word: ten * 10 for ten, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
+} | {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
 _ORDINALS: Final = {
     "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9,
     "tenth": 10,
@@ -47,7 +67,8 @@ _NATIVE: Final = {
 _MONTHS: Final = {
     name: number
     for number, long in enumerate(
-        "january february march april may june july august september october november december".split(), 1
+        "january february march april may june july august september october november december".split(),  # noqa: SIM905 -- a table
+        1,
     )
     for name in (long, long[:3])
 }
@@ -56,10 +77,12 @@ _DIGITS: Final = r"[0-9]{1,3}(?:,[0-9]{3}){1,6}(?:\.[0-9]{1,9})?(?![0-9])|[0-9]{
 _MONTH: Final = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _WORD: Final = "|".join(sorted((*_ONES, *_ORDINALS), key=len, reverse=True))
 _SCALE: Final = "|".join(sorted(_SCALES, key=len, reverse=True))
-_COUNTERS: Final = "개|명|번|살|마리|권|시간|시|가지|달|잔|대|곳|장|채|송이|그루|분|원|년|월|일|주|퍼센트|프로|달러|미터|층|회"
+_COUNTERS: Final = (
+    "개|명|번|살|마리|권|시간|시|가지|달|잔|대|곳|장|채|송이|그루|분|원|년|월|일|주|퍼센트|프로|달러|미터|층|회"
+)
 _FIND: Final = re.compile(
     rf"""
-    (?=[0-9일이삼사오육칠팔구십백천만억조하한둘두셋세넷네다여아열스서마쉰]|\b[jfmasondzet])  # where one can begin, to be quick
+    (?=[0-9일이삼사오육칠팔구십백천만억조하한둘두셋세넷네다여아열스서마쉰]|\b[jfmasondzet])  # to be quick
     (?:
       (?P<iso>(?P<y1>[12][0-9]{{3}})\s?[-./]\s?(?P<m1>[01]?[0-9])\s?[-./]\s?(?P<d1>[0-3]?[0-9])(?![0-9]))
     | (?P<kor>(?:(?P<y2>[12][0-9]{{3}})\s?년\s?)?(?P<m2>[01]?[0-9])\s?월(?:\s?(?P<d2>[0-3]?[0-9])\s?일)?)
@@ -125,7 +148,7 @@ def _day(year: str | None, month: str, day: str | None) -> tuple[str, ...]:
 
 
 def _english(words: list[str]) -> Fraction | None:
-    if words == ["one"] or words == ["second"]:
+    if words in (["one"], ["second"]):
         return None  # "one of them", "a second": seldom a number
     total = part = 0
     for word in words:

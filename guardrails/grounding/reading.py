@@ -30,8 +30,10 @@ _EMPTY: Final = frozenset(
     been before being below between both can could did do does doing down during each few further had has have having
     is just may might more most must only other own same shall should some such through too under until very was were
     will would s t re ve ll d m via per upon while among across however therefore thus
-    그 이 저 것 수 등 및 또 또는 그리고 하지만 그러나 그래서 따라서 매우 아주 더 가장 때 중 위 대한 대해 있다 있는 있습니다 하다 하는
-    합니다 했다 했습니다 되다 되는 됩니다 된 이다 입니다 같은 통해 위해 의해 나 너 우리 저희 그녀 그들 있어요 해요 거 건 게
+    그 이 저 것 수 등 및 또 또는 그리고 하지만 그러나 그래서 따라서 매우 아주 더 가장 때 중 위 대한 대해 있다 있는
+    있습니다 하다 하는
+    합니다 했다 했습니다 되다 되는 됩니다 된 이다 입니다 같은 통해 위해 의해 나 너 우리 저희 그녀 그들 있어요 해요 거
+    건 게
     """.split()  # noqa: SIM905 -- a table
 )
 _DENIES: Final = re.compile(
@@ -42,17 +44,23 @@ _DENIES: Final = re.compile(
 _TAILS: Final = tuple(
     sorted(
         """
-        은 는 이 가 을 를 의 에 로 와 과 도 만 나 랑 께 야 으로 에서 에게 한테 부터 까지 이나 이랑 보다 처럼 마다 밖에 조차 이며 이고
-        으로는 에서는 에게는 으로써 로써 으로서 로서 에는 에도 와의 과의 로의 에서의 이라는 라는 이라고 라고 이라 들은 들이 들을 들의
-        들에게 하다 한다 했다 하고 하며 하는 하여 해서 했고 했으며 했던 하지 할 한 함 합니다 했습니다 해요 했어요 하면 하기 된다 됐다
-        되었다 되는 되어 되고 된 될 됩니다 되었습니다 이다 입니다 이었다 였다 이에요 예요 습니다 었다 았다 었습니다 았습니다 는다 ㄴ다 다
+        은 는 이 가 을 를 의 에 로 와 과 도 만 나 랑 께 야 으로 에서 에게 한테 부터 까지 이나 이랑 보다 처럼 마다
+        밖에 조차 이며 이고
+        으로는 에서는 에게는 으로써 로써 으로서 로서 에는 에도 와의 과의 로의 에서의 이라는 라는 이라고 라고 이라
+        들은 들이 들을 들의
+        들에게 하다 한다 했다 하고 하며 하는 하여 해서 했고 했으며 했던 하지 할 한 함 합니다 했습니다 해요 했어요
+        하면 하기 된다 됐다
+        되었다 되는 되어 되고 된 될 됩니다 되었습니다 이다 입니다 이었다 였다 이에요 예요 습니다 었다 았다 었습니다
+        았습니다 는다 ㄴ다 다
         고 며 면 지 게 서 던 네 요 었고 았고 었던 았던 어서 아서 으면 으며 는데 지만 었지만 았지만
         """.split(),  # noqa: SIM905 -- a table
         key=len,
         reverse=True,
     )
 )
-_SUFFIXES: Final = ("'s", "’s", "ingly", "edly", "ations", "ation", "ings", "ing", "ies", "ied", "ily", "ed", "es", "ly", "s")
+_SUFFIXES: Final = (
+    "'s", "’s", "ingly", "edly", "ations", "ation", "ings", "ing", "ies", "ied", "ily", "ed", "es", "ly", "s",
+)  # fmt: skip
 _CAPITAL: Final = re.compile(r"\b[A-Z][\w'’-]*(?:\s(?:of|the|de|van|von|and)?\s?[A-Z][\w'’-]*)*")
 #: Korean forms that mark a proper noun: what it is of, or the title that follows it.
 _KOREAN_NAME: Final = re.compile(
@@ -130,9 +138,8 @@ def grams(low: str) -> Iterator[str]:
 def _names(text: str) -> Iterator[str]:
     for match in _CAPITAL.finditer(text):
         words = match[0].split()
-        if match.start() == 0 or text[: match.start()].rstrip()[-1:] in ".!?:\"“'":
-            if len(words) == 1:
-                continue  # the first word of a sentence is capital in any case
+        if len(words) == 1 and text[: match.start()].rstrip()[-1:] in ("", *".!?:\"“'"):
+            continue  # the first word of a sentence is capital in any case
         yield from (made for word in words if (made := stem(word.lower())) not in _EMPTY and word[:1].isupper())
     for match in _KOREAN_NAME.finditer(text):
         yield stem(match[0].lower())

@@ -71,7 +71,9 @@ class Likeness:
         score = self.mix[0] * best + self.mix[1] * middle + self.mix[2] * words
         if self.near:
             ours = self.mix[0] * best + self.mix[2] * words
-            theirs = max(self.mix[0] * float(s.meaning @ read.meaning) + self.mix[2] * _shared(s, read) for s in self.near)
+            theirs = max(
+                self.mix[0] * float(s.meaning @ read.meaning) + self.mix[2] * _shared(s, read) for s in self.near
+            )
             score -= 2 * max(0.0, theirs - ours)
         return score
 
@@ -151,7 +153,9 @@ class Ordinary:
         ours = self._best(topic.texts, topic.mix)
         scores = ours + topic.mix[1] * (self.meanings @ topic.middle)
         if topic.near:
-            scores -= 2 * np.maximum(0.0, self._best(topic.near, topic.mix, together=True) - self._best(topic.texts, topic.mix))
+            scores -= 2 * np.maximum(
+                0.0, self._best(topic.near, topic.mix, together=True) - self._best(topic.texts, topic.mix)
+            )
         best = np.full(self.prompts, -1.0)
         np.maximum.at(best, self.owners, scores)
         return Chance(tuple(sorted(best.tolist())))

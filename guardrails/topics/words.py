@@ -1,7 +1,7 @@
 """Words as short vectors: what makes *shares* and *stocks*, *mortgage* and *대출* neighbours.
 
-The table is packaged (``guardrails/models/topics``): for the hash of a word its vector and its rarity. It was taken once
-from a sentence encoder; Korean stems have the vectors of what they mean in English. Beside it lie the hashed words
+The table is packaged (``guardrails/models/topics``): for the hash of a word its vector and its rarity. It was taken
+once from a sentence encoder; Korean stems have the vectors of what they mean in English. Beside it lie the hashed words
 of ordinary prompts, which tell how far a topic's likeness reaches by chance.
 
 All sums are of integers, so what is made of a text does not depend on what is read beside it.
@@ -22,7 +22,7 @@ import numpy as np
 from guardrails.grounding.reading import stem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 

@@ -230,7 +230,11 @@ def test_any_answer_can_be_judged_and_spans_lie_inside(answer, source):
         assert 0 <= each.score <= 1
 
 
-@given(st.lists(st.sampled_from(["Refunds take 30 days. ", "배송비는 무료입니다. ", "no end", "1 2 3. ", "\n"]), max_size=8))
+@given(
+    st.lists(
+        st.sampled_from(["Refunds take 30 days. ", "배송비는 무료입니다. ", "no end", "1 2 3. ", "\n"]), max_size=8
+    )
+)
 def test_a_text_rests_on_itself(parts):
     text = "".join(parts)
     assert [each for each in sentences(text) if text[each.start : each.end].strip() == ""] == []
