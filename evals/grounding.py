@@ -2,7 +2,8 @@
 
 ``python -m evals.grounding --data DIR`` reads ``DIR/grounding.jsonl.gz`` and writes ``guards-grounding.json`` and
 ``.md`` into ``evals/results``; with ``--train`` it learns the weights again and writes ``guardrails/models/grounding``,
-byte for byte the same from the same data. Every source is scored by a rule that never saw it; baselines are single overlaps.
+byte for byte the same from the same data. Every source is scored by a rule that never saw it; baselines are
+single overlaps.
 """
 
 from __future__ import annotations
@@ -211,8 +212,8 @@ def markdown(report: dict[str, Any]) -> str:
         "# Grounding and relevance\n",
         f"`{report['command']}`, {report['date']}, commit {report['commit']}, {report['machine']}.",
         "AUC; every source is scored by a rule that was fitted on the others only. Intervals are 95 % (bootstrap by",
-        "context, or by question). The baseline is the share of the answer's words that its source holds (for relevance:",
-        "of the question's words that the answer holds). *Dropped*: rows of other sources that share a context (a",
+        "context, or by question). The baseline is the share of the answer's words that its source holds (for",
+        "relevance: of the question's words that the answer holds). *Dropped*: rows of other sources that share a context (a",
         "question). HaluEval's surface gives labels away, so its line is no forecast.",
         "QAGS and FaithBench are not in this data; no row of them was measured.\n",
     ]

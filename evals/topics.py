@@ -2,8 +2,8 @@
 
 ``python -m evals.topics --data DIR`` reads ``DIR/topics.jsonl.gz`` and writes ``guards-topics.json`` and ``.md`` into
 ``evals/results``. A topic is tested on the questions that were not drawn as its examples; what must not be found are
-the rows of no topic. Draws are repeated with other examples. The baseline is the overlap of keywords with definition and
-examples.
+the rows of no topic. Draws are repeated with other examples. The baseline is the overlap of keywords with definition
+and examples.
 """
 
 from __future__ import annotations
@@ -188,13 +188,13 @@ def markdown(report: dict[str, Any]) -> str:
     parts = [
         "# Denied topics\n",
         f"`{report['command']}`, {report['date']}, commit {report['commit']}, {report['machine']}.",
-        f"{len(DEFINITIONS)} topics with our own definitions; negatives are the {report['negatives']} rows of no topic,",
-        "many of them harmless talk *about* such subjects. Recall at a rate: of the questions on the topic that were not",
-        "drawn as examples, the share above the score that this share of the negatives exceeds; mean of the draws. How",
-        "meaning and words are mixed was chosen on the other topics. Keywords: the share of a text's stems that definition",
-        "and examples hold. Intervals are 95 % (bootstrap by topic). *As shipped*: the threshold at 1 % of the packaged",
-        "ordinary prompts, chosen without any row of this data; how many questions it finds, and how many of the negatives",
-        "it flags for this topic. English only: no Korean topic rows were at hand.\n",
+        f"{len(DEFINITIONS)} topics with our own definitions; negatives are the {report['negatives']} rows of no",
+        "topic, many of them harmless talk *about* such subjects. Recall at a rate: of the questions on the topic that",
+        "were not drawn as examples, the share above the score that this share of the negatives exceeds; mean of the",
+        "draws. How meaning and words are mixed was chosen on the other topics. Keywords: the share of a text's",
+        "stems that definition and examples hold. Intervals are 95 % (bootstrap by topic). *As shipped*: the threshold at 1 %",
+        "of the packaged ordinary prompts, chosen without any row of this data; how many questions it finds, and how",
+        "many of the negatives it flags for this topic. English only: no Korean topic rows were at hand.\n",
     ]
     for block in report["shots"]:
         macro = block["macro"]
@@ -207,14 +207,15 @@ def markdown(report: dict[str, Any]) -> str:
         ]
         parts.append(
             f"| **macro** | | {_said(macro['recall_0.01'])} | {_said(macro['keywords_0.01'])} "
-            f"| {_said(macro['recall_0.05'])} | {_said(macro['keywords_0.05'])} | {macro['shipped_recall']:.2f} | {macro['shipped_flagged']:.3f} |"
+            f"| {_said(macro['recall_0.05'])} | {_said(macro['keywords_0.05'])} "
+            f"| {macro['shipped_recall']:.2f} | {macro['shipped_flagged']:.3f} |"
         )
         gains = (_said(macro[f"difference_{rate}"]) for rate in RATES)
         parts.append("\nOurs minus keywords: at 1 % {}, at 5 % {}.\n".format(*gains))
     cpu = report["cpu_microseconds"]
     parts.append(
-        f"CPU: compiling 13 topics {cpu['compile'] / 1000:.0f} ms (the packaged words included); {cpu['text']:.0f} µs a text, "
-        f"{cpu['thousand_characters']:.0f} µs per 1,000 characters."
+        f"CPU: compiling 13 topics {cpu['compile'] / 1000:.0f} ms (the packaged words included); "
+        f"{cpu['text']:.0f} µs a text, {cpu['thousand_characters']:.0f} µs per 1,000 characters."
     )
     return "\n".join(parts) + "\n"
 

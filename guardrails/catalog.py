@@ -86,7 +86,7 @@ def sentence(reason: str) -> str:
         said = _TARGETS[category.upper()]
     elif guard == "grounding":
         said = _GROUNDING[category.upper()]
-    elif guard == "topics":
+    elif guard in ("topics", "judged_topics"):
         said = "This text is about a topic that the policy denies."
     else:
         said = f"This text matches a pattern of the policy ({category.upper()})."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from guardrails.grounding import GroundingConfig, compile_grounding
 from guardrails.tool_targets import ToolTargetsConfig, compile_tool_targets
+from guardrails.topics import JudgedTopicsConfig, compile_judged_topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,6 +40,12 @@ _KINDS = (
     ),
     CheckKind(
         "grounding", "An answer rests on its sources, and answers the question.", GroundingConfig, compile_grounding
+    ),
+    CheckKind(
+        "judged_topics",
+        "Denied topics, where a tier has the last word on the doubtful ones.",
+        JudgedTopicsConfig,
+        compile_judged_topics,
     ),
 )
 

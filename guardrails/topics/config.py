@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from guardrails.config import ActionWord, Strict
 
@@ -28,16 +28,18 @@ class Topic(Strict):
     not_examples: Examples = ()
 
 
-class TopicsConfig(Strict):
-    """The topics, and how sure a finding must be.
+Rate = Annotated[float, Field(ge=0.001, le=0.2, strict=False)]
+
+
+class _Topics(Strict):
+    """What both guards of topics are told.
 
     Attributes:
         false_alarms: the share of ordinary prompts that one topic may flag, as far as packaged ones can tell.
     """
 
     topics: Annotated[tuple[Topic, ...], Field(min_length=1, max_length=30, strict=False)]
-    action: ActionWord = "block"
-    false_alarms: Annotated[float, Field(ge=0.001, le=0.2, strict=False)] = 0.01
+    false_alarms: Rate = 0.01
 
     @field_validator("topics")
     @classmethod
@@ -47,3 +49,28 @@ class TopicsConfig(Strict):
         if twice:
             raise ValueError(f"two topics are called {', '.join(map(repr, twice))}: give each its own name")
         return topics
+
+
+class TopicsConfig(_Topics):
+    """The topics, judged sentence by sentence and without a model."""
+
+    action: ActionWord = "block"
+
+
+class JudgedTopicsConfig(_Topics):
+    """The topics, where a tier has the last word on what is neither clearly about them nor clearly not.
+
+    Attributes:
+        ask: the tier.
+        uncertain: a sentence that is more like a topic than all but this share of ordinary prompts is worth a question.
+    """
+
+    ask: Annotated[str, Field(min_length=1, max_length=100)]
+    action: Literal["detect", "block"] = "block"
+    uncertain: Rate = 0.05
+
+    @model_validator(mode="after")
+    def _leaves_a_band(self) -> JudgedTopicsConfig:
+        if self.uncertain <= self.false_alarms:
+            raise ValueError("'uncertain' must be larger than 'false_alarms': between them the tier is asked")
+        return self

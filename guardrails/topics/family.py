@@ -15,6 +15,8 @@ from guardrails.topics.words import packaged
 from guardrails.types import Action, GuardConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from guardrails.topics.config import Topic, TopicsConfig
     from guardrails.topics.words import Table
 
@@ -84,8 +86,16 @@ def compile_topics(config: TopicsConfig, item: int) -> tuple[TopicFamily, ...]:
     Raises:
         GuardConfigError: a topic says nothing that could be compared.
     """
-    denied = tuple(_compiled(topic, place, config.false_alarms) for place, topic in enumerate(config.topics))
-    return (TopicFamily(packaged(), denied, action_of(config.action), item),)
+    return (TopicFamily(packaged(), compiled(config.topics, config.false_alarms), action_of(config.action), item),)
+
+
+def compiled(topics: Iterable[Topic], rate: float) -> tuple[Denied, ...]:
+    """The topics, each with the limit that a share of ``rate`` of ordinary prompts reaches.
+
+    Raises:
+        GuardConfigError: one says nothing that could be compared.
+    """
+    return tuple(_compiled(topic, place, rate) for place, topic in enumerate(topics))
 
 
 def _compiled(topic: Topic, place: int, rate: float) -> Denied:

@@ -1,11 +1,14 @@
 """Subjects that the policy will not talk about."""
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardrails import Action, GuardConfigErrors, compile_rails
 from guardrails.topics.words import from_bytes, packaged
+from guardrails.views import CheckFailed, View
 
 MONEY = {
     "name": "Investment advice",
@@ -79,7 +82,8 @@ def test_what_is_more_like_a_counter_example_passes():
 def test_fewer_false_alarms_never_find_more():
     texts = [*ORDINARY, "Should I invest in gold?", "Tell me about money.", "Is my fever dangerous?"]
     counts = [
-        sum(len(categories(made(action="detect", false_alarms=rate), text)) for text in texts) for rate in (0.2, 0.01, 0.001)
+        sum(len(categories(made(action="detect", false_alarms=rate), text)) for text in texts)
+        for rate in (0.2, 0.01, 0.001)
     ]
     assert counts == sorted(counts, reverse=True)
     assert counts[0] > 0
@@ -175,9 +179,67 @@ def test_thirty_topics_compile():
 def test_korean_stems_have_the_meaning_of_their_gloss():
     table = packaged()
     korean, english, other = (table.meaning(table.words(word)) for word in ("주식을", "stock", "cooking"))
-    assert korean @ english > 0.99 > 0.5 > korean @ other
+    assert korean @ english > 0.99
+    assert korean @ other < 0.5
 
 
 def test_arrays_that_do_not_fit_are_refused():
     with pytest.raises(Exception):  # noqa: B017 -- whatever numpy says of bytes that are no archive
         from_bytes(b"no archive")
+
+
+# --- the doubtful ones, judged by a tier
+
+
+def judging(text, **said):
+    check = compile_rails([{"judged_topics": {"topics": [MONEY, HEALTH], "ask": "small", **said}}]).checks[0].check
+    return check.run(View(text))
+
+
+def closed(run, *replies):
+    with pytest.raises(StopIteration) as end:
+        for reply in (None, *replies):
+            run.send(reply)
+    return end.value.value
+
+
+SURE = "Should I invest my savings in stocks?"
+DOUBTFUL = "Tell me about prices of companies."
+
+
+def test_what_is_sure_asks_nobody():
+    (finding,) = closed(judging(f"Well then, my friend. {SURE}"))
+    assert (finding.category, finding.reason) == ("INVESTMENT_ADVICE", "judged_topics.denied")
+    assert closed(judging("Bake the bread for an hour.")) == ()
+
+
+def band(text):
+    """Settings between which a sentence is in doubt."""
+    topic = compile_rails([{"topics": {"topics": [MONEY], "action": "detect"}}])
+    assert topic.check(text).findings == ()
+    return {"topics": [MONEY], "false_alarms": 0.001, "uncertain": 0.2}
+
+
+def test_what_is_in_doubt_is_asked_once_and_the_tier_decides():
+    run = judging(DOUBTFUL, **band(DOUBTFUL))
+    ask = next(run)
+    assert ask.tier == "small"
+    assert json.loads(ask.user)["pairs"] == [{"sentence": DOUBTFUL, "topic": "Investment advice"}]
+    with pytest.raises(StopIteration) as end:
+        run.send('{"denied": [true]}')
+    assert [DOUBTFUL[each.start : each.end] for each in end.value.value] == [DOUBTFUL]
+    assert closed(judging(DOUBTFUL, **band(DOUBTFUL)), '{"denied": [false]}') == ()
+
+
+@pytest.mark.parametrize("reply", [None, "no", "{}", '{"denied": []}', '{"denied": [1]}', '{"denied": [true], "x": 1}'])
+def test_a_verdict_that_cannot_be_read_is_no_pass(reply):
+    run = judging(DOUBTFUL, **band(DOUBTFUL))
+    next(run)
+    with pytest.raises(CheckFailed):
+        run.send(reply)
+
+
+def test_a_judge_needs_a_tier_and_a_band():
+    for said in ({"topics": [MONEY]}, {"topics": [MONEY], "ask": "small", "uncertain": 0.01}):
+        with pytest.raises(GuardConfigErrors):
+            compile_rails([{"judged_topics": said}])
