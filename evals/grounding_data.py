@@ -11,7 +11,7 @@ import gzip
 import json
 import random
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from guardrails.grounding.reading import sentences
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: Sources that may train what is shipped; any other source in the file is only measured.
-TRAINS: Final = ("halueval-qa", "kornli-xnli", "altered-en", "altered-ko")
+TRAINS: Final = ("halueval-qa", "kornli-xnli", "altered-en", "altered-ko", "altered-prose")
 _ALTERED_EACH: Final = 350
 
 
@@ -36,10 +36,12 @@ class Row(NamedTuple):
     kind: str
 
 
-def read(path: Path) -> list[Row]:
-    """The rows of ``grounding.jsonl.gz``, those without a context too, and the alterations of those with one."""
-    with gzip.open(path, "rb") as lines:
-        raw = [json.loads(line) for line in lines]
+def read(folder: Path) -> list[Row]:
+    """The rows of ``grounding.jsonl.gz``, those without a context too, and the alterations.
+
+    Texts of ordinary prose in ``injection.jsonl.gz`` are altered as well, so that a source can be left out with all that
+    was made of it and English alterations remain.
+    """
     rows = [
         Row(
             r["source"],
@@ -50,22 +52,37 @@ def read(path: Path) -> list[Row]:
             int(r["label"]),
             r.get("cat") or "",
         )
-        for r in raw
+        for r in _lines(folder / "grounding.jsonl.gz")
     ]
-    return [*rows, *altered([row for row in rows if row.source == "halueval-qa"], "altered-en"),
-            *altered([row for row in rows if row.source == "kornli-xnli"], "altered-ko")]  # fmt: skip
+    contexts = {name: [row.context for row in rows if row.source == name] for name in ("halueval-qa", "kornli-xnli")}
+    prose = [
+        r["text"]
+        for r in _lines(folder / "injection.jsonl.gz")
+        if r["label"] == 0 and r["source"] in ("s-labs", "bipia") and len(sentences(r["text"][:2000])) >= 4
+    ]
+    return [
+        *rows,
+        *altered(contexts["halueval-qa"], "altered-en", "en"),
+        *altered(contexts["kornli-xnli"], "altered-ko", "ko"),
+        *altered([text[:2000] for text in prose], "altered-prose", "en"),
+    ]
 
 
-def altered(rows: list[Row], name: str) -> Iterator[Row]:
-    """Our alterations of their contexts; the same whenever they are made."""
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    with gzip.open(path, "rb") as lines:
+        for line in lines:
+            yield json.loads(line)
+
+
+def altered(texts: list[str], name: str, lang: str) -> Iterator[Row]:
+    """Our alterations of ``texts``; the same whenever they are made."""
     dice = random.Random(name)  # noqa: S311 -- seeded, to be repeated
-    contexts = sorted({row.context for row in rows})
+    contexts = sorted(set(texts))
     dice.shuffle(contexts)
     told = [
         (context, sentence.text) for context in contexts for sentence in sentences(context) if len(sentence.stems) > 4
     ]
     for index, (context, text) in enumerate(told[:_ALTERED_EACH]):
-        lang = rows[0].lang
         other = next(sentence for where, sentence in told[index + 1 :] if where != context)
         yield Row(name, lang, context, "", _shortened(text, dice), 1, "shortened")
         yield Row(name, lang, context, "", other, 0, "elsewhere")

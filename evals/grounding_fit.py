@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,11 +43,13 @@ def fit(
     return np.append(beta[:-1] * signs, beta[-1])
 
 
-def balanced(sources: Sequence[str], labels: Sequence[int]) -> NDArray[np.float64]:
-    """Weights that give every label of every source the same say."""
+def balanced(sources: Sequence[str], labels: Sequence[int], kinds: Sequence[str] | None = None) -> NDArray[np.float64]:
+    """Weights that give every label of every source the same say, and within it every kind."""
     pairs = list(zip(sources, labels, strict=True))
-    counts = {pair: pairs.count(pair) for pair in set(pairs)}
-    return np.array([1.0 / counts[pair] for pair in pairs])
+    fine = list(zip(pairs, kinds, strict=True)) if kinds is not None else [(pair, "") for pair in pairs]
+    counts = Counter(fine)
+    several = Counter(pair for pair, _ in counts)
+    return np.array([1.0 / (counts[each] * several[each[0]]) for each in fine])
 
 
 def auc(score: NDArray[np.float64], y: NDArray[Any]) -> float:

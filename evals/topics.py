@@ -191,10 +191,10 @@ def markdown(report: dict[str, Any]) -> str:
         f"{len(DEFINITIONS)} topics with our own definitions; negatives are the {report['negatives']} rows of no",
         "topic, many of them harmless talk *about* such subjects. Recall at a rate: of the questions on the topic that",
         "were not drawn as examples, the share above the score that this share of the negatives exceeds; mean of the",
-        "draws. How meaning and words are mixed was chosen on the other topics. Keywords: the share of a text's",
-        "stems that definition and examples hold. Intervals are 95 % (bootstrap by topic). *As shipped*: the threshold at 1 %",
-        "of the packaged ordinary prompts, chosen without any row of this data; how many questions it finds, and how",
-        "many of the negatives it flags for this topic. English only: no Korean topic rows were at hand.\n",
+        "draws. How meaning and words are mixed was chosen on the other topics. Keywords: the share of a text's stems",
+        "that definition and examples hold. Intervals are 95 % (bootstrap by topic). *As shipped*: the threshold at",
+        "1 % of the packaged ordinary prompts, chosen without any row of this data; how many questions it finds, and",
+        "how many of the negatives it flags for this topic. English only: no Korean topic rows were at hand.\n",
     ]
     for block in report["shots"]:
         macro = block["macro"]

@@ -122,7 +122,10 @@ def shortened(vectors: NDArray[np.float32], dimensions: int = DIMENSIONS) -> NDA
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
     short = centred @ axes
     short /= np.linalg.norm(short, axis=1, keepdims=True) + _EPSILON
-    return np.clip(np.rint(short * 127 / np.quantile(np.abs(short), 0.999)), -127, 127).astype(np.int8)
+    whole: NDArray[np.int8] = np.clip(np.rint(short * 127 / np.quantile(np.abs(short), 0.999)), -127, 127).astype(
+        np.int8
+    )
+    return whole
 
 
 def known_words(encoder: Encoder, more: Iterable[str]) -> list[str]:

@@ -163,14 +163,16 @@ class Ordinary:
     def _best(self, texts: Sequence[Sense], mix: tuple[float, ...], *, together: bool = False) -> NDArray[np.float64]:
         meant = np.stack([mix[0] * (self.meanings @ text.meaning) for text in texts])
         worded = np.stack([mix[2] * self._shared(text) for text in texts])
-        return (meant + worded).max(axis=0) if together else meant.max(axis=0) + worded.max(axis=0)
+        best: NDArray[np.float64] = (meant + worded).max(axis=0) if together else meant.max(axis=0) + worded.max(axis=0)
+        return best
 
     def _shared(self, text: Sense) -> NDArray[np.float64]:
         sums = np.zeros(len(self.sizes))
         for word, weight in text.words.items():
             if word in self.places:
                 sums[self.places[word]] += weight * weight
-        return sums / (self.sizes * text.size)
+        shares: NDArray[np.float64] = sums / (self.sizes * text.size)
+        return shares
 
 
 @lru_cache(maxsize=1)
