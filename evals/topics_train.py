@@ -38,9 +38,24 @@ PROMPTS: Final = {
 }  # fmt: skip
 SENTENCES: Final = 6
 #: A word in so many ordinary prompts of the larger set is kept though the encoder has no piece for it.
-OFTEN: Final = 4
+OFTEN: Final = 12
 #: What meaning, middle and words weigh; from ``evals.topics``, every topic left out in turn.
 MIX: Final = (0.5, 0.5, 0.6)
+#: Words of subjects that policies speak of, and ordinary prompts seldom do.
+_SUBJECTS: Final = frozenset(
+    """
+    ransomware keylogger spyware malware trojan phishing botnet exploit antivirus hacker hacking hack cryptocurrency bitcoin
+    ethereum mortgage mortgages refinance annuity annuities dividend dividends payday loan loans lending casino casinos
+    gambling betting sportsbook poker blackjack slots lottery pornography pornographic porn erotic erotica fetish nude nudity
+    lobbying lobbyist campaigning electorate constituents ballot slogan stalking eavesdrop surveillance wiretap doxxing gps
+    lawsuit litigation plaintiff custody alimony probate attorney landlord tenant eviction diagnosis diagnose symptom symptoms
+    dosage prescription antidepressant insomnia migraine rash vaccine vaccines diabetes hypertension counterfeit counterfeiting
+    smuggle smuggling smugglers trafficking traffickers asylum deportation visa passport plagiarism plagiarize astroturfing
+    disinformation scam scams scammer spam spammer impersonate embezzlement laundering bribe bribery homophobic racist racism
+    xenophobia antisemitic islamophobia misogyny slur slurs dehumanize explosive explosives poison suicide overdose firearm
+    firearms homemade grenade chemical retirement investing investment portfolio etf ira roth budgeting credit
+    """.split()  # noqa: SIM905 -- a table
+)
 _SPREAD: Final = 0.02
 
 
@@ -185,7 +200,8 @@ def main() -> None:
     encoder = Encoder(given.encoder)
     counts, _ = frequencies(texts)
     often = (word for word, count in counts.items() if count >= OFTEN and word.isascii())
-    words = known_words(encoder, often)
+    words = known_words(encoder, {*often, *glosses().values(), *_SUBJECTS})
+    print(len(words), "words", flush=True)
     vectors = _cached(given.cache, words)
     if vectors is None:
         vectors = encoder.encode(words)

@@ -74,7 +74,7 @@ class Encoder:
             self._linear(x, f"{name}attention.self.{part}").reshape(batch, size, _HEADS, -1).transpose(0, 2, 1, 3)
             for part in ("query", "key", "value")
         )
-        weights = q @ k.transpose(0, 1, 3, 2) / np.sqrt(q.shape[-1])
+        weights = q @ k.transpose(0, 1, 3, 2) / float(np.sqrt(q.shape[-1]))
         weights = np.exp(weights - weights.max(axis=-1, keepdims=True))
         weights /= weights.sum(axis=-1, keepdims=True)
         mixed = (weights @ v).transpose(0, 2, 1, 3).reshape(batch, size, width)
@@ -94,7 +94,7 @@ class Encoder:
 
 def _gelu(x: Array) -> Array:
     """Abramowitz & Stegun 7.1.26 for the error function: off by at most 1.5e-7."""
-    z = np.abs(x) / np.sqrt(2.0, dtype=np.float32)
+    z = np.abs(x) / float(np.sqrt(2.0))
     t = 1 / (1 + 0.3275911 * z)
     tail = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))))
     erf = np.sign(x) * (1 - tail * np.exp(-z * z))
