@@ -7,7 +7,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from guardrails.reasoning import ReasoningConfig, compile_reasoning
+from guardrails.grounding import GroundingConfig, compile_grounding
 from guardrails.tool_targets import ToolTargetsConfig, compile_tool_targets
+from guardrails.topics import JudgedTopicsConfig, compile_judged_topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,6 +39,15 @@ _KINDS = (
     CheckKind("reasoning", "Rules that an answer must not break, proved.", ReasoningConfig, compile_reasoning),
     CheckKind(
         "tool_targets", "Untrusted text may not say where a tool call goes.", ToolTargetsConfig, compile_tool_targets
+    ),
+    CheckKind(
+        "grounding", "An answer rests on its sources, and answers the question.", GroundingConfig, compile_grounding
+    ),
+    CheckKind(
+        "judged_topics",
+        "Denied topics, where a tier has the last word on the doubtful ones.",
+        JudgedTopicsConfig,
+        compile_judged_topics,
     ),
 )
 

@@ -15,7 +15,7 @@ from guardrails.config import action_of, refuse
 from guardrails.reasoning.cases import Case, read_cases
 from guardrails.reasoning.config import ReasoningConfig
 from guardrails.reasoning.lint import Complaint, lint, unread
-from guardrails.reasoning.outcome import SENTENCES, Outcome, ReasoningFinding, phrase, read_outcomes, tell
+from guardrails.reasoning.outcome import Outcome, ReasoningFinding, phrase, read_outcomes, tell
 from guardrails.reasoning.prove import Reading, make_job
 from guardrails.reasoning.reading import Reader, Said, latest, make_reader
 from guardrails.reasoning.rulebook import Rulebook, read_rulebook
@@ -203,8 +203,3 @@ def acts(config: ReasoningConfig) -> dict[str, Action]:
         "TOO_COMPLEX": config.on_too_complex or strict,
     }
     return {finding: action_of(word) for finding, word in words.items()}
-
-
-def sentence(reason: str) -> str:
-    """What a reason id of this guard means, in words for people."""
-    return SENTENCES[reason.removeprefix(f"{GUARD}.").upper()]

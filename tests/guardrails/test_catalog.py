@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from guardrails import compile_rails
-from guardrails.catalog import CATALOG, names, sentence
+from guardrails.catalog import CATALOG, names
 from guardrails.checks import CHECKS
+from guardrails.sentences import sentence
 
 DOCS = Path(__file__).parents[2] / "docs" / "guards"
 
