@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from guardrails.attacks import AttacksConfig, compile_attacks
 from guardrails.categories import BY_NAME
 from guardrails.pii import PiiConfig, compile_pii
 from guardrails.regex import RegexConfig, compile_regex
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from guardrails.matching import Family
 
 # Part of every content hash: raise it when a recogniser changes what it finds.
-RECOGNISERS = 1
+RECOGNISERS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ CATALOG: Mapping[str, Guard] = MappingProxyType(
             Guard("pii", "Personal data that can be told by its form.", PiiConfig, compile_pii),
             Guard("secrets", "Keys, tokens and passwords of programs.", SecretsConfig, compile_secrets),
             Guard("regex", "A pattern of your own, in linear time.", RegexConfig, compile_regex),
+            Guard("attacks", "Attacks on the instructions of an assistant.", AttacksConfig, compile_attacks),
             Guard("rerouting", "Talk to the router, to be given a larger model.", ReroutingConfig, compile_rerouting),
         )
     }
@@ -67,6 +69,8 @@ def sentence(reason: str) -> str:
         said = f"This text holds a listed word ({category.upper()})."
     elif guard == "rerouting":
         said = "This text talks to the router, to be given another model."
+    elif guard == "attacks":
+        said = f"This text reads like an attack on the assistant's instructions ({category.upper()})."
     else:
         said = f"This text matches a pattern of the policy ({category.upper()})."
     return said + (" It is longer than such a value may be." if overlong else "")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import Field
 
@@ -50,7 +50,7 @@ class AttacksConfig(Strict):
     strength: Strength = "medium"
     reads: Literal["user", "documents"] = "user"
     action: ActionWord = "block"
-    actions: Annotated[dict[str, OverrideWord], Field(default_factory=dict)]
+    actions: dict[str, OverrideWord] = Field(default_factory=dict)
     allow: Words = ()
 
 

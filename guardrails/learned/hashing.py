@@ -89,7 +89,9 @@ def blocks(text: str, starts: Sequence[int], end: int) -> list[Block]:
     return found
 
 
-def _single_spaced(stream: NDArray[np.uint32], owners: NDArray[np.int32]) -> tuple[NDArray[np.uint32], NDArray[np.intp]]:
+def _single_spaced(
+    stream: NDArray[np.uint32], owners: NDArray[np.int32]
+) -> tuple[NDArray[np.uint32], NDArray[np.intp]]:
     """Without the gaps that follow a gap. A gap before a word is that word's, wherever it was found."""
     gap = stream == SPACE
     again = gap[1:] & gap[:-1]

@@ -1,4 +1,4 @@
-"""Our own texts: attacks with harmless twins, orders to put into documents, documents, look-alikes, ordinary Korean chat.
+"""Our own texts: attacks with harmless twins, orders for documents, documents, look-alikes, ordinary Korean chat.
 
 Every idea of an author falls whole into one half, by a hash: only the ``train`` half is ever fitted on.
 """
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import yaml
 
-from evals.rails.rows import Row
+from evals.rails.attacks.rows import Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-FOLDER: Final = Path(__file__).parents[1] / "questions" / "attacks"
+FOLDER: Final = Path(__file__).parents[2] / "questions" / "attacks"
 KINDS: Final = {"direct": "JAILBREAK", "leakage": "PROMPT_LEAKAGE", "indirect": "INDIRECT"}
 _LANGUAGE: Final = {"ko-a": "ko", "ko-b": "ko", "en-direct": "en"}
 
@@ -94,9 +94,9 @@ def compose(texts: Sequence[str], held: Sequence[Order], count: int, seed: str) 
     """``count`` documents, each with one order at its start, its end, or between two of its lines or sentences."""
     made = []
     for number in range(count):
-        text = texts[_number(f"{seed}/text/{number}") % len(texts)]
-        order = held[_number(f"{seed}/order/{number}") % len(held)]
-        at = _gap(text, _number(f"{seed}/gap/{number}"))
+        text = texts[number_of(f"{seed}/text/{number}") % len(texts)]
+        order = held[number_of(f"{seed}/order/{number}") % len(held)]
+        at = _gap(text, number_of(f"{seed}/gap/{number}"))
         before = "" if at == 0 else "\n"
         made.append(
             Composed(
@@ -117,7 +117,8 @@ def _gap(text: str, number: int) -> int:
     return places[number // 3 % len(places)] if places else len(text)
 
 
-def _number(key: str) -> int:
+def number_of(key: str) -> int:
+    """A number from a key, always the same."""
     return int.from_bytes(sha256(key.encode()).digest()[:4], "big")
 
 
