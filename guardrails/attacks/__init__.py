@@ -15,7 +15,7 @@ from pydantic import Field
 
 from guardrails.attacks.kinds import KINDS, kind_of
 from guardrails.attacks.signals import attack_signals
-from guardrails.config import ActionWord, OverrideWord, Strict, Words, action_of, refuse, suggest
+from guardrails.config import Strict, Words, action_of, refuse, suggest
 from guardrails.learned import Bank, LearnedFamily, load, logit, score_of
 from guardrails.learned.measure import measure
 from guardrails.learned.windows import cut
@@ -49,8 +49,8 @@ class AttacksConfig(Strict):
 
     strength: Strength = "medium"
     reads: Literal["user", "documents"] = "user"
-    action: ActionWord = "block"
-    actions: dict[str, OverrideWord] = Field(default_factory=dict)
+    action: Literal["detect", "block"] = "block"
+    actions: dict[str, Literal["none", "detect", "block"]] = Field(default_factory=dict)
     allow: Words = ()
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    #: Texts -> a score for each.
+    Way = Callable[[Sequence[str]], NDArray[np.float64]]
 
 RESULTS: Final = Path(__file__).parents[2] / "results"
 #: Harmless texts that no fold is fitted on: adversarial-looking ones, and ordinary ones.
@@ -81,8 +85,8 @@ def sources_left_out(folder: Path) -> dict[str, Any]:
         attacks = [row.text for row in everything if row.source == source and row.label]
         harmless = [row.text for row in everything if row.source in NEGATIVES][:1500]
         mine = [row.text for row in everything if row.source == source and not row.label]
-        ways = {
-            "ours": lambda texts, bank=bank: scores(bank, "direct", texts),
+        ways: dict[str, Way] = {
+            "ours": partial(scores, bank, "direct"),
             "tfidf": by_tfidf(rows),
             "concepts": by_concepts,
         }
@@ -105,7 +109,7 @@ def korean(folder: Path) -> dict[str, Any]:
     tfidf = by_tfidf(direct_rows(folder))
     found: dict[str, Any] = {}
     for name, way in (
-        ("ours", lambda texts: scores(bank, "direct", texts)),
+        ("ours", partial(scores, bank, "direct")),
         ("tfidf", tfidf),
         ("concepts", by_concepts),
     ):

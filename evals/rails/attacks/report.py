@@ -53,8 +53,8 @@ def markdown(result: dict[str, Any]) -> str:
 def _table(title: str, rows: list[tuple[str, dict[str, Any]]]) -> list[str]:
     lines = ["", f"## {title}", "", "| what | attacks | harmless | AUC | recall |", "|---|---|---|---|---|"]
     for name, entry in rows:
-        area, low, high = entry["auc"], *entry["auc_interval"]
-        caught, least, most = entry["recall"], *entry["recall_interval"]
+        area, (low, high) = entry["auc"], entry["auc_interval"]
+        caught, (least, most) = entry["recall"], entry["recall_interval"]
         lines.append(
             f"| {name} | {entry['attacks']} | {entry['harmless']} | {area:.3f} ({low:.3f} to {high:.3f}) "
             f"| {caught:.3f} ({least:.3f} to {most:.3f}) |"
