@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from guardrails.attacks import AttacksConfig, compile_attacks
 from guardrails.canary import CanaryConfig, compile_canary
 from guardrails.content import ContentConfig, compile_content
 from guardrails.hidden import HiddenConfig, compile_hidden
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from guardrails.matching import Family
 
 # Part of every content hash: raise it when a recogniser changes what it finds.
-RECOGNISERS = 2
+RECOGNISERS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ CATALOG: Mapping[str, Guard] = MappingProxyType(
             Guard("canary", "Tokens planted in a system prompt, coming out.", CanaryConfig, compile_canary),
             Guard("content", "Sexual, violent, hateful, insulting, criminal content.", ContentConfig, compile_content),
             Guard("topics", "Subjects that the policy will not talk about.", TopicsConfig, compile_topics),
+            Guard("attacks", "Attacks on the instructions of an assistant.", AttacksConfig, compile_attacks),
             Guard("rerouting", "Talk to the router, to be given a larger model.", ReroutingConfig, compile_rerouting),
         )
     }

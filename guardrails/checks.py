@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from guardrails.reasoning import ReasoningConfig, compile_reasoning
 from guardrails.grounding import GroundingConfig, compile_grounding
+from guardrails.reasoning import ReasoningConfig, compile_reasoning
 from guardrails.tool_targets import ToolTargetsConfig, compile_tool_targets
 from guardrails.topics import JudgedTopicsConfig, compile_judged_topics
 

@@ -6,7 +6,7 @@ import sys
 from importlib import import_module
 from typing import Final
 
-RAILS: Final = {"content": "evals.rails.content.command"}
+RAILS: Final = {"attacks": "evals.rails.attacks.command", "content": "evals.rails.content.command"}
 
 
 def main() -> int:

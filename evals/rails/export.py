@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from guardrails.learned.bank import FORMAT
+from guardrails.learned.bank import FORMAT, Bank, Signals, from_bytes
 from guardrails.learned.hashing import PARTS, PLACES
 from guardrails.learned.measure import REACHES
 
@@ -63,6 +63,12 @@ def weights_file(heads: Mapping[str, Fitted]) -> bytes:
             np.lib.format.write_array(inside, array, allow_pickle=False)
             archive.writestr(entry, inside.getvalue())
     return kept.getvalue()
+
+
+def from_fitted(heads: Mapping[str, Fitted], signals: Signals | None, card: Mapping[str, Any] | None = None) -> Bank:
+    """The bank as it will be read back: rounded like the shipped one."""
+    full = {"format": FORMAT, "heads": list(heads), "name": "fitted", **(card or {})}
+    return from_bytes(weights_file(heads), full, signals)
 
 
 def save(folder: Path, heads: Mapping[str, Fitted], card: Mapping[str, Any]) -> None:

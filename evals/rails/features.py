@@ -7,7 +7,7 @@ signals. A value is the n-gram's count over the root of how many its part has, a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from guardrails.learned.bank import Signals
+    from guardrails.learned.measure import Measured
 
 #: Only so much of a text is read for fitting, in code points.
 READ = 6000
+#: Of a text's single windows about so many are fitted on.
+MOST = 8
 
 
 @dataclass(frozen=True)
@@ -60,42 +63,51 @@ class Stretches:
 
 
 def stretches(texts: Sequence[str], signals: Signals | None = None) -> Stretches:
-    """All stretches of ``texts``, each once: one that is the same at two reaches is kept at the shorter."""
-    from scipy.sparse import csr_matrix, vstack
+    """The stretches of ``texts`` that are fitted on; one that is the same at two reaches is kept at the shorter."""
+    from scipy.sparse import csr_matrix
 
-    matrices, counted, owner, reach, window, last = [], [], [], [], [], []
+    kept: list[tuple[int, _Spans]] = []
     for number, text in enumerate(texts):
-        matrix, signal, reached, ending, final = _of_text(text, signals)
-        matrices.append(matrix)
-        counted.append(signal)
-        owner.append(np.full(matrix.shape[0], number))
-        reach.append(reached)
-        window.append(ending)
-        last.append(final)
-    if not matrices:
-        empty = np.zeros(0, dtype=np.intp)
-        return Stretches(
-            csr_matrix((0, PLACES)), np.zeros((0, 0), dtype=np.int64), empty, empty, empty, empty.astype(bool)
-        )
+        spans = _of_text(text, signals)
+        if spans is not None:
+            kept.append((number, spans))
+    sizes = np.concatenate([spans.sizes for _, spans in kept])
+    matrix = csr_matrix(
+        (
+            np.concatenate([spans.values for _, spans in kept]),
+            np.concatenate([spans.places for _, spans in kept]),
+            np.concatenate([[0], np.cumsum(sizes)]),
+        ),
+        shape=(len(sizes), PLACES),
+    )
+    matrix.sum_duplicates()
     return Stretches(
-        vstack(matrices, format="csr"),
-        np.concatenate(counted),
-        np.concatenate(owner),
-        np.concatenate(reach),
-        np.concatenate(window),
-        np.concatenate(last),
+        matrix,
+        np.concatenate([spans.signals for _, spans in kept]),
+        np.concatenate([np.full(len(spans.sizes), number) for number, spans in kept]),
+        np.concatenate([spans.reach for _, spans in kept]),
+        np.concatenate([spans.window for _, spans in kept]),
+        np.concatenate([spans.last for _, spans in kept]),
     )
 
 
-def _of_text(text: str, signals: Signals | None) -> tuple[Any, ...]:
-    from scipy.sparse import csr_matrix
+class _Spans(NamedTuple):
+    """The chosen stretches of one text: places and values one stretch after the other, ``sizes`` of each."""
 
+    places: NDArray[np.int32]
+    values: NDArray[np.float32]
+    sizes: NDArray[np.intp]
+    signals: NDArray[np.int64]
+    reach: NDArray[np.intp]
+    window: NDArray[np.intp]
+    last: NDArray[np.bool_]
+
+
+def _of_text(text: str, signals: Signals | None) -> _Spans | None:
     folded = normalize(text)[0][:READ]
     starts, end = cut(folded, 0, last=True)
     if not starts:
-        none = np.zeros(0, dtype=np.intp)
-        width = len(signals.names) if signals else 0
-        return csr_matrix((0, PLACES), dtype=np.float32), np.zeros((0, width), dtype=np.int64), none, none, none == 1
+        return None
     measured = measure(folded, starts, end, len(starts))
     windows = len(starts)
     firsts = measured.firsts()
@@ -103,42 +115,47 @@ def _of_text(text: str, signals: Signals | None) -> tuple[Any, ...]:
         (first, own, reach)
         for reach in range(len(REACHES))
         for own, first in enumerate(firsts[reach].tolist())
-        if reach == 0 or first != firsts[reach - 1][own]
+        if (reach == 0 or first != firsts[reach - 1][own]) and _chosen(own, reach, windows)
     ]
-    rows = np.repeat(np.arange(len(spans)), [own - first + 1 for first, own, _ in spans])
-    columns = np.concatenate([np.arange(first, own + 1) for first, own, _ in spans])
-    over = csr_matrix((np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=(len(spans), windows))
-    matrix = csr_matrix((len(spans), PLACES), dtype=np.float32)
-    for part, counts in _counts(measured, windows).items():
-        long = np.asarray([measured.lengths[first : own + 1, part].sum() for first, own, _ in spans])
-        scale = csr_matrix((1 / np.sqrt(long + DAMP), (range(len(spans)), range(len(spans)))))
-        matrix = matrix + scale @ (over @ counts)
-    counted = (
-        signals.features(over.astype(np.int64) @ signals.count(folded, starts, end))
-        if signals
-        else np.zeros((len(spans), 0), dtype=np.int64)
+    held = [_places(measured, first, own) for first, own, _ in spans]
+    counted = np.zeros((len(spans), 0), dtype=np.int64)
+    if signals is not None:
+        counts = signals.count(folded, starts, end)
+        counted = signals.features(np.stack([counts[first : own + 1].sum(axis=0) for first, own, _ in spans]))
+    window = np.asarray([own for _, own, _ in spans])
+    return _Spans(
+        np.concatenate([places for places, _ in held]),
+        np.concatenate([values for _, values in held]),
+        np.asarray([len(places) for places, _ in held]),
+        counted,
+        np.asarray([reach for _, _, reach in spans]),
+        window,
+        window == windows - 1,
     )
-    reached = np.asarray([reach for _, _, reach in spans])
-    ending = np.asarray([own for _, own, _ in spans])
-    return matrix.astype(np.float32), counted, reached, ending, ending == windows - 1
 
 
-def _counts(measured: Any, windows: int) -> dict[int, Any]:
-    """Part -> (windows, PLACES) counts."""
-    from scipy.sparse import csr_matrix
-
-    found: dict[int, Any] = {}
-    at = 0
-    for size, found_blocks in measured.batches:
-        for block in found_blocks:
-            owner = np.repeat(np.arange(at, at + size), np.diff(block.bounds))
-            held = block.places[:, block.bounds[0] : block.bounds[-1]]
-            mask = held != NOWHERE
-            rows = np.broadcast_to(owner, held.shape)[mask]
-            one = csr_matrix((np.ones(len(rows), dtype=np.float32), (rows, held[mask])), shape=(windows, PLACES))
-            found[block.part] = found[block.part] + one if block.part in found else one
+def _places(measured: Measured, first: int, own: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The places of one stretch's n-grams, with repeats, and what each weighs."""
+    places, values, at = [], [], 0
+    long = measured.lengths[first : own + 1].sum(axis=0)
+    for size, found in measured.batches:
+        low, high = max(first - at, 0), min(own + 1 - at, size)
+        if low < high:
+            for block in found:
+                some = block.places[:, block.bounds[low] : block.bounds[high]].ravel()
+                some = some[some != NOWHERE]
+                places.append(some)
+                values.append(np.full(len(some), 1 / np.sqrt(long[block.part] + DAMP), dtype=np.float32))
         at += size
-    return found
+    return np.concatenate(places), np.concatenate(values)
+
+
+def _chosen(own: int, reach: int, windows: int) -> bool:
+    """Whether a stretch is fitted on: of a long text some single windows, and wide stretches that hardly overlap."""
+    if own == windows - 1:
+        return True
+    every = max(1, windows // MOST) if reach == 0 else 3 if reach == 1 else 12
+    return own % every == every - 1
 
 
 def texts_scores(owner: NDArray[np.intp], z: NDArray[np.float64], texts: int) -> NDArray[np.float64]:
