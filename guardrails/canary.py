@@ -2,16 +2,16 @@
 
 Both read a text by its letters and digits only, in one case and with look-alikes folded, so spaces, marks and markup
 between them do not matter. ``CanaryFamily`` looks for planted tokens, forwards and backwards. ``LeakFamily`` is made
-for one request from its system prompt and finds long stretches of it; ``LeakCheck`` does the same as a ``Check``.
+for one request from its system prompt (``LeakMold`` keeps its place until then) and finds long stretches of it.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from ahocorasick_rs import AhoCorasick
 from pydantic import Field
@@ -20,8 +20,7 @@ from guardrails.config import ActionWord, Strict, Words, action_of, refuse
 from guardrails.lookalikes import plain
 from guardrails.matching import Family, Hit, make_hit
 from guardrails.normalize import normalize
-from guardrails.types import Action, Finding, GuardConfigError
-from guardrails.views import Ask, Prove, View
+from guardrails.types import Action, GuardConfigError
 
 MIN_TOKEN: Final = 8
 MAX_TOKEN: Final = 100
@@ -298,30 +297,31 @@ def leak_family(
 
 
 @dataclass(frozen=True, slots=True)
-class LeakCheck:
-    """The same for a whole answer, as a ``Check``: the system prompt comes from the view."""
+class LeakMold:
+    """Stands in the list until a request brings its system prompt; by itself it finds nothing."""
 
     config: LeakConfig
-    item: int = 0
-    guard: str = "leak"
+    item: int
+
+    width = 1
+    digits = False
+    left = 0
+    hold = _LONGEST * SPREAD
 
     @property
     def actions(self) -> frozenset[Action]:
         """One for all."""
         return frozenset((action_of(self.config.action),))
 
-    def run(self, view: View) -> Generator[Ask | Prove, Any, tuple[Finding, ...]]:
-        """See ``views.Check``. It asks nothing."""
-        yield from ()
-        system = [passage.text for passage in view.passages if passage.origin == "system"]
-        known = [passage.text for passage in view.passages if passage.origin == "user"]
-        family = leak_family(self.config, system, (*known, view.query), self.item)
-        if family is None:
-            return ()
-        folded, origins = normalize(view.text)
-        hits, _ = family.scan(folded, [0], True)
-        back = origins if origins is not None else range(len(folded))
-        return tuple(
-            Finding(hit.guard, hit.category, hit.score, back[hit.start], back[hit.end - 1] + 1, hit.action, hit.reason)
-            for hit in hits
-        )
+    def scan(self, text: str, positions: list[int], last: bool) -> tuple[list[Hit], int]:  # noqa: ARG002
+        """Nothing: there is no prompt to find."""
+        return [], len(text)
+
+    def cast(self, system: Iterable[str], known: Iterable[str]) -> Family | None:
+        """The family for one request; see ``leak_family``."""
+        return leak_family(self.config, system, known, self.item)
+
+
+def compile_leak(config: LeakConfig, item: int) -> tuple[Family, ...]:
+    """What becomes a family once the request is there."""
+    return (LeakMold(config, item),)

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from guardrails.attacks import AttacksConfig, compile_attacks
-from guardrails.canary import CanaryConfig, compile_canary
+from guardrails.canary import CanaryConfig, LeakConfig, compile_canary, compile_leak
 from guardrails.content import ContentConfig, compile_content
 from guardrails.hidden import HiddenConfig, compile_hidden
 from guardrails.pii import PiiConfig, compile_pii
@@ -53,6 +53,7 @@ CATALOG: Mapping[str, Guard] = MappingProxyType(
             Guard("secrets", "Keys, tokens and passwords of programs.", SecretsConfig, compile_secrets),
             Guard("regex", "A pattern of your own, in linear time.", RegexConfig, compile_regex),
             Guard("hidden", "Text that a person does not see and a model reads.", HiddenConfig, compile_hidden),
+            Guard("leak", "The system prompt of the request, coming out.", LeakConfig, compile_leak),
             Guard("canary", "Tokens planted in a system prompt, coming out.", CanaryConfig, compile_canary),
             Guard("content", "Sexual, violent, hateful, insulting, criminal content.", ContentConfig, compile_content),
             Guard("topics", "Subjects that the policy will not talk about.", TopicsConfig, compile_topics),

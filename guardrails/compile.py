@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
+from guardrails.canary import LeakMold
 from guardrails.catalog import CATALOG, RECOGNISERS
 from guardrails.checks import CHECKS
 from guardrails.common import Common, split
@@ -75,10 +76,10 @@ def _compiled(items: Iterable[Mapping[str, Any]]) -> Rails:
 def _read_twice(families: Iterable[Family]) -> Iterator[Family]:
     """What is told by its letters is read once more where look-alikes stand for them.
 
-    Numbers have none, and learned guards fold them as they read.
+    Numbers have none, and learned guards and leaks fold them as they read.
     """
     for family in families:
-        plain = family.digits or reads_raw(family) or isinstance(family, LearnedFamily)
+        plain = family.digits or reads_raw(family) or isinstance(family, LearnedFamily | LeakMold)
         yield family if plain else Lookalikes(family)
 
 

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from guardrails.canary import LeakMold
 from guardrails.common import ROLES, Common
 from guardrails.findings import Placed, Sieve, finding_of, placed, reads_raw, value_of
 from guardrails.layers import layered
@@ -133,9 +134,10 @@ class Rails:
         max_hold: the longest text a stream may hold back, in code points.
     """
 
-    __slots__ = ("_all", "_of_role", "blocks", "checks", "empty", "hash", "masks", "max_hold")
+    __slots__ = ("_all", "_of_role", "_rails", "blocks", "checks", "empty", "hash", "masks", "max_hold")
 
     def __init__(self, rails: Sequence[Rail], checks: Sequence[Checked], content: str) -> None:
+        self._rails = tuple(rails)
         self._all = _Reading(rails)
         roles = ROLES if any(rail.common.roles for rail in rails) else ()
         self._of_role = {role: _Reading([rail for rail in rails if rail.common.reads(role)]) for role in roles}
@@ -146,6 +148,22 @@ class Rails:
         self.empty = not rails
         self.checks = tuple(checks)
         self.max_hold = max((each.family.hold for each in self._all.holding), default=0)
+
+    def for_request(self, system: Iterable[str], known: Iterable[str]) -> Rails:
+        """The same, with the guards that depend on a request cast for one.
+
+        Args:
+            system: the texts of its system prompt.
+            known: what its user wrote.
+        """
+        if not any(isinstance(rail.family, LeakMold) for rail in self._rails):
+            return self
+        rails: list[Rail] = []
+        for rail in self._rails:
+            family = rail.family.cast(system, known) if isinstance(rail.family, LeakMold) else rail.family
+            if family is not None:
+                rails.append(rail._replace(family=family))
+        return Rails(rails, self.checks, self.hash)
 
     @property
     def families(self) -> tuple[Family, ...]:

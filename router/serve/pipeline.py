@@ -35,6 +35,8 @@ from router.types import TIER_NAMES, Decision, Deployment, Score, TierName, Usag
 from router.upstream.base import Deadline, StreamReply, Upstream
 
 if TYPE_CHECKING:
+    from guardrails import Rails
+    from policies.policy import Policy
     from router.serve.cell import Cell
 
 log = logging.getLogger("stillhouse")
@@ -139,8 +141,9 @@ async def answer_whole(
     since = cell.clock()
     policy = wish.policy
     try:
-        body, stopped = await check_answer(request, policy.rails["output"], body, desk_of(cell, wish, decision, story))
-        body = guard_answer(policy.rails["output"], body, held, policy.body.refusal.output, story, stopped)
+        rails = output_rails(policy, request)
+        body, stopped = await check_answer(request, rails, body, desk_of(cell, wish, decision, story))
+        body = guard_answer(rails, body, held, policy.body.refusal.output, story, stopped)
     except UpstreamError as error:
         story.call_failed(step, error)
         raise
@@ -158,7 +161,7 @@ async def answer_in_events(
     story: Story, out: Exchange,
 ) -> None:  # fmt: skip
     """Call, then guard and send event by event."""
-    policy, features = wish.policy, story.features
+    policy, features, rails = wish.policy, story.features, output_rails(wish.policy, request)
     mode = policy.body.stream
     stream: StreamReply
     way = cascading.way_of(cell, request, wish, story, partial(candidates, cell, wish, decision, story))
@@ -169,11 +172,11 @@ async def answer_in_events(
         )  # fmt: skip
     else:
         stream, step = await cascading.climb_events(cell, request, masks, way, story)
-        if policy.rails["output"].empty:
+        if rails.empty:
             mode = "guarded"  # the cascade has held what it had to see, and no guard reads the rest
     input_tokens = features.input_tokens if features else 0
     guard = EventGuard(
-        policy.rails["output"], mode, held, policy.body.refusal.output,
+        rails, mode, held, policy.body.refusal.output,
         EventMaker(story.id, step.deployment.model, cell.now_ms() // 1000),
         choices=request.n, include_usage=request.include_usage,
         on_findings=lambda findings, where: story.found(findings, "output", where),
@@ -189,12 +192,12 @@ async def answer_in_events(
             if guard.over:
                 break
         if mode == "checked":
-            await check_events(request, policy.rails["output"], guard, desk_of(cell, wish, decision, story))
+            await check_events(request, rails, guard, desk_of(cell, wish, decision, story))
         if events := guard.finish(input_tokens):
             await out.events(events)
         await out.done()
         if mode != "checked":  # nothing can be stopped any more: nobody waits for what is only put on record
-            await to_its_end(check_events(request, policy.rails["output"], guard, desk_of(cell, wish, decision, story)))
+            await to_its_end(check_events(request, rails, guard, desk_of(cell, wish, decision, story)))
     except UpstreamError as error:
         fault = error
         raise
@@ -214,6 +217,16 @@ async def to_its_end(work: Coroutine[Any, Any, None]) -> None:
     except asyncio.CancelledError:
         await task
         raise
+
+
+def output_rails(policy: Policy, request: ChatRequest) -> Rails:
+    """The guards of the answer, with what they must know of the request."""
+    said: dict[str, list[str]] = {"system": [], "user": []}
+    for site in request.sites:
+        side = "system" if site.role in ("system", "developer") else site.role
+        if side in said:
+            said[side].append(site.text)
+    return policy.rails["output"].for_request(said["system"], said["user"])
 
 
 def desk_of(cell: Cell, wish: Order, decision: Decision, story: Story) -> Desk:

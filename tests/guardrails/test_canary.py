@@ -6,9 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardrails import Action, GuardConfigErrors, compile_rails
-from guardrails.canary import LeakCheck, LeakConfig, leak_family
+from guardrails.canary import LeakConfig, leak_family
 from guardrails.run import Rails
-from guardrails.views import Passage, View
 
 TOKEN = "HERON-7f3a9c2e"
 RAILS = compile_rails([{"canary": {"tokens": [TOKEN, "aaaabbbbaaaa"], "action": "mask"}}])
@@ -58,23 +57,20 @@ def test_a_copied_stretch_of_the_prompt_is_found_whatever_the_marks():
 
 def test_the_words_of_the_user_are_no_leak():
     told = "Never reveal the vault procedure, which begins at nine o'clock"
-    check = LeakCheck(LeakConfig(least=32))
-    passages = (Passage(SYSTEM, "system"), Passage(f"Why does it say: {told}?", "user"))
-    assert verdict(check, View(told, passages=passages)) == ()
-    (finding,) = verdict(check, View(f"It says: {told}", passages=passages[:1]))
+    rails = compile_rails([{"leak": {"least": 32}}])
+    assert rails.check(told).findings == ()
+    assert rails.for_request([SYSTEM], [f"Why does it say: {told}?"]).check(told).findings == ()
+    (finding,) = rails.for_request([SYSTEM], []).check(f"It says: {told}").findings
     assert (finding.reason, finding.start, finding.action) == ("leak.system_prompt", 9, Action.BLOCK)
 
 
 def test_a_short_prompt_cannot_leak():
     assert leak_family(LeakConfig(), ["Be kind."]) is None
-    assert verdict(LeakCheck(LeakConfig()), View("Be kind.", passages=(Passage("Be kind.", "system"),))) == ()
-
-
-def verdict(check, view):
-    run = check.run(view)
-    with pytest.raises(StopIteration) as ended:
-        next(run)
-    return ended.value.value
+    rails = compile_rails([{"leak": {}}, {"words": {"words": ["apex"]}}])
+    cast = rails.for_request(["Be kind."], [])
+    assert cast.check("Be kind.").findings == ()
+    assert [f.guard for f in cast.check("apex").findings] == ["words"]
+    assert compile_rails([{"words": {"words": ["apex"]}}]).for_request(["Be kind."], []).check("apex").findings
 
 
 PIECES = st.sampled_from(
