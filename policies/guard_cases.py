@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple, get_args
 
 from guardrails import Rails, check
+from guardrails.cases import allow_cases
 from guardrails.checks import CHECKS
 from policies.policy import Direction, Policy
 from policies.probes import GuardCase, Probe
@@ -23,7 +24,7 @@ class CaseResult(NamedTuple):
     """How one case went.
 
     Attributes:
-        name: the probe's id, ``pii.allow[2]``, or the guard and the name of its test.
+        name: the probe's id, ``[0].pii.allow[2]``, or the guard and the name of its test.
         expected, found: what should have been found and what was, in words; never a text.
         passed: whether they agree.
     """
@@ -68,16 +69,12 @@ def _words(action: str, categories: Iterable[str]) -> str:
 def _run_allowed(policy: Policy) -> Iterator[CaseResult]:
     """Guards that look at more than a text (``CHECKS``) list patterns, not texts: those are left to their own tests."""
     for where, items, rails in _sides(policy):
-        counts: dict[str, int] = {}
-        for item in items:
-            for guard, settings in item.items():
-                if guard in CHECKS:
-                    continue
-                for line in (settings or {}).get("allow", ()):
-                    at = counts[guard] = counts.get(guard, -1) + 1
-                    found = {f.category for f in rails.find(line) if f.guard == guard}
-                    name = f"{guard}.allow[{at}]"
-                    yield CaseResult("allow", where, name, "nothing", " ".join(sorted(found)) or "nothing", not found)
+        for case in allow_cases(items):
+            index, guard, _, line = case.path
+            if guard not in CHECKS:
+                found = sorted({f.category for f in rails.find(case.text) if f.guard == guard})
+                name = f"[{index}].{guard}.allow[{line}]"
+                yield CaseResult("allow", where, name, "nothing", " ".join(found) or "nothing", not found)
 
 
 def _sides(policy: Policy) -> Iterator[tuple[Where, tuple[dict[str, Any], ...], Rails]]:

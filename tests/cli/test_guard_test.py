@@ -47,9 +47,9 @@ def test_probes_and_allow_lines_are_cases(run):
         ("probe", "input", "masks"),
         ("probe", "input", "lets-be"),
         ("probe", "output", "reports"),
-        ("allow", "input", "pii.allow[0]"),
-        ("allow", "input", "words.allow[0]"),
-        ("allow", "output", "regex.allow[0]"),
+        ("allow", "input", "[0].pii.allow[0]"),
+        ("allow", "input", "[1].words.allow[0]"),
+        ("allow", "output", "[0].regex.allow[0]"),
     ]
 
 
@@ -89,7 +89,7 @@ def test_an_allow_line_that_opens_nothing_fails(run, tmp_path):
     )
     result = run(above, None, "--json")
     assert result.exit_code == 1
-    assert [(c["name"], c["found"]) for c in json.loads(result.stdout)["cases"]] == [("pii.allow[0]", "EMAIL")]
+    assert [(c["name"], c["found"]) for c in json.loads(result.stdout)["cases"]] == [("[1].pii.allow[0]", "EMAIL")]
 
 
 def test_shadow_guards_are_tried_too(run):
@@ -97,7 +97,9 @@ def test_shadow_guards_are_tried_too(run):
         "guards:\n", "guards:\n  shadow:\n    input:\n      - words: {words: [b], allow: [a b c]}\n"
     )
     said = json.loads(run(shadow, None, "--json").stdout)
-    assert ("allow", "shadow input", "words.allow[0]") in [(c["kind"], c["where"], c["name"]) for c in said["cases"]]
+    assert ("allow", "shadow input", "[0].words.allow[0]") in [
+        (c["kind"], c["where"], c["name"]) for c in said["cases"]
+    ]
 
 
 def test_a_policy_without_cases_is_no_pass(run):
