@@ -1,17 +1,19 @@
 """A policy's own cases for its guards: what they must find, and what they must let be.
 
 Three sources: the guard cases of a probes file; every line of an ``allow`` list (it stands there because it was found
-once and should not be); and the tests that a guard's settings hold themselves, as those of ``reasoning`` do.
+once and should not be); and the tests that rules bring along (``reasoning``).
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple, get_args
 
 from guardrails import Rails, check
+from guardrails.cases import allow_cases
 from guardrails.checks import CHECKS
+from guardrails.reasoning import ReasoningCheck
+from guardrails.reasoning import run_cases as run_rule_cases
 from policies.policy import Direction, Policy
 from policies.probes import GuardCase, Probe
 
@@ -23,7 +25,7 @@ class CaseResult(NamedTuple):
     """How one case went.
 
     Attributes:
-        name: the probe's id, ``pii.allow[2]``, or the guard and the name of its test.
+        name: the probe's id, ``[0].pii.allow[2]``, or the guard and the name of its test.
         expected, found: what should have been found and what was, in words; never a text.
         passed: whether they agree.
     """
@@ -68,16 +70,12 @@ def _words(action: str, categories: Iterable[str]) -> str:
 def _run_allowed(policy: Policy) -> Iterator[CaseResult]:
     """Guards that look at more than a text (``CHECKS``) list patterns, not texts: those are left to their own tests."""
     for where, items, rails in _sides(policy):
-        counts: dict[str, int] = {}
-        for item in items:
-            for guard, settings in item.items():
-                if guard in CHECKS:
-                    continue
-                for line in (settings or {}).get("allow", ()):
-                    at = counts[guard] = counts.get(guard, -1) + 1
-                    found = {f.category for f in rails.find(line) if f.guard == guard}
-                    name = f"{guard}.allow[{at}]"
-                    yield CaseResult("allow", where, name, "nothing", " ".join(sorted(found)) or "nothing", not found)
+        for case in allow_cases(items):
+            index, guard, _, line = case.path
+            if guard not in CHECKS:
+                found = sorted({f.category for f in rails.find(case.text) if f.guard == guard})
+                name = f"[{index}].{guard}.allow[{line}]"
+                yield CaseResult("allow", where, name, "nothing", " ".join(found) or "nothing", not found)
 
 
 def _sides(policy: Policy) -> Iterator[tuple[Where, tuple[dict[str, Any], ...], Rails]]:
@@ -95,16 +93,23 @@ def _sides(policy: Policy) -> Iterator[tuple[Where, tuple[dict[str, Any], ...], 
 
 
 def _run_own(policy: Policy) -> Iterator[CaseResult]:
-    """Tests that the settings of a check hold: its module has ``run_cases``, which says how each went."""
+    """The tests that rules bring along; those that ask a model fail here, for there is none."""
+    for where, rules in _rules(policy):
+        for result in run_rule_cases(rules):
+            found = result.found if result.passed else result.message or result.found
+            name = f"{rules.guard}: {result.name}"
+            yield CaseResult("rules", where, name, result.expect, found, result.passed)
+
+
+def _rules(policy: Policy) -> Iterator[tuple[Where, ReasoningCheck]]:
     for where, _, rails in _sides(policy):
-        for checked in rails.checks:
-            if not getattr(checked.check, "cases", ()):
-                continue
-            module = importlib.import_module(f"guardrails.{checked.check.guard}")
-            for result in module.run_cases(checked.check):
-                found = result.found if result.passed else result.message or result.found
-                name = f"{checked.check.guard}: {result.name}"
-                yield CaseResult("rules", where, name, result.expect, found, result.passed)
+        yield from ((where, each.check) for each in rails.checks if isinstance(each.check, ReasoningCheck))
+
+
+def complaints(policy: Policy) -> tuple[str, ...]:
+    """What lint says of a policy's rules: those that never matter, variables that nothing reads."""
+    said = [(where, rules.config.name, each.message) for where, rules in _rules(policy) for each in rules.warnings]
+    return tuple(f"{where} rules {name!r}: {message}" for where, name, message in said)
 
 
 def tested(results: Iterable[CaseResult]) -> Mapping[str, int]:

@@ -26,13 +26,14 @@ _KINDS = {"probe": "probes", "allow": "lines of allow lists", "rules": "tests of
 )
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
 def command(policy: str, probes: Path | None, as_json: bool) -> None:  # noqa: D103
-    from policies.guard_cases import run_cases
+    from policies.guard_cases import complaints, run_cases
 
     loaded = load(policy)
     results = run_cases(loaded, _probes(loaded, probes))
     if not results:
         hint = "write guard cases into probes.yaml beside it, or lines under a guard's 'allow'"
         show.fail(f"the policy {loaded.name!r} has no cases of its own", hint)
+    warnings = complaints(loaded)
     failed = [result for result in results if not result.passed]
     if as_json:
         show.json_line(
@@ -40,10 +41,13 @@ def command(policy: str, probes: Path | None, as_json: bool) -> None:  # noqa: D
                 "policy": loaded.name,
                 "policy_hash": loaded.hash,
                 "ok": not failed,
+                "warnings": warnings,
                 "cases": [result._asdict() for result in results],
             }
         )
     else:
+        for warning in warnings:
+            show.note(f"warning: {warning}")
         _print(loaded, results, failed)
     raise SystemExit(EXIT_FAILED if failed else 0)
 

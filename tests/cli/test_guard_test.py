@@ -47,9 +47,9 @@ def test_probes_and_allow_lines_are_cases(run):
         ("probe", "input", "masks"),
         ("probe", "input", "lets-be"),
         ("probe", "output", "reports"),
-        ("allow", "input", "pii.allow[0]"),
-        ("allow", "input", "words.allow[0]"),
-        ("allow", "output", "regex.allow[0]"),
+        ("allow", "input", "[0].pii.allow[0]"),
+        ("allow", "input", "[1].words.allow[0]"),
+        ("allow", "output", "[0].regex.allow[0]"),
     ]
 
 
@@ -89,7 +89,7 @@ def test_an_allow_line_that_opens_nothing_fails(run, tmp_path):
     )
     result = run(above, None, "--json")
     assert result.exit_code == 1
-    assert [(c["name"], c["found"]) for c in json.loads(result.stdout)["cases"]] == [("pii.allow[0]", "EMAIL")]
+    assert [(c["name"], c["found"]) for c in json.loads(result.stdout)["cases"]] == [("[1].pii.allow[0]", "EMAIL")]
 
 
 def test_shadow_guards_are_tried_too(run):
@@ -97,7 +97,9 @@ def test_shadow_guards_are_tried_too(run):
         "guards:\n", "guards:\n  shadow:\n    input:\n      - words: {words: [b], allow: [a b c]}\n"
     )
     said = json.loads(run(shadow, None, "--json").stdout)
-    assert ("allow", "shadow input", "words.allow[0]") in [(c["kind"], c["where"], c["name"]) for c in said["cases"]]
+    assert ("allow", "shadow input", "[0].words.allow[0]") in [
+        (c["kind"], c["where"], c["name"]) for c in said["cases"]
+    ]
 
 
 def test_a_policy_without_cases_is_no_pass(run):
@@ -117,39 +119,43 @@ def test_the_presets_keep_their_cases():
         assert result.exit_code == 0, result.output
 
 
-def test_a_guards_own_tests_are_cases(tmp_path, monkeypatch):
-    """A check with ``cases`` is tried by its module's ``run_cases``."""
-    import sys
-    import types
-    from dataclasses import replace
-    from typing import NamedTuple
+RULES = """\
+stillhouse: 1
+name: ruled
+stream: checked
+guards:
+  output:
+    - reasoning:
+        name: returns
+        on_invalid: block
+        variables:
+          days: {type: int, unit: day, description: days since the purchase}
+          refund: {type: bool, description: a refund is given}
+          unused: {type: bool, description: nothing speaks of this}
+        rules: {late: if days > 30 then not refund}
+        readings:
+          - {pattern: "{days} ago", of: premise}
+          - {pattern: you get a refund, says: refund, of: claim}
+        tests:
+          - {name: late, given: days = 45, claim: refund, expect: INVALID, rules: [late]}
+          - {name: read, question: I bought it 45 days ago., answer: "Yes, you get a refund.", expect: EXPECTED}
+"""
 
-    from guardrails import Action
-    from guardrails.run import Checked, Rails
-    from policies.guard_cases import run_cases
-    from policies.load import load_policy
 
-    class Result(NamedTuple):
-        name: str
-        expect: str
-        found: str
-        passed: bool
-        message: str
+def test_tests_of_rules_are_cases_and_lint_is_told(run):
+    result = run(RULES.replace("EXPECTED", "INVALID"), None)
+    assert result.exit_code == 0
+    assert "2 of 2 cases passed (2 tests of rules)" in result.stdout
+    assert "unused" in result.stderr
 
-    class Rules:
-        guard, scope, actions, cases = "rulings", "answer", frozenset({Action.BLOCK}), (1, 2)
 
-    module = types.ModuleType("guardrails.rulings")
-    module.run_cases = lambda check: [
-        Result("one", "VALID", "VALID", True, ""),
-        Result("two", "VALID", "INVALID", False, "expected VALID, found INVALID"),
+def test_a_test_of_rules_that_fails_says_what_was_found(run):
+    result = run(RULES.replace("EXPECTED", "VALID"), None, "--json")
+    assert result.exit_code == 1
+    said = json.loads(result.stdout)
+    assert [(case["kind"], case["name"], case["passed"]) for case in said["cases"]] == [
+        ("rules", "reasoning: late", True),
+        ("rules", "reasoning: read", False),
     ]
-    monkeypatch.setitem(sys.modules, "guardrails.rulings", module)
-    (tmp_path / "p.yaml").write_text("stillhouse: 1\nname: p\n")
-    policy = load_policy(tmp_path / "p.yaml")
-    rails = {**policy.rails, "output": Rails([], [Checked(Rules(), Action.BLOCK)], "rules")}
-    results = run_cases(replace(policy, rails=rails))
-    assert [(r.name, r.found, r.passed) for r in results] == [
-        ("rulings: one", "VALID", True),
-        ("rulings: two", "expected VALID, found INVALID", False),
-    ]
+    assert "found INVALID" in said["cases"][1]["found"]
+    assert said["warnings"]
