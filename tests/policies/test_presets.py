@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from guardrails import Action
+from guardrails.catalog import names
 from policies.load import PRESETS, load_policy, preset_names
 from policies.probes import Probe, load_probes
 from router.core.decide import Caller, Fleet, decide
@@ -79,10 +80,8 @@ def _check_decision(policy, probe):
     messages = None if given.messages is None else list(given.messages)
     prompt = None if given.prompt is None else given.prompt * given.repeat
     request = request_of(prompt, messages, None if given.tools is None else list(given.tools))
-    found = {
-        f"{f.guard}.{f.category}" for site in request.sites for f in policy.rails["input"].check(site.text).findings
-    }
-    features = features_of(request, request.ask(), tuple(sorted(found)))
+    seen = [f for site in request.texts for f in policy.rails["input"].check(site.text, role=site.role).findings]
+    features = features_of(request, request.ask(), names((f.guard, f.category, f.confidence) for f in seen))
     score = probe.score and Score(
         p_right=probe.score.right,
         output_tokens=dict.fromkeys(TIER_NAMES, 200.0) | dict(probe.score.tokens),
