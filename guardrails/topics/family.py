@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from guardrails.config import action_of
+from guardrails.config import action_of, refuse
 from guardrails.learned.windows import LONGEST, cut
 from guardrails.matching import Hit
 from guardrails.normalize import normalize
@@ -103,6 +103,6 @@ def _compiled(topic: Topic, place: int, rate: float) -> Denied:
     read = likeness(packaged(), texts, [normalize(text)[0] for text in topic.not_examples])
     if not read.texts:
         hint = "describe the topic in a sentence, in the words that people would use"
-        raise GuardConfigError(("topics", place, "definition"), "this definition says nothing to compare with", hint)
+        refuse([GuardConfigError(("topics", place, "definition"), "this definition says nothing to compare with", hint)])
     by_chance = ordinary().chance(read)
     return Denied("_".join(topic.name.upper().split()), read, by_chance, by_chance.limit(rate))
