@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -75,7 +75,7 @@ def blocks(text: str, starts: Sequence[int], end: int) -> list[Block]:
     # A gap at every edge, so that no n-gram reaches over it.
     spaced = " ".join(["", *(text[begin:stop] for begin, stop in pairwise(edges)), ""])
     letters = codes(spaced)
-    sizes = np.diff(np.asarray(edges, dtype=np.int32)) + np.int32(1)
+    sizes = np.array([stop - begin + 1 for begin, stop in pairwise(edges)])
     sizes[-1] += 1
     stream, owners = _single_spaced(letters, np.repeat(np.arange(windows, dtype=np.int32), sizes))
     found = [
@@ -89,7 +89,9 @@ def blocks(text: str, starts: Sequence[int], end: int) -> list[Block]:
     return found
 
 
-def _single_spaced(stream: NDArray[np.uint32], owners: NDArray[np.int32]) -> tuple[NDArray[np.uint32], NDArray[np.intp]]:
+def _single_spaced(
+    stream: NDArray[np.uint32], owners: NDArray[np.signedinteger[Any]]
+) -> tuple[NDArray[np.uint32], NDArray[np.intp]]:
     """Without the gaps that follow a gap. A gap before a word is that word's, wherever it was found."""
     gap = stream == SPACE
     again = gap[1:] & gap[:-1]
@@ -103,7 +105,7 @@ def _single_spaced(stream: NDArray[np.uint32], owners: NDArray[np.int32]) -> tup
 
 def _grams(
     stream: NDArray[np.uint32],
-    owners: NDArray[np.int32],
+    owners: NDArray[np.signedinteger[Any]],
     windows: int,
     lengths: tuple[int, ...],
     part: int,
@@ -131,7 +133,7 @@ def _grams(
     return Block(part, places, bounds, _sums(good.sum(axis=0), bounds))
 
 
-def _words(stream: NDArray[np.uint32], owners: NDArray[np.int32], windows: int) -> Block:
+def _words(stream: NDArray[np.uint32], owners: NDArray[np.signedinteger[Any]], windows: int) -> Block:
     """Each word, and each two words in a row."""
     wordy = in_word(stream)
     change = np.flatnonzero(wordy[1:] != wordy[:-1]) + 1  # the first and the last place are spaces
@@ -165,7 +167,7 @@ def _place(hashed: NDArray[np.uint32]) -> NDArray[np.int32]:
     return stirred.view(np.int32)
 
 
-def _bounds(owners: NDArray[np.int32], windows: int) -> NDArray[np.intp]:
+def _bounds(owners: NDArray[np.signedinteger[Any]], windows: int) -> NDArray[np.intp]:
     """Where each window's positions begin, and where the last one's end."""
     return owners.searchsorted(np.arange(windows + 1, dtype=np.int32))
 
