@@ -39,8 +39,8 @@ class Row(NamedTuple):
 def read(folder: Path) -> list[Row]:
     """The rows of ``grounding.jsonl.gz``, those without a context too, and the alterations.
 
-    Texts of ordinary prose in ``injection.jsonl.gz`` are altered as well, so that a source can be left out with all that
-    was made of it and English alterations remain.
+    Texts of ordinary prose in ``injection.jsonl.gz`` are altered as well, so that a source can be left out with all
+    that was made of it and English alterations remain.
     """
     rows = [
         Row(

@@ -44,16 +44,18 @@ MIX: Final = (0.5, 0.5, 0.6)
 #: Words of subjects that policies speak of, and ordinary prompts seldom do.
 _SUBJECTS: Final = frozenset(
     """
-    ransomware keylogger spyware malware trojan phishing botnet exploit antivirus hacker hacking hack cryptocurrency bitcoin
-    ethereum mortgage mortgages refinance annuity annuities dividend dividends payday loan loans lending casino casinos
-    gambling betting sportsbook poker blackjack slots lottery pornography pornographic porn erotic erotica fetish nude nudity
-    lobbying lobbyist campaigning electorate constituents ballot slogan stalking eavesdrop surveillance wiretap doxxing gps
-    lawsuit litigation plaintiff custody alimony probate attorney landlord tenant eviction diagnosis diagnose symptom symptoms
-    dosage prescription antidepressant insomnia migraine rash vaccine vaccines diabetes hypertension counterfeit counterfeiting
-    smuggle smuggling smugglers trafficking traffickers asylum deportation visa passport plagiarism plagiarize astroturfing
-    disinformation scam scams scammer spam spammer impersonate embezzlement laundering bribe bribery homophobic racist racism
-    xenophobia antisemitic islamophobia misogyny slur slurs dehumanize explosive explosives poison suicide overdose firearm
-    firearms homemade grenade chemical retirement investing investment portfolio etf ira roth budgeting credit
+    ransomware keylogger spyware malware trojan phishing botnet exploit antivirus hacker hacking hack
+    cryptocurrency bitcoin ethereum mortgage mortgages refinance annuity annuities dividend dividends payday loan
+    loans lending casino casinos gambling betting sportsbook poker blackjack slots lottery pornography
+    pornographic porn erotic erotica fetish nude nudity lobbying lobbyist campaigning electorate constituents
+    ballot slogan stalking eavesdrop surveillance wiretap doxxing gps lawsuit litigation plaintiff custody alimony
+    probate attorney landlord tenant eviction diagnosis diagnose symptom symptoms dosage prescription
+    antidepressant insomnia migraine rash vaccine vaccines diabetes hypertension counterfeit counterfeiting
+    smuggle smuggling smugglers trafficking traffickers asylum deportation visa passport plagiarism plagiarize
+    astroturfing disinformation scam scams scammer spam spammer impersonate embezzlement laundering bribe bribery
+    homophobic racist racism xenophobia antisemitic islamophobia misogyny slur slurs dehumanize explosive
+    explosives poison suicide overdose firearm firearms homemade grenade chemical retirement investing investment
+    portfolio etf ira roth budgeting credit
     """.split()  # noqa: SIM905 -- a table
 )
 _SPREAD: Final = 0.02

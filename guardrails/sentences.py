@@ -49,7 +49,7 @@ _SAID: Mapping[str, Callable[[str], str]] = MappingProxyType(
         "canary": lambda kind: f"This text holds a token that was planted in the system prompt ({kind}).",
         "leak": lambda kind: "This text repeats a part of the system prompt.",  # noqa: ARG005
         "tool_targets": lambda kind: _TARGETS[kind],
-        "grounding": lambda kind: _GROUNDING[kind],
+        "grounding": lambda kind: _GROUNDING.get(kind, "The sources do not bear this answer."),
         "reasoning": lambda kind: REASONING[kind],
     }
 )

@@ -219,7 +219,7 @@ class StreamRail:
         if cut < _TRIM:
             return
         # A family that reads the raw text looks as far to the left there.
-        raw_cut = cut if origins is None else min(origins[cut], keep_from - self._left)
+        raw_cut = cut if origins is None else min([*origins[cut : cut + 1], keep_from - self._left])
         cut = raw_cut if origins is None else bisect_left(origins, raw_cut)
         if raw_cut <= 0:
             return

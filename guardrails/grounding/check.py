@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 GUARD: Final = "grounding"
-GROUNDING: Final = "UNGROUNDED"
-RELEVANCE: Final = "IRRELEVANT"
+GROUNDING: Final = "GROUNDING"
+RELEVANCE: Final = "RELEVANCE"
 #: Of a sentence with fewer content words and no name or number, nothing can be claimed: greetings, "Sure!".
 _CLAIM: Final = 2
 

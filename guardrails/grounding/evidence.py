@@ -79,7 +79,8 @@ def support(sentence: Sentence, sources: Sources, asked: frozenset[str]) -> tupl
         asked: stems of the question, which prove nothing.
     """
     near = sources.nearest(sentence)
-    best = max(near, key=lambda other: (_share(sentence.grams, other.grams), -other.start), default=None)
+    # Of equals, the one that affirms or denies as it does: a doubt speaks for the sentence.
+    best = max(near, key=lambda o: (_share(sentence.grams, o.grams), o.denies == sentence.denies), default=None)
     new = [stem for stem in sentence.stems if stem not in asked]
     best_stems = max((_share(set(sentence.stems), set(other.stems)) for other in near), default=0.0)
     values = [value for value in sentence.values if not all(key in sources.values for key in value.keys)]

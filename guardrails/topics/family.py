@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from guardrails.config import action_of
+from guardrails.config import action_of, refuse
 from guardrails.learned.windows import LONGEST, cut
-from guardrails.matching import Hit
+from guardrails.matching import LEFT, Hit
 from guardrails.normalize import normalize
 from guardrails.topics.likeness import Chance, Likeness, likeness, ordinary, sense
 from guardrails.topics.words import packaged
@@ -46,7 +46,7 @@ class TopicFamily:
     action: Action
     item: int
 
-    left = 0
+    left = LEFT
     hold = LONGEST
     digits = False
     width = 1
@@ -103,6 +103,8 @@ def _compiled(topic: Topic, place: int, rate: float) -> Denied:
     read = likeness(packaged(), texts, [normalize(text)[0] for text in topic.not_examples])
     if not read.texts:
         hint = "describe the topic in a sentence, in the words that people would use"
-        raise GuardConfigError(("topics", place, "definition"), "this definition says nothing to compare with", hint)
+        refuse(
+            [GuardConfigError(("topics", place, "definition"), "this definition says nothing to compare with", hint)]
+        )
     by_chance = ordinary().chance(read)
     return Denied("_".join(topic.name.upper().split()), read, by_chance, by_chance.limit(rate))

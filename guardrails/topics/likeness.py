@@ -66,7 +66,7 @@ class Likeness:
     mix: tuple[float, float, float]
 
     def of(self, read: Sense) -> float:
-        """How like the topic a sentence is; lower, by how much more it is like a text that must not count."""
+        """How like the topic a sentence is; not at all, if it is more like a text that must not count."""
         best, middle, words = self.parts(read)
         score = self.mix[0] * best + self.mix[1] * middle + self.mix[2] * words
         if self.near:
@@ -74,7 +74,8 @@ class Likeness:
             theirs = max(
                 self.mix[0] * float(s.meaning @ read.meaning) + self.mix[2] * _shared(s, read) for s in self.near
             )
-            score -= 2 * max(0.0, theirs - ours)
+            if theirs > ours:
+                return -1.0
         return score
 
     def parts(self, read: Sense) -> tuple[float, float, float]:
@@ -150,12 +151,10 @@ class Ordinary:
 
     def chance(self, topic: Likeness) -> Chance:
         """How like ``topic`` they are: what ``Likeness.of`` says, for all at once."""
-        ours = self._best(topic.texts, topic.mix)
-        scores = ours + topic.mix[1] * (self.meanings @ topic.middle)
+        scores = self._best(topic.texts, topic.mix) + topic.mix[1] * (self.meanings @ topic.middle)
         if topic.near:
-            scores -= 2 * np.maximum(
-                0.0, self._best(topic.near, topic.mix, together=True) - self._best(topic.texts, topic.mix)
-            )
+            theirs, mine = self._best(topic.near, topic.mix, together=True), self._best(topic.texts, topic.mix)
+            scores = np.where(theirs > mine, -1.0, scores)
         best = np.full(self.prompts, -1.0)
         np.maximum.at(best, self.owners, scores)
         return Chance(tuple(sorted(best.tolist())))

@@ -36,6 +36,9 @@ def test_every_guard_has_a_page_that_names_its_settings(name):
         ("pii.error", "The guard pii could not be run."),
         ("pii.timeout", "could not be run in time."),
         ("tool_targets.untrusted_target", "only untrusted text named"),
+        ("grounding.ungrounded", "The sources do not bear this sentence."),
+        ("secrets.github_token.base64", "It is written in base64."),
+        ("reasoning.invalid", "rule"),
     ],
 )
 def test_a_reason_has_a_sentence_for_people(reason, said):

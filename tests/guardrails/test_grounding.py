@@ -35,7 +35,7 @@ def found(text, **settings):
 
 def unsupported(text, **settings):
     """The sentences that are named."""
-    return [text[each.start : each.end] for each in found(text, **settings) if each.category == "UNGROUNDED"]
+    return [text[each.start : each.end] for each in found(text, **settings) if each.category == "GROUNDING"]
 
 
 @pytest.mark.parametrize(
@@ -83,8 +83,8 @@ def test_an_answer_beside_the_question_is_irrelevant():
 
 def test_a_threshold_that_is_left_out_is_not_judged():
     answer = "The moon was first visited by Neil Armstrong in 1969."
-    assert {each.category for each in found(answer, grounding=0.5)} == {"UNGROUNDED"}
-    assert {each.category for each in found(answer, relevance=0.5)} == {"IRRELEVANT"}
+    assert {each.category for each in found(answer, grounding=0.5)} == {"GROUNDING"}
+    assert {each.category for each in found(answer, relevance=0.5)} == {"RELEVANCE"}
     assert found(answer, grounding=0, relevance=0) == ()
 
 

@@ -251,3 +251,11 @@ def test_an_ended_stream_says_no_more():
     stream.feed("word")
     assert stream.finish() == "word"
     assert (stream.finish(), stream.feed("more")) == ("", "")
+
+
+def test_a_long_run_of_characters_that_fold_to_nothing_is_dropped_from_the_window_and_no_fault():
+    rails = compile_rails([{"canary": {"tokens": ["heron-7f3a9c2e51"]}}])
+    stream = rails.stream()
+    pieces = ["word " * 300, "\u200b" * 900, "more", "\u200b" * 900]
+    assert "".join(map(stream.feed, pieces)) + stream.finish() == "".join(pieces)
+    assert stream.findings == ()

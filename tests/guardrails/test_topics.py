@@ -204,7 +204,8 @@ def closed(run, *replies):
 
 
 SURE = "Should I invest my savings in stocks?"
-DOUBTFUL = "Tell me about prices of companies."
+DOUBTFUL = "Our shop sells books about money."
+BAND = {"topics": [MONEY], "false_alarms": 0.001, "uncertain": 0.2}
 
 
 def test_what_is_sure_asks_nobody():
@@ -213,27 +214,20 @@ def test_what_is_sure_asks_nobody():
     assert closed(judging("Bake the bread for an hour.")) == ()
 
 
-def band(text):
-    """Settings between which a sentence is in doubt."""
-    topic = compile_rails([{"topics": {"topics": [MONEY], "action": "detect"}}])
-    assert topic.check(text).findings == ()
-    return {"topics": [MONEY], "false_alarms": 0.001, "uncertain": 0.2}
-
-
 def test_what_is_in_doubt_is_asked_once_and_the_tier_decides():
-    run = judging(DOUBTFUL, **band(DOUBTFUL))
+    run = judging(DOUBTFUL, **BAND)
     ask = next(run)
     assert ask.tier == "small"
     assert json.loads(ask.user)["pairs"] == [{"sentence": DOUBTFUL, "topic": "Investment advice"}]
     with pytest.raises(StopIteration) as end:
         run.send('{"denied": [true]}')
     assert [DOUBTFUL[each.start : each.end] for each in end.value.value] == [DOUBTFUL]
-    assert closed(judging(DOUBTFUL, **band(DOUBTFUL)), '{"denied": [false]}') == ()
+    assert closed(judging(DOUBTFUL, **BAND), '{"denied": [false]}') == ()
 
 
 @pytest.mark.parametrize("reply", [None, "no", "{}", '{"denied": []}', '{"denied": [1]}', '{"denied": [true], "x": 1}'])
 def test_a_verdict_that_cannot_be_read_is_no_pass(reply):
-    run = judging(DOUBTFUL, **band(DOUBTFUL))
+    run = judging(DOUBTFUL, **BAND)
     next(run)
     with pytest.raises(CheckFailed):
         run.send(reply)
