@@ -26,7 +26,7 @@ POWER: Final = 0.5
 #: What a document with an order in it counts among the attacks of users.
 INDIRECT: Final = 0.3
 #: What is taken from a longer stretch: it has more chances to look bad. Chosen with whole sources held out.
-LONGER: Final = np.array([0.0, 2.0, 4.0])
+LONGER: Final = np.zeros(3)
 
 
 def weights_of(rows: Sequence[Row], stretches: Stretches, used: NDArray[np.bool_]) -> NDArray[np.float64]:
