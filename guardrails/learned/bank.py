@@ -14,6 +14,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
 from math import exp, log
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -73,6 +74,11 @@ class Bank:
     signal_steps: NDArray[np.float64]
     signals: Signals | None
     card: Mapping[str, Any]
+
+    @cached_property
+    def by_place(self) -> NDArray[np.int8]:
+        """(PLACES + 1, heads): the same weights, those of one place side by side, so that all heads are read at once."""
+        return np.ascontiguousarray(self.tables.T)
 
     def head(self, name: str) -> int:
         """The index of a head."""

@@ -190,12 +190,15 @@ def _powers() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     return powers, inverses
 
 
-def add_up(table: NDArray[np.int8], found: Sequence[Block], windows: int) -> NDArray[np.int64]:
-    """(windows, parts) sums of the weights in ``table`` (``PLACES + 1`` of them, the last 0)."""
-    sums = np.zeros((windows, PARTS), dtype=np.int64)
+def add_up(by_place: NDArray[np.int8], found: Sequence[Block], windows: int) -> NDArray[np.int64]:
+    """(windows, parts, heads) sums of the weights in ``by_place`` ((PLACES + 1, heads), the last row 0)."""
+    heads = by_place.shape[1]
+    sums = np.zeros((windows, PARTS, heads), dtype=np.int64)
     for block in found:
-        weights = table.take(block.places).sum(axis=0, dtype=np.int64)
-        sums[:, block.part] = _sums(weights, block.bounds)
+        weights = by_place.take(block.places, axis=0).sum(axis=0, dtype=np.int64)
+        running = np.zeros((len(weights) + 1, heads), dtype=np.int64)
+        np.cumsum(weights, axis=0, out=running[1:])
+        sums[:, block.part] = running[block.bounds[1:]] - running[block.bounds[:-1]]
     return sums
 
 

@@ -63,13 +63,14 @@ class Measured:
         own = np.arange(len(self.starts) - self.fresh, len(self.starts))
         long = _over(self.lengths, firsts, own)
         weights = 1.0 / np.sqrt(long + DAMP)
+        sums = _over(self._sums(bank).reshape(len(self.starts), -1), firsts, own)
+        sums = sums.reshape(*firsts.shape, PARTS, len(bank.heads))
         out = np.empty((len(heads), *firsts.shape))
         signals = self._signals(bank, firsts, own)
         for row, head in enumerate(heads):
-            sums = _over(self._sums(bank.tables[head]), firsts, own)
             z = np.repeat(bank.offsets[head][:, None], self.fresh, axis=1)
             for part in range(PARTS):
-                z += bank.steps[head, part] * (sums[..., part] * weights[..., part])
+                z += bank.steps[head, part] * (sums[..., part, head] * weights[..., part])
             if signals is not None:
                 z += bank.signal_steps[head] * (signals @ bank.signal_weights[head])
             out[row] = z
@@ -77,8 +78,8 @@ class Measured:
             out[:, reach, firsts[reach] == firsts[reach - 1]] = -np.inf  # the same stretch, already judged
         return out
 
-    def _sums(self, table: NDArray[np.int8]) -> NDArray[np.int64]:
-        parts = [add_up(table, found, windows) for windows, found in self.batches]
+    def _sums(self, bank: Bank) -> NDArray[np.int64]:
+        parts = [add_up(bank.by_place, found, windows) for windows, found in self.batches]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _signals(self, bank: Bank, firsts: NDArray[np.intp], own: NDArray[np.intp]) -> NDArray[np.int64] | None:
