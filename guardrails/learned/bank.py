@@ -77,7 +77,7 @@ class Bank:
 
     @cached_property
     def by_place(self) -> NDArray[np.int8]:
-        """(PLACES + 1, heads): the same weights, those of one place side by side, so that all heads are read at once."""
+        """(PLACES + 1, heads): those of one place side by side, so that all heads are read at once."""
         return np.ascontiguousarray(self.tables.T)
 
     def head(self, name: str) -> int:

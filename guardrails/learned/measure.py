@@ -65,15 +65,14 @@ class Measured:
         weights = 1.0 / np.sqrt(long + DAMP)
         sums = _over(self._sums(bank).reshape(len(self.starts), -1), firsts, own)
         sums = sums.reshape(*firsts.shape, PARTS, len(bank.heads))
-        out = np.empty((len(heads), *firsts.shape))
+        # (reaches, fresh, heads), part by part: each stretch by itself, whatever stands beside it.
+        z = np.repeat(bank.offsets.T[:, None, :], self.fresh, axis=1)
+        for part in range(PARTS):
+            z += bank.steps[:, part] * (sums[..., part, :] * weights[..., part, None])
         signals = self._signals(bank, firsts, own)
-        for row, head in enumerate(heads):
-            z = np.repeat(bank.offsets[head][:, None], self.fresh, axis=1)
-            for part in range(PARTS):
-                z += bank.steps[head, part] * (sums[..., part, head] * weights[..., part])
-            if signals is not None:
-                z += bank.signal_steps[head] * (signals @ bank.signal_weights[head])
-            out[row] = z
+        if signals is not None:
+            z += bank.signal_steps * (signals @ bank.signal_weights.T)
+        out = np.moveaxis(z, -1, 0)[list(heads)]
         for reach in range(1, len(firsts)):
             out[:, reach, firsts[reach] == firsts[reach - 1]] = -np.inf  # the same stretch, already judged
         return out
