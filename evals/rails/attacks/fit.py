@@ -25,8 +25,6 @@ C: Final = 10.0
 POWER: Final = 0.5
 #: What a document with an order in it counts among the attacks of users.
 INDIRECT: Final = 0.3
-#: What is taken from a longer stretch: it has more chances to look bad. Chosen with whole sources held out.
-LONGER: Final = np.zeros(3)
 
 
 def weights_of(rows: Sequence[Row], stretches: Stretches, used: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -63,7 +61,7 @@ def fit(x: Any, label: NDArray[np.int64], weights: NDArray[np.float64]) -> Fitte
     model = LogisticRegression(C=C, solver="liblinear", tol=0.02, max_iter=40, random_state=0)
     model.fit(x[used], label[used], sample_weight=weights[used] / weights[used].mean() * 0.2)
     row = model.coef_[0]
-    return Fitted(row[:PLACES], row[PLACES:] * SIGNAL_SCALE, model.intercept_[0] - LONGER)
+    return Fitted(row[:PLACES], row[PLACES:] * SIGNAL_SCALE, model.intercept_)
 
 
 def widest(stretches: Stretches) -> NDArray[np.bool_]:
