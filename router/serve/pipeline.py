@@ -65,7 +65,8 @@ async def chat(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         story.fail(error)
         await out.error(error, headers_of(story, stream=False))
     except asyncio.CancelledError:
-        story.outcome, story.status = "client_gone", 499
+        if not story.delivered:
+            story.outcome, story.status = "client_gone", 499
         raise
     except Exception as bug:  # noqa: BLE001  (the last line of defence: one bug must not end the process)
         await confess(bug, story, out)
@@ -196,7 +197,9 @@ async def answer_in_events(
         if events := guard.finish(input_tokens):
             await out.events(events)
         await out.done()
-        if mode != "checked":  # nothing can be stopped any more: nobody waits for what is only put on record
+        story.delivered = True
+        # Nothing can be stopped any more: nobody waits for what is only put on record.
+        if mode != "checked" and rails.checks:
             await to_its_end(check_events(request, rails, guard, desk_of(cell, wish, decision, story)))
     except UpstreamError as error:
         fault = error

@@ -79,6 +79,7 @@ class Story:
         self.status = 200
         self.error_code: str | None = None
         self.spent: dict[str, float] = {}
+        self.delivered = False  # the caller has all of the answer: leaving now is no loss
         self._call_begun = 0.0
         self._call_first: float | None = None
 
