@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-_ITERATIONS: Final = 60
+#: Rows of templates are nearly alike and need hundreds; stopping early made more rows worse than few.
+_ITERATIONS: Final = 500
 #: Prior variance of a tier's level.
 _LEVEL: Final = 10.0
 #: Standard deviations below this part of a number's size are rounding: the number is constant here.
