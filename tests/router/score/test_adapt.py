@@ -57,7 +57,7 @@ def templated(rows, seed=0):
 def test_the_fit_is_found_however_alike_the_rows_are(monkeypatch):
     """Where it stopped too early, more rows made the order worse."""
     recipe = next(r for r in RECIPES if r.name == "all")
-    seen = templated(300)
+    seen = templated(500)
     found = adapt.fit(seen, recipe).logits(seen)
     monkeypatch.setattr(adapt, "_ITERATIONS", 5_000)
     assert np.abs(adapt.fit(seen, recipe).logits(seen) - found).max() < 0.02
