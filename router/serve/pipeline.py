@@ -199,7 +199,7 @@ async def answer_in_events(
         await out.done()
         story.delivered = True
         # Nothing can be stopped any more: nobody waits for what is only put on record.
-        if mode != "checked" and rails.checks:
+        if mode != "checked" and any(each.check.scope == "answer" for each in rails.checks):
             await to_its_end(check_events(request, rails, guard, desk_of(cell, wish, decision, story)))
     except UpstreamError as error:
         fault = error
