@@ -132,12 +132,14 @@ class Rails:
         empty: no guard at all.
         checks: the guards that need more than one text, in order.
         max_hold: the longest text a stream may hold back, in code points.
+        molded: some guard depends on the request; see ``for_request``.
     """
 
-    __slots__ = ("_all", "_of_role", "_rails", "blocks", "checks", "empty", "hash", "masks", "max_hold")
+    __slots__ = ("_all", "_of_role", "_rails", "blocks", "checks", "empty", "hash", "masks", "max_hold", "molded")
 
     def __init__(self, rails: Sequence[Rail], checks: Sequence[Checked], content: str) -> None:
         self._rails = tuple(rails)
+        self.molded = any(isinstance(rail.family, LeakMold) for rail in rails)
         self._all = _Reading(rails)
         roles = ROLES if any(rail.common.roles for rail in rails) else ()
         self._of_role = {role: _Reading([rail for rail in rails if rail.common.reads(role)]) for role in roles}
@@ -156,7 +158,7 @@ class Rails:
             system: the texts of its system prompt.
             known: what its user wrote.
         """
-        if not any(isinstance(rail.family, LeakMold) for rail in self._rails):
+        if not self.molded:
             return self
         rails: list[Rail] = []
         for rail in self._rails:

@@ -139,7 +139,8 @@ def judge_now(checks: Iterable[Checked], view: View) -> tuple[Finding, ...]:
         try:
             next(check.run(view))
         except StopIteration as end:
-            found += end.value if isinstance(end.value, tuple) else ()
+            # What was written again cannot be put into a stream that has left: no verdict, hence no pass.
+            found += end.value if isinstance(end.value, tuple) else (_lost(check.guard, lost, view),)
         except Exception:  # noqa: BLE001  (whatever it is, it must not read as "nothing found")
             found.append(_lost(check.guard, lost, view))
         else:

@@ -160,7 +160,8 @@ def guard_answer(
         if given(choice.finish_reason):
             story.finish_reason = finish_word(choice)
         for site in choice_sites(choice) if shadow else ():
-            story.shadowed(shadow["output"].find(site.text), "output", f"choices[{choice.index}].{site.path}")
+            seen = shadow["output"].find(site.text, "assistant")
+            story.shadowed(seen, "output", f"choices[{choice.index}].{site.path}")
         if rails.empty and not stopped and back is None:
             continue
         blocked, masked = choice.index in stopped, []

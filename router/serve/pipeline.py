@@ -224,12 +224,15 @@ async def to_its_end(work: Coroutine[Any, Any, None]) -> None:
 
 def output_rails(policy: Policy, request: ChatRequest) -> Rails:
     """The guards of the answer, with what they must know of the request."""
+    rails = policy.rails["output"]
+    if not rails.molded:
+        return rails
     said: dict[str, list[str]] = {"system": [], "user": []}
     for site in request.sites:
         side = "system" if site.role in ("system", "developer") else site.role
         if side in said:
             said[side].append(site.text)
-    return policy.rails["output"].for_request(said["system"], said["user"])
+    return rails.for_request(said["system"], said["user"])
 
 
 def desk_of(cell: Cell, wish: Order, decision: Decision, story: Story) -> Desk:
