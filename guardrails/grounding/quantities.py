@@ -10,6 +10,8 @@ import re
 from fractions import Fraction
 from typing import Final, NamedTuple
 
+from guardrails.korean_numbers import NATIVE, native_korean, sino_korean
+
 
 class Quantity(NamedTuple):
     """A number or a part of a day in a text.
@@ -57,13 +59,6 @@ _ORDINALS: Final = {
 _SCALES: Final = {
     "hundred": 100, "thousand": 10**3, "k": 10**3, "million": 10**6, "billion": 10**9, "bn": 10**9, "trillion": 10**12,
 }  # fmt: skip
-_SINO: Final = {"영": 0, "공": 0, "일": 1, "이": 2, "삼": 3, "사": 4, "오": 5, "육": 6, "칠": 7, "팔": 8, "구": 9}
-_SMALL: Final = {"십": 10, "백": 100, "천": 1000}
-_LARGE: Final = {"만": 10**4, "억": 10**8, "조": 10**12}
-_NATIVE: Final = {
-    "하나": 1, "한": 1, "둘": 2, "두": 2, "셋": 3, "세": 3, "넷": 4, "네": 4, "다섯": 5, "여섯": 6, "일곱": 7,
-    "여덟": 8, "아홉": 9, "열": 10, "스무": 20, "스물": 20, "서른": 30, "마흔": 40, "쉰": 50,
-}  # fmt: skip
 _MONTHS: Final = {
     name: number
     for number, long in enumerate(
@@ -92,7 +87,7 @@ _FIND: Final = re.compile(
     | (?P<num>(?<![a-z0-9])(?:{_DIGITS})(?:\s?(?P<scale>{_SCALE})\b)?)
     | (?P<word>\b(?:{_WORD})(?:[\s-](?:and\s)?(?:{_WORD}|hundred|thousand|million|billion)){{0,6}}\b)
     | (?P<sino>[일이삼사오육칠팔구십백천만억조]{{2,14}}|[일이삼사오육칠팔구십백천](?=\s?(?:{_COUNTERS})))
-    | (?P<native>(?<![가-힣])(?:{"|".join(sorted(_NATIVE, key=len, reverse=True))}){{1,2}}(?=\s?(?:{_COUNTERS})))
+    | (?P<native>(?<![가-힣])(?:{"|".join(sorted(NATIVE, key=len, reverse=True))}){{1,2}}(?=\s?(?:{_COUNTERS})))
     )
     """,
     re.VERBOSE,
@@ -120,7 +115,7 @@ def _keys(match: re.Match[str]) -> tuple[str, ...]:
         if match[name] is not None:
             return _day(match[f"y{parts}"], match[f"m{parts}"], match[f"d{parts}"])
     if match["mixed"] is not None:
-        return _number(_korean(re.sub(r"[\s,]", "", match["mixed"])))
+        return _number(sino_korean(re.sub(r"[\s,]", "", match["mixed"])))
     if match["num"] is not None:
         digits = re.match(r"[0-9,.]+", match["num"])
         value = Fraction(digits[0].rstrip(".,").replace(",", "")) if digits else None
@@ -128,8 +123,8 @@ def _keys(match: re.Match[str]) -> tuple[str, ...]:
     if match["word"] is not None:
         return _number(_english(re.split(r"[\s-]+", match["word"])))
     if match["sino"] is not None:
-        return _number(_korean(match["sino"]))
-    return _number(_native(match["native"]))
+        return _number(sino_korean(match["sino"]))
+    return _number(native_korean(match["native"]))
 
 
 def _number(value: Fraction | None) -> tuple[str, ...]:
@@ -159,30 +154,3 @@ def _english(words: list[str]) -> Fraction | None:
         elif word != "and":
             part += _ONES.get(word, _ORDINALS.get(word, 0))
     return Fraction(total + part)
-
-
-def _korean(text: str) -> Fraction | None:
-    """``3만5천``, ``이십오``, ``1.5억``: digits and the words of tens, hundreds, thousands and myriads."""
-    total = section = Fraction(0)
-    digit: Fraction | None = None
-    for token in re.findall(r"[0-9]+(?:\.[0-9]+)?|.", text):
-        if token[0].isdigit():
-            digit = Fraction(token)
-        elif token in _SINO:
-            digit = Fraction(_SINO[token]) if digit is None else digit * 10 + _SINO[token]
-        elif token in _SMALL:
-            section, digit = section + (1 if digit is None else digit) * _SMALL[token], None
-        elif token in _LARGE:
-            section += digit or 0
-            total, section, digit = total + (section or 1) * _LARGE[token], Fraction(0), None
-        else:
-            return None
-    return total + section + (digit or 0)
-
-
-def _native(text: str) -> Fraction | None:
-    for word, value in _NATIVE.items():
-        if value >= 10 and text.startswith(word):
-            rest = text[len(word) :]
-            return Fraction(value + _NATIVE.get(rest, 0)) if _NATIVE.get(rest, 1) < 10 else None
-    return Fraction(_NATIVE[text]) if text in _NATIVE else None

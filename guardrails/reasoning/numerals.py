@@ -13,6 +13,8 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from guardrails.korean_numbers import LARGE, NATIVE, SINO, SMALL, native_korean, sino_korean
+
 
 class Quantity(NamedTuple):
     """A value with its relation: ``days <= 30`` is ``Quantity("<=", 30)``."""
@@ -89,14 +91,6 @@ _ENGLISH: Final = {
     "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
 }  # fmt: skip
 _SCALES: Final = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
-_SINO: Final = {"영": 0, "공": 0, "일": 1, "이": 2, "삼": 3, "사": 4, "오": 5, "육": 6, "칠": 7, "팔": 8, "구": 9}
-_SMALL: Final = {"십": 10, "백": 100, "천": 1000}
-_LARGE: Final = {"만": 10**4, "억": 10**8, "조": 10**12}
-_NATIVE: Final = {
-    "하나": 1, "한": 1, "둘": 2, "두": 2, "셋": 3, "세": 3, "석": 3, "넷": 4, "네": 4, "넉": 4, "다섯": 5, "여섯": 6,
-    "일곱": 7, "여덟": 8, "아홉": 9, "열": 10, "스물": 20, "스무": 20, "서른": 30, "마흔": 40, "쉰": 50, "예순": 60,
-    "일흔": 70, "여든": 80, "아흔": 90,
-}  # fmt: skip
 #: Days that have names of their own.
 _DAYS: Final = {
     "하루": 1, "이틀": 2, "사흘": 3, "나흘": 4, "닷새": 5, "엿새": 6, "이레": 7, "여드레": 8, "아흐레": 9, "열흘": 10,
@@ -111,15 +105,15 @@ def _any(words: Iterable[str]) -> str:
 
 
 _DIGITS: Final = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,15})(?:\.[0-9]{1,9})?"
-_LARGE_MARK: Final = _any((*_LARGE, "천만", "백만", "십만", "천", "백"))
+_LARGE_MARK: Final = _any((*LARGE, "천만", "백만", "십만", "천", "백"))
 _MIXED: Final = rf"\b{_DIGITS}\s?{_LARGE_MARK}(?:\s?{_DIGITS}\s?{_LARGE_MARK}?){{0,3}}"
-_SINO_MARKS: Final = "[" + "".join((*_SINO, *_SMALL, *_LARGE)) + "]"
+_SINO_MARKS: Final = "[" + "".join((*SINO, *SMALL, *LARGE)) + "]"
 _ENGLISH_RUN: Final = rf"\b{_any((*_ENGLISH, *_SCALES))}(?:(?:\s+and\s+|[\s-]){_any((*_ENGLISH, *_SCALES))}){{0,7}}\b"
-_LONG_NATIVE: Final = _any(word for word in _NATIVE if len(word) > 1)
+_LONG_NATIVE: Final = _any(word for word in NATIVE if len(word) > 1)
 #: Numbers that are plain by themselves, and Korean ones that are so beside a unit only: 이 is two, and also "this".
 _NUMBER: Final = rf"(?:{_MIXED}|-?\b{_DIGITS}|{_ENGLISH_RUN})"
-_BESIDE_UNIT: Final = rf"(?:{_SINO_MARKS}{{1,12}}|(?:{_any(_NATIVE)}){{1,2}}|\ban?\b)"
-_ALONE: Final = rf"(?:{_NUMBER}|{_SINO_MARKS}{{2,12}}|{_LONG_NATIVE}(?:{_any(_NATIVE)})?)"
+_BESIDE_UNIT: Final = rf"(?:{_SINO_MARKS}{{1,12}}|(?:{_any(NATIVE)}){{1,2}}|\ban?\b)"
+_ALONE: Final = rf"(?:{_NUMBER}|{_SINO_MARKS}{{2,12}}|{_LONG_NATIVE}(?:{_any(NATIVE)})?)"
 _MONTHS: Final = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
     "december",
@@ -253,8 +247,8 @@ def read_number(text: str) -> Fraction | None:
     if re.search("[a-z]", text):
         return _english(re.split(r"[\s-]+", text))
     compact = text.replace(" ", "").replace(",", "")
-    found = _korean(compact)
-    return found if found is not None else _native(compact)
+    found = sino_korean(compact)
+    return found if found is not None else native_korean(compact)
 
 
 def _english(words: list[str]) -> Fraction | None:
@@ -271,30 +265,3 @@ def _english(words: list[str]) -> Fraction | None:
         else:
             return None
     return Fraction(total + part)
-
-
-def _korean(text: str) -> Fraction | None:
-    """``3만5천``, ``이십오``, ``1.5억``: digits and the words of tens, hundreds, thousands and myriads."""
-    total = section = Fraction(0)
-    digit: Fraction | None = None
-    for token in re.findall(r"[0-9]+(?:\.[0-9]+)?|.", text):
-        if token[0] in "0123456789":
-            digit = Fraction(token)
-        elif token in _SINO:
-            digit = (digit or Fraction(0)) * 10 + _SINO[token]
-        elif token in _SMALL:
-            section, digit = section + (1 if digit is None else digit) * _SMALL[token], None
-        elif token in _LARGE:
-            section += digit or 0
-            total, section, digit = total + (section or 1) * _LARGE[token], Fraction(0), None
-        else:
-            return None
-    return total + section + (digit or 0)
-
-
-def _native(text: str) -> Fraction | None:
-    for tens, ten in _NATIVE.items():
-        if ten >= 10 and text.startswith(tens):
-            rest = text[len(tens) :]
-            return Fraction(ten + _NATIVE.get(rest, 0)) if not rest or _NATIVE.get(rest, 10) < 10 else None
-    return Fraction(_NATIVE[text]) if text in _NATIVE else None
