@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import Field
 
 from guardrails.config import Strict
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 #: Who wrote a text, in OpenAI's words; ``document`` is a source that was given to be read.
 Role = Literal["system", "developer", "user", "assistant", "tool", "function", "document"]
 ROLES: Final[tuple[str, ...]] = get_args(Role)
+#: Who is taken to have written a text that comes alone.
+USUAL_ROLE: Final[Mapping[str, Role]] = MappingProxyType({"input": "user", "output": "assistant"})
 
 
 class Common(Strict):

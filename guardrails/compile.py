@@ -115,27 +115,27 @@ def _parse(item: Mapping[str, Any]) -> tuple[str, Common, Strict]:
     common, own = split(settings or {})
     if name in CHECKS:  # it reads a whole answer: neither a role nor a stream is its concern
         own |= {key: common.pop(key) for key in ("roles", "stream") if key in common}
-    return name, _validated(Common, common), _validated(kind.config, own)
+    beside = ("on_error",) if name in CHECKS else tuple(Common.model_fields)
+    return name, _validated(Common, common), _validated(kind.config, own, beside)
 
 
 S = TypeVar("S", bound=Strict)
 
 
-def _validated(config: type[S], settings: object) -> S:
+def _validated(config: type[S], settings: object, beside: tuple[str, ...] = ()) -> S:
+    """The settings, checked; ``beside`` are the common ones that may be meant by an unknown word."""
     try:
         return config.model_validate(settings)
     except ValidationError as error:
-        refuse([_mistake(problem, config) for problem in error.errors(include_url=False)])
+        refuse([_mistake(problem, (*config.model_fields, *beside)) for problem in error.errors(include_url=False)])
         raise
 
 
-def _mistake(problem: ErrorDetails, config: type[Strict]) -> GuardConfigError:
+def _mistake(problem: ErrorDetails, known: tuple[str, ...]) -> GuardConfigError:
     """One of pydantic's errors in the words of a policy's author."""
     path = tuple(problem["loc"])
     if problem["type"] == "extra_forbidden":
-        return GuardConfigError(
-            path, f"unknown setting {path[-1]!r}", suggest(str(path[-1]), (*config.model_fields, *Common.model_fields))
-        )
+        return GuardConfigError(path, f"unknown setting {path[-1]!r}", suggest(str(path[-1]), known))
     if problem["type"] == "missing":
         return GuardConfigError(path, f"the setting {path[-1]!r} is missing", "")
     return GuardConfigError(path, problem["msg"], "")

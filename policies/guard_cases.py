@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from guardrails import Rails, check
 from guardrails.cases import allow_cases
 from guardrails.checks import CHECKS
+from guardrails.common import USUAL_ROLE
 from guardrails.reasoning import ReasoningCheck
 from guardrails.reasoning import run_cases as run_rule_cases
 from policies.policy import Direction, Policy
@@ -51,7 +52,8 @@ def run_cases(policy: Policy, probes: Iterable[Probe] = ()) -> tuple[CaseResult,
 
 
 def _run_probe(policy: Policy, name: str, case: GuardCase) -> CaseResult:
-    verdict = check(case.text, policy.rails[case.direction])
+    role = case.role or USUAL_ROLE[case.direction]
+    verdict = check(case.text, policy.rails[case.direction], role=role)
     found = {finding.category for finding in verdict.findings}
     agree = verdict.action.word == case.action and found >= set(case.categories)
     said = _words(verdict.action.word, found)

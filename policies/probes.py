@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from guardrails.common import Role
 from policies.mistakes import Problem, refuse
 from policies.schema import Name, Share, Strict, TierName, Word
 from policies.yaml import load_strict, read_text
@@ -64,6 +65,7 @@ class GuardCase(Strict):
     Attributes:
         text: the text.
         direction: which list of guards reads it.
+        role: who wrote it; by default the user of a request, the assistant of an answer.
         action: the strictest action.
         categories: all that must be found, e.g. ``EMAIL``; others may be found besides.
         becomes: the text after masking, where it matters.
@@ -71,6 +73,7 @@ class GuardCase(Strict):
 
     text: str
     direction: Literal["input", "output"] = "input"
+    role: Role | None = None
     action: ActionWord
     categories: tuple[Word, ...] = ()
     becomes: str | None = None

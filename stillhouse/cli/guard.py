@@ -54,7 +54,7 @@ class _Group(click.Group):
     help="Guard many texts: JSON lines in, JSON lines out, in order. '-' is standard input or output.",
 )
 @click.option("--policy", default="balanced", show_default=True, help="Policy file or preset.")
-@click.option("--in", "source", default="-", help='Rows {"id","text","direction":"input|output"}.')
+@click.option("--in", "source", default="-", help='Rows {"id","text","direction":"input|output"}, if need be "role".')
 @click.option("--out", "target", default="-", help="Where the verdicts go.")
 @click.pass_context
 def command(ctx: click.Context, policy: str, source: str, target: str) -> None:  # noqa: D103
@@ -107,18 +107,22 @@ class Row(msgspec.Struct, frozen=True):
     """One row that can be guarded.
 
     Attributes:
+        role: who wrote the text; by default the user of a request, the assistant of an answer.
         query, sources: for guards that look at more than the text.
     """
 
     id: Any
     text: str
     direction: Any
+    role: Any
     query: str
     sources: tuple[str, ...]
 
 
 def read_row(number: int, row: bytes) -> Row | dict[str, Any]:
     """A row, or what is wrong with it. Errors never repeat the row's text."""
+    from guardrails.common import ROLES, USUAL_ROLE
+
     name: Any = None
 
     def wrong(message: str) -> dict[str, Any]:
@@ -136,12 +140,15 @@ def read_row(number: int, row: bytes) -> Row | dict[str, Any]:
         return wrong("'text' must be a string.")
     if direction not in DIRECTIONS:
         return wrong("'direction' must be 'input' or 'output'.")
+    role = value.get("role", USUAL_ROLE[direction])
+    if role not in ROLES:
+        return wrong(f"'role' must be one of {', '.join(ROLES)}.")
     query, sources = value.get("query", ""), value.get("sources", [])
     if not isinstance(query, str):
         return wrong("'query' must be a string.")
     if not isinstance(sources, list) or not all(isinstance(source, str) for source in sources):
         return wrong("'sources' must be a list of strings.")
-    return Row(name, text, direction, query, tuple(sources))
+    return Row(name, text, direction, role, query, tuple(sources))
 
 
 def guard_row(rails: Mapping[Any, Rails], number: int, row: bytes) -> dict[str, Any]:
@@ -151,7 +158,7 @@ def guard_row(rails: Mapping[Any, Rails], number: int, row: bytes) -> dict[str, 
     read = read_row(number, row)
     if not isinstance(read, Row):
         return read
-    verdict = check(read.text, rails[read.direction], query=read.query, sources=read.sources)
+    verdict = check(read.text, rails[read.direction], role=read.role, query=read.query, sources=read.sources)
     return {
         "id": read.id,
         "action": verdict.action.word,

@@ -86,7 +86,7 @@ def _side(row: Row, rails: Mapping[Any, Any]) -> Side:
     from guardrails import check
     from policies.guard_diff import Side
 
-    return Side.of(check(row.text, rails[row.direction], query=row.query, sources=row.sources).findings)
+    return Side.of(check(row.text, rails[row.direction], role=row.role, query=row.query, sources=row.sources).findings)
 
 
 # --- the ledger

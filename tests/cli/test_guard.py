@@ -12,6 +12,7 @@ quality: {keep: 0.95}
 guards:
   input:
     - pii: {entities: [EMAIL, KR_PHONE], action: mask}
+    - words: {words: [saboteur], roles: [tool], action: block}
   output:
     - words: {words: [blueprint], action: block}
 """
@@ -127,3 +128,14 @@ def test_a_policy_with_mistakes_ends_with_words(tmp_path):
 def test_a_byte_order_mark_is_no_part_of_the_first_row(run):
     outs = run(b"\xef\xbb\xbf" + row(id=1, text="a", direction="input") + row(id=2, text="b", direction="input"))
     assert [out["id"] for out in outs] == [1, 2]
+
+
+def test_a_text_is_the_users_unless_the_row_says_whose(run):
+    text = "a saboteur"
+    answers = run(
+        row(id=1, text=text, direction="input")
+        + row(id=2, text=text, direction="input", role="tool")
+        + row(id=3, text=text, direction="input", role="nobody")
+    )
+    assert [answer.get("action") for answer in answers] == ["none", "block", None]
+    assert "'role' must be one of system," in answers[2]["error"]["message"]

@@ -125,3 +125,4 @@ def test_wrong_settings_are_named():
     with pytest.raises(GuardConfigErrors) as caught:
         compile_rails([{"tool_targets": {"trusted": ["nobody"], "roles": ["user"]}}])
     assert {error.path[2] for error in caught.value.errors} == {"trusted", "roles"}
+    assert not any("did you mean roles" in error.hint for error in caught.value.errors)  # it has none

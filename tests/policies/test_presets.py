@@ -6,6 +6,7 @@ import pytest
 
 from guardrails import Action
 from guardrails.catalog import names
+from guardrails.common import USUAL_ROLE
 from policies.load import PRESETS, load_policy, preset_names
 from policies.probes import Probe, load_probes
 from router.core.decide import Caller, Fleet, decide
@@ -67,7 +68,7 @@ def test_a_probe_is_kept(folder: Path, probe: Probe):
 
 
 def _check_guard(policy, case):
-    verdict = policy.rails[case.direction].check(case.text)
+    verdict = policy.rails[case.direction].check(case.text, role=case.role or USUAL_ROLE[case.direction])
     found = {finding.category for finding in verdict.findings}
     assert verdict.action == Action[case.action.upper()], found
     assert set(case.categories) <= found

@@ -121,3 +121,20 @@ async def test_what_blocks_needs_a_stream_that_waits(serve):
     with pytest.raises(Mistakes) as caught:
         await serve(policy(stream="guarded", on_invalid="block"))
     assert "stream: checked" in str(caught.value)
+
+
+def test_a_check_that_writes_again_has_no_verdict_on_a_stream_that_has_left():
+    from guardrails import Action
+    from guardrails.run import Checked
+    from guardrails.views import Rewritten, View
+    from router.serve.checking import judge_now
+
+    class Writes:
+        guard, scope, actions = "writes", "calls", frozenset({Action.BLOCK})
+
+        def run(self, view):
+            yield from ()
+            return Rewritten(view.text, (), ())
+
+    [finding] = judge_now([Checked(Writes(), Action.BLOCK)], View("text"))
+    assert (finding.reason, finding.action) == ("writes.error", Action.BLOCK)
