@@ -151,6 +151,12 @@ class Rails:
         self.checks = tuple(checks)
         self.max_hold = max((each.family.hold for each in self._all.holding), default=0)
 
+    def __setattr__(self, name: str, value: object) -> None:
+        """Only while it is made: one object serves every policy and every request that says the same."""
+        if hasattr(self, "max_hold"):
+            raise AttributeError(f"rails are shared and do not change: compile others to have another {name!r}")
+        super().__setattr__(name, value)
+
     def for_request(self, system: Iterable[str], known: Iterable[str]) -> Rails:
         """The same, with the guards that depend on a request cast for one.
 

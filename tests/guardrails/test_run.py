@@ -148,3 +148,10 @@ def test_a_guard_that_is_not_a_mapping_is_a_mistake():
     with pytest.raises(GuardConfigError) as caught:
         compile_rails(["pii"])  # type: ignore[list-item]
     assert caught.value.path == (0,)
+
+
+def test_rails_do_not_change_once_they_are_made():
+    rails = compile_rails([{"words": {"words": ["apex"]}}])
+    with pytest.raises(AttributeError, match="compile others"):
+        rails.checks = ()
+    assert rails is compile_rails([{"words": {"words": ["apex"]}}])

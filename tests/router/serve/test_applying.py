@@ -216,8 +216,8 @@ async def test_an_answer_that_was_written_again_is_guarded_again_and_stands_in_t
 
         policy = cell.policies["guarded"]
         texts = compile_rails([{"pii": {"entities": ["EMAIL"], "action": "mask"}}])
-        texts.checks = (Checked(Mends(), Action.BLOCK),)
-        cell.policies = {"guarded": replace(policy, rails={**policy.rails, "output": texts})}
+        mending = Rails(texts._rails, [Checked(Mends(), Action.BLOCK)], "mending")
+        cell.policies = {"guarded": replace(policy, rails={**policy.rails, "output": mending})}
 
     gw = await serve(GUARDED, cell=change)
     answer = await apply(gw, "first: b@example.com", source="OUTPUT")
