@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -77,6 +78,17 @@ def placed(hit: Hit, text: str, origins: list[int] | None, *, raw: bool = False)
 def finding_of(hit: Hit, base: int = 0) -> Finding:
     """What is told of a hit; ``base`` is where its text begins in a longer one."""
     return Finding(hit.guard, hit.category, hit.score, base + hit.start, base + hit.end, hit.action, hit.reason)
+
+
+def told_once(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The same without what is said twice of one place: layers may hold the same guard. The strictest action stays."""
+    told: dict[tuple[str, str, int, int, str], Finding] = {}
+    for finding in findings:
+        key = (finding.guard, finding.category, finding.start, finding.end, finding.reason)
+        known = told.get(key)
+        if known is None or finding.action > known.action:
+            told[key] = finding
+    return tuple(told.values())
 
 
 def reads_raw(family: Family) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from guardrails.canary import LeakMold
 from guardrails.common import ROLES, Common
-from guardrails.findings import Placed, Sieve, finding_of, placed, reads_raw, value_of
+from guardrails.findings import Placed, Sieve, finding_of, placed, reads_raw, told_once, value_of
 from guardrails.layers import layered
 from guardrails.learned.family import LearnedFamily
 from guardrails.lookalikes import Lookalikes, has_any
@@ -210,7 +210,7 @@ class Rails:
             return tuple(lost)
         found.sort(key=attrgetter("key"))
         sieve = Sieve()
-        return (*lost, *(finding_of(hit) for hit, _ in found if sieve.keeps(hit)))
+        return (*lost, *told_once(finding_of(hit) for hit, _ in found if sieve.keeps(hit)))
 
     def _reading(self, role: str | None) -> _Reading:
         return self._of_role.get(role, self._all) if role is not None else self._all

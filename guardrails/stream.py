@@ -10,7 +10,7 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from guardrails.findings import Placed, Sieve, finding_of, placed, reads_raw
+from guardrails.findings import Placed, Sieve, finding_of, placed, reads_raw, told_once
 from guardrails.matching import Family, Hit
 from guardrails.normalize import normalize
 from guardrails.types import Action, Finding
@@ -84,7 +84,7 @@ class StreamRail:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """All so far, in order of their start."""
-        return tuple(finding for _, finding in sorted(self._findings, key=lambda pair: pair[0]))
+        return told_once(finding for _, finding in sorted(self._findings, key=lambda pair: pair[0]))
 
     @property
     def blocked(self) -> bool:

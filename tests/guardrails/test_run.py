@@ -155,3 +155,16 @@ def test_rails_do_not_change_once_they_are_made():
     with pytest.raises(AttributeError, match="compile others"):
         rails.checks = ()
     assert rails is compile_rails([{"words": {"words": ["apex"]}}])
+
+
+LAYERED = compile_rails([{"pii": {"action": "detect"}}, {"pii": {"action": "mask"}}, {"pii": {"action": "mask"}}])
+
+
+@pytest.mark.parametrize("cut", range(0, 24, 3))
+def test_layers_with_the_same_guard_tell_a_finding_once_with_the_strictest_action(cut):
+    text = "write to lee@example.com and to kim@example.org today"
+    whole = LAYERED.check(text, Placeholders())
+    assert [(f.category, f.action) for f in whole.findings] == [("EMAIL", Action.MASK)] * 2
+    stream = LAYERED.stream(Placeholders())
+    sent = stream.feed(text[:cut]) + stream.feed(text[cut:]) + stream.finish()
+    assert (sent, stream.findings) == (whole.text, whole.findings)
