@@ -31,6 +31,7 @@ from router.registry.references import reference_prices
 from router.registry.salt import SaltError, explore_salt
 from router.serve.metrics import Metrics
 from router.serve.prover import Prover
+from router.serve.scores import Scores
 from router.serve.scoring import Fresh, Watch, open_scorer
 from router.serve.sessions import Sessions
 from router.serve.settings import LOOPBACK, Settings, deployments_of, read_secret
@@ -83,6 +84,7 @@ class Cell:
     explore_salt: bytes = b""
     sessions: Sessions = field(default_factory=Sessions)
     verdicts: Verdicts = field(default_factory=lambda: Verdicts(secrets.token_bytes(16)))
+    scores: Scores = field(default_factory=lambda: Scores(secrets.token_bytes(16)))
     _fleets: dict[str, Fleet] = field(default_factory=dict)
     _stamps: dict[str, tuple[tuple[str, int, int], ...]] = field(default_factory=dict)
 

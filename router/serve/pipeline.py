@@ -122,7 +122,7 @@ def score_of(cell: Cell, wish: Order, ask: str) -> Score | None:
     if cell.scorer is None:
         cell.metrics.unscored.add(1)
         return None
-    return cell.scorer.score(ask, wish.policy.body.family)
+    return cell.scores.of(cell.scorer, wish.caller.tenant, ask, wish.policy.body.family)
 
 
 async def answer_whole(

@@ -1,36 +1,30 @@
-"""What the guards said of a text before: a long conversation costs its new text only.
+"""What the guards said of a text before.
 
 A verdict depends on the text, on who wrote it and on the compiled guards, and on nothing else, so it is remembered
-under those three. Only findings are kept (kinds and offsets), never a text: what names it is a keyed hash. Tenants
-do not share: how long an answer takes must not tell one what another has asked.
+under those three. Only findings are kept (kinds and offsets).
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from guardrails import Finding, Rails
+from router.serve.memory import TENANTS, TEXTS, Memory
 
 if TYPE_CHECKING:
     from guardrails.run import Hurry
 
-TENANTS = 256  # tenants remembered; the one that was silent longest is forgotten first
-TEXTS = 2_048  # texts a tenant
 SHORT = 48  # code points; reading a shorter text again is cheaper than finding it
 
 
 class Verdicts:
-    """Tenant -> text -> findings, bounded both ways. Not shared between processes."""
+    """Tenant -> text -> findings."""
 
     def __init__(self, salt: bytes, tenants: int = TENANTS, texts: int = TEXTS) -> None:
-        self._salt = salt
-        self._tenants, self._texts = tenants, texts
-        self._held: OrderedDict[str, OrderedDict[bytes, tuple[Finding, ...]]] = OrderedDict()
+        self._memory: Memory[tuple[Finding, ...]] = Memory(salt, tenants, texts)
 
     def __len__(self) -> int:
-        return sum(map(len, self._held.values()))
+        return len(self._memory)
 
     def find(
         self, rails: Rails, tenant: str, text: str, role: str | None = None, hurry: Hurry | None = None
@@ -38,30 +32,10 @@ class Verdicts:
         """``rails.find``, or what it gave before. A guard that could not be run is asked again."""
         if len(text) < SHORT:
             return rails.find(text, role, hurry)
-        held = self._of(tenant)
-        name = self._name(rails, text, role)
-        found = held.get(name)
-        if found is not None:
-            held.move_to_end(name)
-            return found
-        found = rails.find(text, role, hurry)
-        if not any(finding.category == "ERROR" for finding in found):
-            held[name] = found
-            if len(held) > self._texts:
-                held.popitem(last=False)
+        name = self._memory.name(f"{rails.hash} {role}", text)
+        found = self._memory.get(tenant, name)
+        if found is None:
+            found = rails.find(text, role, hurry)
+            if not any(finding.category == "ERROR" for finding in found):
+                self._memory.keep(tenant, name, found)
         return found
-
-    def _of(self, tenant: str) -> OrderedDict[bytes, tuple[Finding, ...]]:
-        held = self._held.get(tenant)
-        if held is None:
-            held = self._held[tenant] = OrderedDict()
-            if len(self._held) > self._tenants:
-                self._held.popitem(last=False)
-        else:
-            self._held.move_to_end(tenant)
-        return held
-
-    def _name(self, rails: Rails, text: str, role: str | None) -> bytes:
-        digest = hashlib.blake2b(f"{rails.hash} {role} ".encode(), key=self._salt, digest_size=16)
-        digest.update(text.encode("utf-8", "surrogatepass"))
-        return digest.digest()
