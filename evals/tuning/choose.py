@@ -361,8 +361,8 @@ def _near(policy: Policy, wanted: Ints, field: _Field, band: float) -> Mask:
     if body.cost_quality is not None:
         worth = _worth(body.cost_quality, known, field.chance, field.guess)
         best = np.take_along_axis(worth, wanted[:, None], axis=1)
-        # -inf minus -inf is nothing to compare: such rows have no known tier, and none is near.
-        near = known & ~here & (np.where(known.any(axis=1, keepdims=True), best, 0.0) - worth <= band)
+        # A tier whose chance is unknown is worth -inf; nothing is near it, and nothing is explored there.
+        near = known & ~here & (np.where(best > -np.inf, best, 0.0) - worth <= band)
         return near
     need = np.broadcast_to(_need(body, known, field.chance), stated.shape)
     below = known & (np.arange(ALL) < wanted[:, None]) & (need - stated <= band)
