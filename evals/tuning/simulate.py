@@ -13,6 +13,7 @@ import numpy as np
 
 from evals.tuning import clusters
 from evals.tuning.known import recorded
+from evals.tuning.ledger import BLOCKED
 from evals.tuning.logs import from_log
 from evals.tuning.result import Guards, Said, Simulation
 from evals.tuning.saying import LEAST_ROWS, said
@@ -117,13 +118,22 @@ def _escalations(candidate: Side) -> Said:
 
 
 def _guards(table: Table) -> Guards:
-    findings, blocked = table.slices.get("findings"), table.facts.get("blocked")
-    if findings is None:
-        nothing = Said(why="the rows do not tell what guards found")
-        return Guards(found=nothing, blocked=nothing)
-    found = np.array([bool(name) for name in findings.names], dtype=bool)[findings.codes]
+    """Of a log as logged, requests that were stopped at once among them; of outcomes as the policy's guards find."""
+    found, blocked = table.facts.get("found"), table.facts.get("blocked")
+    if found is None:
+        findings = table.slices.get("findings")
+        if findings is None:
+            nothing = Said(why="the rows do not tell what guards found")
+            return Guards(found=nothing, blocked=nothing)
+        found = np.array([bool(name) for name in findings.names], dtype=bool)[findings.codes]
     stopped: Mask = np.zeros(len(table), dtype=bool) if blocked is None else blocked
-    return Guards(found=said(clusters.share(found, table.stem)), blocked=said(clusters.share(stopped, table.stem)))
+    more = table.left_out.get(BLOCKED, 0)
+    stem = np.append(table.stem, table.stem.max() + 1 + np.arange(more, dtype=np.int32))
+    at_once = np.ones(more, dtype=bool)
+    return Guards(
+        found=said(clusters.share(np.append(found, at_once), stem)),
+        blocked=said(clusters.share(np.append(stopped, at_once), stem)),
+    )
 
 
 def _notes(candidate: Side) -> tuple[str, ...]:
