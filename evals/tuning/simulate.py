@@ -108,13 +108,15 @@ def _latency(candidate: Side) -> dict[str, Said]:
 
 
 def _escalations(candidate: Side) -> Said:
-    cascade = candidate.policy.body.cascade
-    if cascade is not None:
+    table = candidate.table
+    if candidate.climbed is not None:
+        return said(clusters.mean(candidate.climbed.escalations.astype(np.float64), table.stem))
+    if candidate.policy.body.cascade is not None:
         return Said(
             why="unknown: the rows do not hold what the checks of a cascade saw of each tier's answer; the other "
             "figures are those of the policy's choice before any try"
         )
-    return Said(value=0.0, low=0.0, high=0.0, n=len(candidate.table), stems=len(candidate.table))
+    return Said(value=0.0, low=0.0, high=0.0, n=len(table), stems=len(np.unique(table.stem)))
 
 
 def _guards(table: Table) -> Guards:
@@ -140,8 +142,16 @@ def _notes(candidate: Side) -> tuple[str, ...]:
     notes = []
     if (nobody := float(np.mean(candidate.made.served < 0))) > 0:
         notes.append(f"{nobody:.1%} of the requests no tier may serve: they count as quality 0 and cost nothing")
-    if candidate.policy.body.cascade is not None:
+    if candidate.climbed is not None:
+        notes.append(
+            "the cascade's tries are counted in quality and money; 'first asked' is the policy's choice before them. "
+            "The shipped calibration was learned from answers like these, which flatters it"
+        )
+    elif candidate.policy.body.cascade is not None:
         notes.append("the policy's cascade was not simulated: these rows do not hold what its checks would have seen")
+    escalated = candidate.table.facts.get("escalated")
+    if escalated is not None and escalated.any():
+        notes.append(f"in {escalated.mean():.1%} of the logged requests a first answer was turned down by a cascade")
     return tuple(notes)
 
 
