@@ -29,6 +29,7 @@ LEAST_ESS: Final = 200.0
 LEAST_EXPLORED: Final = 5
 #: Changed decisions up to this share cannot move the quality by more, and need not be shown.
 NEGLIGIBLE: Final = 0.005
+_EXPLORE: Final = "let the policy in force explore ('explore:', docs/policies.md) and come back"
 #: A propensity this near to 1 was no chance.
 _CERTAIN: Final = 1 - 1e-9
 
@@ -63,7 +64,7 @@ class Support:
         if self.ess < LEAST_ESS:
             words = f"the effective sample size is {self.ess:,.0f}, and {LEAST_ESS:.0f} are needed"
             if not self.ess:
-                return f"{words}: the log never took a tier that this policy would take"
+                return f"{words}: the log never took a tier that this policy would take; {_EXPLORE}"
             return f"{words}: about {self._missing(LEAST_ESS / self.ess)} more rows with a known outcome are missing"
         if self.changed <= NEGLIGIBLE or self.explored >= LEAST_EXPLORED:
             return ""
@@ -71,7 +72,7 @@ class Support:
             f"{self.changed:.1%} of the decisions differ from the log's, and it shows the outcome of {self.explored}"
         )
         if not self.explored:
-            return f"{words}: let the policy in force explore ('explore:', docs/policies.md) and come back"
+            return f"{words}; {_EXPLORE}"
         return f"{words}: about {self._missing(LEAST_EXPLORED / self.explored)} more rows are missing"
 
     def _missing(self, times: float) -> str:
