@@ -61,19 +61,19 @@ class Support:
         """Why nothing can be said, and how many rows are missing; empty where something can."""
         if not self.rows:
             return "no row's outcome is known"
-        if self.ess < LEAST_ESS:
-            words = f"the effective sample size is {self.ess:,.0f}, and {LEAST_ESS:.0f} are needed"
-            if not self.ess:
-                return f"{words}: the log never took a tier that this policy would take; {_EXPLORE}"
-            return f"{words}: about {self._missing(LEAST_ESS / self.ess)} more rows with a known outcome are missing"
-        if self.changed <= NEGLIGIBLE or self.explored >= LEAST_EXPLORED:
-            return ""
-        words = (
+        changed = self.changed > NEGLIGIBLE
+        shown = (
             f"{self.changed:.1%} of the decisions differ from the log's, and it shows the outcome of {self.explored}"
         )
-        if not self.explored:
-            return f"{words}; {_EXPLORE}"
-        return f"{words}: about {self._missing(LEAST_EXPLORED / self.explored)} more rows are missing"
+        if changed and not self.explored:
+            return f"{shown}; {_EXPLORE}"
+        if self.ess < LEAST_ESS:
+            words = f"the effective sample size is {self.ess:,.0f}, and {LEAST_ESS:.0f} are needed"
+            missing = self._missing(LEAST_ESS / max(self.ess, 1.0))
+            return f"{words}: about {missing} more rows with a known outcome are missing"
+        if changed and self.explored < LEAST_EXPLORED:
+            return f"{shown}: about {self._missing(LEAST_EXPLORED / self.explored)} more rows are missing"
+        return ""
 
     def _missing(self, times: float) -> str:
         return f"{int(np.ceil(self.rows * (times - 1))):,}"
