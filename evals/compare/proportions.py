@@ -15,7 +15,8 @@ import numpy as np
 from evals.compare import beta
 from evals.compare.beta import Floats
 
-#: Cells of the tables by which a distribution is held; errors of the limits are below 1e-5.
+#: Cells of the tables by which a distribution is held, and how many of them are one where they are summed over;
+#: the limits are off by less than 1e-3 with five pairs, 1e-5 with a hundred.
 _CELLS: Final = 2048
 _COARSE: Final = 4
 #: How many standard deviations a table reaches; beyond lies less than 1e-6 of an exponential tail.
@@ -44,28 +45,23 @@ def _upper(better: int, worse: int, n: int, tail: float) -> float:
     Clopper and Pearson; their product's quantile is the limit, for the wider of the two that the first may have.
     """
     differ = better + worse
-    lean, weight = _table(better + 1, worse)
-    limits = [_product_quantile(2.0 * lean - 1.0, weight, shares, 1.0 - tail) for shares in _differing(differ, n)]
+    if not worse:
+        # all that differ may favour us, so only how many differ is in doubt
+        return _quantile(*_cumulative(differ + 1, n - differ), 1.0 - tail) if differ < n else 1.0
+    lean = _cumulative(better + 1, worse)
+    limits = [_product_quantile(lean, _cumulative(differ, n - differ + 1), 1.0 - tail)]
+    if differ < n:
+        limits.append(_product_quantile(lean, _cumulative(differ + 1, n - differ), 1.0 - tail))
+    else:
+        limits.append(2.0 * _quantile(*lean, 1.0 - tail) - 1.0)
     return max(limits)
 
 
-def _differing(differ: int, n: int) -> list[tuple[Floats, Floats]]:
-    """Lower and upper confidence distribution of the share of pairs that differ: edges and cumulative chance."""
-    return [_cumulative(differ, n - differ + 1), _cumulative(differ + 1, n - differ)]
-
-
-def _edges(a: int, b: int) -> Floats:
+def _cumulative(a: int, b: int) -> tuple[Floats, Floats]:
+    """Edges of cells and the cumulative chance of Beta(a, b) at them; a, b >= 1."""
     mean = a / (a + b)
     reach = _REACH * np.sqrt(mean * (1.0 - mean) / (a + b + 1.0))
-    return np.linspace(max(0.0, mean - reach), min(1.0, mean + reach), _CELLS + 1)
-
-
-def _cumulative(a: int, b: int) -> tuple[Floats, Floats]:
-    """Edges and cumulative chance of Beta(a, b); a parameter of 0 puts all of it on that end."""
-    if not a or not b:
-        end = 0.0 if not a else 1.0
-        return np.array([end - 1e-15, end]), np.array([0.0, 1.0])
-    edges = _edges(a, b)
+    edges = np.linspace(max(0.0, mean - reach), min(1.0, mean + reach), _CELLS + 1)
     inside = np.clip(edges, 1e-300, 1.0 - 1e-16)
     density = np.exp((a - 1) * np.log(inside) + (b - 1) * np.log1p(-inside) + beta.log_scale(a, b))
     # the trapezoid rule: for a smooth bump that starts and ends near 0 it is as exact as any, and quick
@@ -73,25 +69,20 @@ def _cumulative(a: int, b: int) -> tuple[Floats, Floats]:
     return edges, below / below[-1]
 
 
-def _table(a: int, b: int) -> tuple[Floats, Floats]:
-    """Middles and weights of the cells of Beta(a, b), fewer and larger ones: they are summed over."""
-    edges, cumulative = (column[::_COARSE] if len(column) > _COARSE else column for column in _cumulative(a, b))
-    return (edges[1:] + edges[:-1]) / 2.0, np.diff(cumulative)
+def _quantile(edges: Floats, cumulative: Floats, level: float) -> float:
+    return float(np.interp(level, cumulative, edges))
 
 
-def _product_quantile(lean: Floats, weight: Floats, shares: tuple[Floats, Floats], level: float) -> float:
-    """The quantile of share * lean, share >= 0; by bisection on its distribution."""
-    edges, cumulative = shares
-    away = np.abs(lean) > 1e-15
-    lean, weight, still = lean[away], weight[away], float(weight[~away].sum())
-    negative = lean < 0
+def _product_quantile(lean: tuple[Floats, Floats], shares: tuple[Floats, Floats], level: float) -> float:
+    """The quantile of share * (2 * lean - 1), share >= 0; by bisection on its distribution."""
+    edges, cumulative = (column[::_COARSE] for column in lean)
+    favour, weight = edges[1:] + edges[:-1] - 1.0, np.diff(cumulative)
+    favour = np.where(favour == 0, 1e-15, favour)
+    negative = favour < 0
     low, high = -1.0, 1.0
     for _ in range(26):
         middle = (low + high) / 2.0
-        below = np.interp(middle / lean, edges, cumulative, left=0.0, right=1.0)
+        below = np.interp(middle / favour, *shares, left=0.0, right=1.0)
         below[negative] = 1.0 - below[negative]
-        if float(weight @ below) + (still if middle >= 0 else 0.0) < level:
-            low = middle
-        else:
-            high = middle
+        low, high = (middle, high) if float(weight @ below) < level else (low, middle)
     return high
