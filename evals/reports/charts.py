@@ -66,7 +66,7 @@ def _draw(panel: Panel, point: Point, high_cost: float) -> None:
     late = cost.value > 0.7 * high_cost
     anchor, shift = ("end", -9) if late else ("start", 9)
     drop = (24 if late else 17) if point.kind == "tier" else -9
-    panel.note((cost.value, quality.value), point.name, anchor, shift, drop)
+    panel.note((cost.value, quality.value), words.cut(point.name, 40), anchor, shift, drop)
 
 
 def _scaled(cost: Interval) -> Interval:
