@@ -220,8 +220,8 @@ def answer_facts(item: Item) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def rows_note(packed: Packed, rows: int) -> str:
-    """How much of the texts is here."""
+def rows_note(packed: Packed) -> str:
+    """How many rows are here, and how much of their texts."""
     if packed.prompt is None:
         texts = "Prompts and answers are whole."
     elif packed.prompt:
@@ -231,7 +231,10 @@ def rows_note(packed: Packed, rows: int) -> str:
         )
     else:
         texts = "There was no room for texts; the run's folder has them."
-    return f"{count(rows, 'row')}. {texts}"
+    rows = count(packed.of, "row")
+    if packed.rows < packed.of:
+        rows = f"{packed.rows:,} of {rows}, taken evenly: more do not fit"
+    return f"{rows}. {texts}"
 
 
 def facts(summary: Summary) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.reports import html
+from evals.reports import html, told
 from evals.reports.load import load
 from evals.reports.rows import pack
 from evals.reports.summary import summarise
@@ -77,10 +77,15 @@ def test_long_texts_are_cut_until_they_fit_and_the_page_says_so(tmp_path):
     assert all(len(text) == length and text[:-1] == noise[i][: length - 1] for i, text in enumerate(prompts))
 
 
-def test_rows_that_do_not_fit_without_texts_are_an_error(runs):
+def test_rows_that_do_not_fit_even_without_texts_are_taken_evenly(runs):
     loaded = load(runs[1])
-    with pytest.raises(ValueError, match="2500 rows do not fit in 100 bytes"):
-        pack(loaded.items, summarise(loaded), 100)
+    summary = summarise(loaded)
+    packed = pack(loaded.items, summary, 12_000)
+    assert (packed.rows, packed.of) == (625, 2500)
+    assert len(packed.block) <= 12_000
+    assert told.rows_note(packed).startswith("625 of 2,500 rows, taken evenly")
+    with pytest.raises(ValueError, match="not one of 2500 rows fits in 100 bytes"):
+        pack(loaded.items, summary, 100)
 
 
 def test_only_the_page_s_own_script_and_style_may_run(page):

@@ -233,6 +233,17 @@ def test_the_terminal_has_the_same_tables(summary):
     assert next(iter(terminal.lines(summary))) == "routing: failed"
 
 
+def test_the_command_line_prints_it_with_its_own_tables(summary, capsys, monkeypatch):
+    from stillhouse.cli import show
+
+    monkeypatch.setenv("COLUMNS", "200")
+    terminal.print_run(summary, show.line, show.table)
+    printed = capsys.readouterr().out
+    assert printed.startswith("routing: failed\n")
+    assert "always medium" in printed
+    assert "language: ko" in printed
+
+
 def test_a_page_that_is_too_long_is_cut_between_lines(summary, monkeypatch):
     monkeypatch.setattr(markdown, "MOST", 900)
     page = markdown.render(summary)
