@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from policies.policy import Policy
+    from router.registry.weights import Weights
     from router.score import Scorer
     from router.serve.cell import Cell
     from router.types import Deployment, Price
@@ -50,6 +51,7 @@ class Places:
         self._scorers: dict[str | None, Scorer | None] = {}
         self._cells: dict[tuple[str | None, str | None], Cell] = {}
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._weights: tuple[Weights, ...] | None = None
         self.book = PriceBook.load()
 
     # --- what is configured
@@ -72,14 +74,20 @@ class Places:
             except Mistakes as mistakes:
                 raise ConfigError(f"the settings have mistakes:\n{mistakes}") from None
             return found.model_copy(update={"server": _SERVER, "keys_file": None})
-        try:
-            weights = load_weights()
-        except WeightsError as error:
-            raise ConfigError(error.message, error.hint) from None
+        weights = self._local()
         if not weights:
             hint = "add config: stillhouse.yaml to the suite, or 'stillhouse models add'"
             raise ConfigError("the suite names no settings, and no embedded model is here", hint)
         return embedded_settings(weights, _SERVER)
+
+    def _local(self) -> tuple[Weights, ...]:
+        """The weights on this machine, looked at once: their headers take a while to read."""
+        if self._weights is None:
+            try:
+                self._weights = load_weights()
+            except WeightsError as error:
+                raise ConfigError(error.message, error.hint) from None
+        return self._weights
 
     def deployments(self, config: str | None = None) -> tuple[Deployment, ...]:
         """The models that can be asked, with their prices."""
@@ -171,7 +179,7 @@ class Places:
     def identity(self, deployments: tuple[Deployment, ...], config: str | None = None) -> list[Any]:
         """What decides the answers of these deployments: model, place, weights, generation. Not their price."""
         settings = self.settings(config)
-        prints = {w.name: w.sha256 for w in load_weights()} if _any_local(settings) else {}
+        prints = {w.name: w.sha256 for w in self._local()} if _any_local(settings) else {}
         return [
             [
                 d.name, d.tier, d.model, settings.upstreams[d.upstream].kind, settings.upstreams[d.upstream].base_url,
