@@ -17,7 +17,6 @@ from policies.schema import TIERS, Name, Share, Strict
 
 #: What the runner itself writes into a request.
 _OURS: Final = frozenset({"model", "messages", "tools", "stream", "stream_options", "n"})
-_GUARDS_ONLY: Final = frozenset({"verdict"})
 
 
 class Fields(Strict):
@@ -158,8 +157,8 @@ class Suite(Strict):
             if scorer.kind in READING and not any(target.calls for target in self.targets):
                 words = f"{scorer.kind} reads an answer, and no target gives one"
                 yield Problem(at, words, "add a target of kind tier, model or gateway")
-            if scorer.kind in _GUARDS_ONLY and not kinds["guards"] and not kinds["policy"]:
-                yield Problem(at, f"{scorer.kind} needs a target of kind guards or policy")
+            if scorer.kind == "verdict" and not kinds.keys() & {"guards", "policy", "gateway"}:
+                yield Problem(at, "verdict needs a target of kind guards, policy or gateway")
             if scorer.kind == "recorded" and not kinds["outcomes"]:
                 yield Problem(at, "recorded needs a target of kind outcomes")
 
