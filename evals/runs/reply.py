@@ -17,7 +17,8 @@ class Reply(Frozen, frozen=True, kw_only=True):
         cost_nano: of all attempts; ``None`` where a price or token count is unknown.
         baseline_nano: what the large tier would have cost.
         latency_ms: until the whole answer was there; for decisions and guards their processor time.
-        action, categories: of guards. alarm: their surest finding's score, 0 where they found nothing.
+        action, categories: of guards. alarm: their surest finding's score, 0 where they found nothing,
+            ``None`` where there were none.
         private: whether the decision stays on private models.
         recorded: a recorded outcome.
     """
@@ -38,3 +39,9 @@ class Reply(Frozen, frozen=True, kw_only=True):
     categories: tuple[str, ...] = ()
     alarm: float | None = None
     recorded: float | None = None
+
+    @property
+    def because(self) -> str:
+        """The id of the reason that chose the tier; what came of it afterwards stands behind it."""
+        after = ("tier-missing", "no-tier", "cascade-")
+        return next((reason for reason in reversed(self.reasons) if not reason.startswith(after)), "")

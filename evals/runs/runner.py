@@ -237,7 +237,7 @@ class Runner:
             item, answer=reply.text, scores=scored.scores, quality=scored.quality, tier=reply.tier,
             model=reply.model, tokens_in=reply.tokens_in, tokens_out=reply.tokens_out, cost_nano=reply.cost_nano,
             baseline_nano=reply.baseline_nano, latency_ms=reply.latency_ms, cached=cached,
-            reason=reply.reasons[-1] if reply.reasons else "", p_right=reply.p_right, alarm=reply.alarm,
+            reason=reply.because, p_right=reply.p_right, alarm=reply.alarm,
         )  # fmt: skip
 
     # --- one reply

@@ -117,8 +117,8 @@ def _decision(_scorer: Scorer, row: Row, reply: Reply) -> float | None:
 
 
 def _verdict(_scorer: Scorer, row: Row, reply: Reply) -> float | None:
-    if not row.guarded and row.wanted.found is None:
-        return None
+    if reply.alarm is None or (not row.guarded and row.wanted.found is None):
+        return None  # nobody guarded, or the row does not say what should be found
     met = verdict_meets(row.wanted, reply.action, reply.categories, reply.text)
     return None if met is None else float(met)
 
