@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,12 +42,13 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--dry-run", is_flag=True, help="Check everything, say what would be asked, ask nothing.")
 @click.option("--junit", type=_FILE, help="Write the verdicts as JUnit XML.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON a suite.")
+@click.option("--report", is_flag=True, help="Print the whole report: targets, slices, what got worse.")
 @click.option("--html", type=_FILE, help="Write the report as one HTML file.")
 @click.option("--markdown", type=_FILE, help="Write the report as Markdown.")
 def command(  # noqa: D103
     suites: tuple[str, ...], against: str, repeat: int | None, data: Path | None, config: Path | None,
     budget: float | None, parallel: int | None, fresh: bool, runs: Path | None, dry_run: bool, junit: Path | None,
-    as_json: bool, html: Path | None, markdown: Path | None,
+    as_json: bool, report: bool, html: Path | None, markdown: Path | None,
 ) -> None:  # fmt: skip
     from evals.runs.execute import EXIT_CONFIG, Wishes
     from evals.runs.store import runs_folder
@@ -74,11 +74,11 @@ def command(  # noqa: D103
     done = [_run(plan, wishes) for plan in plans]
     for each in done:
         _tell(each, as_json)
+        _reports(each, wishes, html, markdown, whole=report)
     if junit is not None:
         from evals.runs.junit import junit as xml
 
         junit.write_text(xml(done), encoding="utf-8")
-    _reports(done, wishes, html, markdown)
     raise SystemExit(max([each.exit_code for each in done] + [_protocols(lines)]))
 
 
@@ -236,15 +236,29 @@ def _figure(check: Check) -> str:
     return f"{check.value:.3f}{ends}, n = {check.n}"
 
 
-def _reports(done: Sequence[Done], wishes: Wishes, html: Path | None, markdown: Path | None) -> None:
-    """The reports are another part of the project, loaded where one is wanted."""
+def _reports(done: Done, wishes: Wishes, html: Path | None, markdown: Path | None, *, whole: bool) -> None:
+    """The reports of a run, from its folder; loaded only where one is wanted."""
+    if not (html or markdown or whole):
+        return
+    from evals.reports.load import load
+    from evals.reports.summary import summarise
     from evals.runs.store import find_run
 
-    for path, kind in ((html, "html"), (markdown, "markdown")):
-        if path is None:
-            continue
-        module = importlib.import_module(f"evals.reports.{kind}")
-        other = done[0].run.against
-        page = module.page(done[0].folder, against=find_run(other, wishes.runs) if other else None)
-        path.write_text(page, encoding="utf-8")
-        show.note(f"wrote {path}")
+    against = done.run.against
+    loaded = load(done.folder, find_run(against, wishes.runs) if against else None)
+    summary = summarise(loaded)
+    if whole:
+        from evals.reports import terminal
+
+        for line in terminal.lines(summary):
+            show.line(line)
+        for table in terminal.tables(summary):
+            show.table(table.columns, table.rows, table.title)
+    if html is not None:
+        from evals.reports.html import render
+
+        html.write_text(render(loaded, summary), encoding="utf-8")
+    if markdown is not None:
+        from evals.reports.markdown import render as render_markdown
+
+        markdown.write_text(render_markdown(summary), encoding="utf-8")
