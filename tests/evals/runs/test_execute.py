@@ -6,6 +6,7 @@ from evals.runs.asking import ConfigError
 from evals.runs.record import Item, Run
 from evals.runs.store import write_run
 from tests.evals.runs.conftest import PLAIN
+from tests.support.upstream import Answer
 
 CLAIM = PLAIN + 'assert: ["no worse than RUN by > 20%"]\n'
 
@@ -21,14 +22,12 @@ def many(bench, count):
 
 async def test_no_regression_is_refused_where_the_rows_could_not_show_one(bench):
     bench.suite(CLAIM)
+    assert bench.plan(against="none").rows  # nothing is compared, so nothing is refused
+    run = Run(id="20260101T000000Z-ours-aaaa", suite="ours", suite_hash="", targets=("small",), started="s", ended="e")
+    write_run(bench.folder / "runs", run, [Item(target="small", id="r0", quality=1.0)])
     with pytest.raises(
         ConfigError, match="'no worse than RUN by > 20%' is refused: 6 questions cannot show"
     ) as refused:
-        bench.plan(against="none")  # nothing is compared, so nothing is refused
-        run = Run(
-            id="20260101T000000Z-ours-aaaa", suite="ours", suite_hash="", targets=("small",), started="s", ended="e"
-        )
-        write_run(bench.folder / "runs", run, [Item(target="small", id="r0", quality=1.0)])
         bench.plan(against="last")
     assert "take more rows or a larger difference" in refused.value.hint
     assert not bench.up.requests
@@ -50,8 +49,6 @@ async def test_a_run_is_compared_with_an_earlier_one(bench):
     assert (first.run.checks, first.exit_code) == ((), 0)
     same = await bench.run(against="last")
     assert (same.run.against, same.run.checks[0].verdict, same.exit_code) == (first.run.id, "pass", 0)
-    from tests.support.upstream import Answer
-
     bench.up.always(Answer.completion("wrong"))
     worse = await bench.run(against=first.run.id, fresh=True)
     assert (worse.run.checks[0].verdict, worse.run.checks[0].value, worse.exit_code) == ("fail", -1.0, 1)

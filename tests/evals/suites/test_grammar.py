@@ -87,7 +87,6 @@ def test_all_mistakes_come_at_once_with_their_places(load_text):
         ("[exact,", "[regex,", "scorers[0]", "needs settings"),
         ("[exact,", "[{regex: {pattern: '('}},", "scorers[0].regex.pattern", "does not compile"),
         ("[exact,", "[{json_schema: {schema: {a: 1}}},", "scorers[0].json_schema.schema", "not checked here"),
-        ("[exact,", "[verdict,", "scorers[0]", "guards, policy or gateway"),
         ("[exact,", "[recorded,", "scorers[0]", "of kind outcomes"),
         ("slices:", "params: {model: x}\nslices:", "params.model", "the runner writes this itself"),
         ("slices:", "budget: {usd: 0}\nslices:", "budget.usd", "more than 0"),
@@ -103,3 +102,8 @@ def test_what_does_not_fit_together_is_refused(load_text, old, new, path, words)
 def test_a_scorer_that_reads_answers_needs_somebody_who_answers(load_text):
     with pytest.raises(Mistakes, match="exact reads an answer, and no target gives one"):
         load_text("suite: a\nabout: b\ndata: {file: a.csv}\ntargets: [{name: p, policy: balanced}]\nscorers: [exact]\n")
+
+
+def test_a_verdict_needs_somebody_who_guards(load_text):
+    with pytest.raises(Mistakes, match="verdict needs a target of kind guards, policy or gateway"):
+        load_text("suite: a\nabout: b\ndata: {file: a.csv}\ntargets: [{name: s, tier: small}]\nscorers: [verdict]\n")
