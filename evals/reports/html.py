@@ -42,7 +42,7 @@ def render(loaded: Loaded, summary: Summary) -> str:
         "<meta name='color-scheme' content='light dark'>",
         "<meta name='referrer' content='no-referrer'>",
         "<link rel='icon' href='data:,'>",
-        f"<title>{escape(summary.run.suite)}: report</title>",
+        f"<title>{sections.text(summary.run.suite)}: report</title>",
         f"<style>{style}</style>",
         "</head>",
     ]

@@ -44,9 +44,8 @@ def headline(summary: Summary) -> Iterator[str]:
     failed = sum(check.verdict == "fail" for check in summary.run.checks)
     undecided = sum(check.verdict == "error" for check in summary.run.checks)
     if failed or undecided:
-        parts = [f"{n} of {len(summary.run.checks)} checks {what}" for n, what in
-                 ((failed, "failed"), (undecided, "could not be decided")) if n]  # fmt: skip
-        yield " and ".join(parts) + "."
+        parts = [f"{n} {what}" for n, what in ((failed, "failed"), (undecided, "could not be decided")) if n]
+        yield f"Of {count(len(summary.run.checks), 'check')} {' and '.join(parts)}."
 
 
 def change(summary: Summary) -> str:
@@ -76,10 +75,10 @@ def tiles(summary: Summary) -> list[tuple[str, str, str]]:
         found.append(("Quality", words.percent(main.quality.value), f"{low:.1f} to {high:.1f}"))
     if main.cost:
         value, _, rest = words.money_interval(main.cost, _PER).partition(" ")
-        found.append(("Cost of 1,000 answers", value, rest.strip("()")))
+        found.append(("Cost of 1,000", value, rest.strip("()")))
     if main.saving:
         value, _, rest = words.percent_interval(main.saving).partition(" (")
-        found.append(("Saved against always large", value, rest.rstrip(")")))
+        found.append(("Saved", value, f"{rest.rstrip(')')} of always large"))
     if main.p50 and main.p95:
         found.append(
             ("Median latency", words.milliseconds(main.p50.value), f"95 %: {words.milliseconds(main.p95.value)}")
@@ -97,7 +96,7 @@ def check_value(check: Check) -> str:
     if check.value is None:
         return ""
     interval = "" if check.low is None or check.high is None else f" ({check.low:.3g} to {check.high:.3g})"
-    return f"{check.value:.3g}{interval}" + (f", n = {check.n:,}" if check.n else "")
+    return (f"{check.value:.3g}{interval}" + (f", n = {check.n:,}" if check.n else "")).replace("-", words.MINUS)
 
 
 def frontier_note(found: Frontier) -> str:
