@@ -47,6 +47,7 @@ class Places:
         self._folder = folder
         self._config = config
         self._settings: dict[str | None, Settings] = {}
+        self._deployments: dict[str | None, tuple[Deployment, ...]] = {}
         self._policies: dict[str, Policy] = {}
         self._scorers: dict[str | None, Scorer | None] = {}
         self._cells: dict[tuple[str | None, str | None], Cell] = {}
@@ -91,7 +92,10 @@ class Places:
 
     def deployments(self, config: str | None = None) -> tuple[Deployment, ...]:
         """The models that can be asked, with their prices."""
-        return deployments_of(self.settings(config), self.book)
+        chosen = config or self._config
+        if chosen not in self._deployments:
+            self._deployments[chosen] = deployments_of(self.settings(config), self.book)
+        return self._deployments[chosen]
 
     def policy(self, source: str, config: str | None = None) -> Policy:
         """A policy by file or preset.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationError, model_validator
@@ -177,12 +178,12 @@ class Scorer(Strict):
     verdict: Verdict | None = None
     recorded: Recorded | None = None
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """Which one it is."""
         return next(kind for kind in KINDS if getattr(self, kind) is not None)
 
-    @property
+    @cached_property
     def title(self) -> str:
         """Its name in reports."""
         return self.name or self.kind.replace("_", "-")
