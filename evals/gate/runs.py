@@ -7,23 +7,21 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import msgspec
 import numpy as np
 
 from evals.gate import margins
 from evals.gate.columns import Column, Floats, Rows
 from evals.gate.margins import Margin
+from evals.runs import store
 from evals.runs.record import Item, Run
+from evals.runs.store import RunError
 
-HEADER: Final = "run.json"
-ITEMS: Final = "items.jsonl"
+MARK: Final = "#"
+"""Between a run and the target that is meant."""
+
 _NANO: Final = 1e9
 Key = tuple[str, int]
 Reader = Callable[[Item | None], float | None]
-
-
-class RunError(ValueError):
-    """A run that cannot be read: which file or line, and what is wrong."""
 
 
 class Half(NamedTuple):
@@ -40,39 +38,27 @@ class Half(NamedTuple):
     digest: str
 
 
-def read_run(folder: Path, target: str = "") -> Half:
+def read_half(folder: Path, target: str = "") -> Half:
     """One target of a run; without a name, the first one.
 
     Raises:
         RunError: a file is missing or damaged, there is no such target, or a row occurs twice.
     """
-    try:
-        run = msgspec.json.decode((folder / HEADER).read_bytes(), type=Run)
-        raw = (folder / ITEMS).read_bytes()
-    except OSError as error:
-        raise RunError(f"{error.filename}: {(error.strerror or 'cannot be read').lower()}; is it a run?") from None
-    except msgspec.DecodeError as error:
-        raise RunError(f"{folder / HEADER}: {error}") from None
+    run = store.read_run(folder)
     chosen = target or run.targets[0]
     if chosen not in run.targets:
         raise RunError(f"{folder} has no target {chosen!r}; it has {', '.join(run.targets)}")
-    decoder = msgspec.json.Decoder(Item)
     items: dict[Key, Item] = {}
-    for number, line in enumerate(raw.split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            item = decoder.decode(line)
-        except msgspec.DecodeError as error:
-            raise RunError(f"{folder / ITEMS}:{number}: {error}") from None
+    for item in store.read_items(folder):
         if item.target != chosen:
             continue
         if (item.id, item.sample) in items:
-            raise RunError(f"{folder / ITEMS}:{number}: row {item.id!r}, sample {item.sample}, is there twice")
+            raise RunError(f"{folder}: row {item.id!r}, sample {item.sample}, is there twice")
         items[item.id, item.sample] = item
     if not items:
         raise RunError(f"{folder}: no row of {chosen!r}")
-    return Half(f"{run.id}#{chosen}", run, items, hashlib.sha256(raw).hexdigest())
+    digest = hashlib.sha256((folder / store.ITEMS).read_bytes()).hexdigest()
+    return Half(f"{run.id}{MARK}{chosen}", run, items, digest)
 
 
 def rows_of(candidate: Half, current: Half, said: Sequence[Margin], prefix: str = "") -> Rows:

@@ -7,20 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from evals.gate import columns, margins, runs, summaries
 from evals.gate.columns import Rows
 from evals.gate.margins import Margin
-from evals.gate.runs import Half
+from evals.gate.runs import MARK, Half
 from evals.gate.summaries import Report
 from evals.gate.values import Estimate, Ruling
 from evals.gate.verdict import FEWEST, rule
-
-MARK: Final = "#"
-"""Between a path and what is meant of it: ``RUN#target``, ``FILE#system``."""
+from evals.runs.store import find_run
 
 Thing = Half | Report
 
@@ -43,7 +41,7 @@ class _Gathered:
 
 
 def load(name: str, folder: Path) -> Named:
-    """A run's folder, its id under ``folder``, or a file of means.
+    """A run (its folder, its id under ``folder``, or ``last``) or a file of means.
 
     ``#`` and a name choose the run's target or the file's system, where there are several.
 
@@ -52,13 +50,9 @@ def load(name: str, folder: Path) -> Named:
     """
     place, _, part = name.partition(MARK)
     path = Path(place)
-    if not path.exists() and (folder / place).is_dir():
-        path = folder / place
-    if path.is_dir():
-        half = runs.read_run(path, part)
-        return Named(name, half, half.digest)
     if not path.is_file():
-        raise ValueError(f"{place}: there is no such run or file")
+        half = runs.read_half(find_run(place, folder), part)
+        return Named(name, half, half.digest)
     report = summaries.read_report(path, part)
     return Named(name, report, hashlib.sha256(path.read_bytes()).hexdigest())
 

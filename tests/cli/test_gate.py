@@ -13,7 +13,11 @@ from tests.support.runs import item, write_run
 SAMPLE = Path(__file__).parents[2] / "evals" / "gate" / "samples" / "nova-citations.yaml"
 
 
+IDS = {name: f"2026112{i}T000000Z-everyday-{name}" for i, name in enumerate(("old", "same", "bad"))}
+
+
 def run(*arguments: str) -> Result:
+    arguments = tuple(IDS.get(word, word.replace("same#", f"{IDS['same']}#")) for word in arguments)
     return CliRunner().invoke(command, arguments, catch_exceptions=False)
 
 
@@ -22,7 +26,7 @@ def runs(home: Path) -> Path:
     """Three runs: an old one, an equal one and a bad one."""
     for name, share in (("old", 0.7), ("same", 0.7), ("bad", 0.3)):
         rng = np.random.default_rng(1)
-        write_run(home / "runs" / name, [item(i, float(rng.random() < share), name) for i in range(500)])
+        write_run(home / "runs" / IDS[name], [item(i, float(rng.random() < share), name) for i in range(500)])
     return home / "runs"
 
 
@@ -53,7 +57,7 @@ def test_the_evidence_says_what_was_judged_and_by_what(runs: Path, tmp_path: Pat
     told = json.loads(result.stdout)
     assert json.loads(out.read_text()) == told
     assert (told["evidence"], told["verdict"]) == ("gate", "no")
-    assert set(told["data"]) == {"bad", "old"}
+    assert set(told["data"]) == {IDS["bad"], IDS["old"]}
     assert all(len(digest) == 64 for digest in told["data"].values())
     exact = next(entry for entry in told["metrics"] if entry["metric"] == "exact")
     assert exact["low"] < exact["gain"] < exact["high"] < -exact["margin"]
@@ -67,7 +71,7 @@ def test_the_same_question_gives_the_same_answer(runs: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("nothing", "--against", "old"), "there is no such run or file"),
+        (("nothing", "--against", "old"), "there is no run 'nothing'"),
         (("same", "--against", "old", "--margin", "exact"), "is no margin"),
         (("same", "--against", "old", "--margin", "exakt=0.1"), "matches no metric"),
         (("same", "--against", "old", "--ignore", "exakt"), "matches no metric"),

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from evals.gate import margins, runs
+from evals.gate import margins
 from evals.gate.weigh import load, weigh
+from evals.runs.store import RunError
 from tests.support.runs import item, write_run
 
 
@@ -47,16 +48,13 @@ def test_a_better_quality_does_not_pay_for_a_dearer_answer(tmp_path):
 
 
 def _again(folder):
-    return load(str(folder / "new"), folder), [load("old", folder)]
+    return load(str(folder / "new"), folder), [load(str(folder / "old"), folder)]
 
 
 def test_every_scorer_is_a_metric_and_one_that_fell_is_named(tmp_path):
     def two(target, polite):
         rng = np.random.default_rng(4)
-        return [
-            item(i, None, target, quality=0.5, error="", scores={"exact": 1.0, "polite": float(rng.random() < polite)})
-            for i in range(300)
-        ]
+        return [item(i, 0.5, target, scores={"exact": 1.0, "polite": float(rng.random() < polite)}) for i in range(300)]
 
     ruling = ruling_of(tmp_path, two("new", 0.4), two("old", 0.9))
     assert ruling.says == "worse in polite"
@@ -105,7 +103,7 @@ def test_forgetting_shows_on_the_general_set(tmp_path):
     mine, theirs = pair(tmp_path, scored(400, 0.9, 9, "new"), scored(400, 0.5, 10, "old"))
     write_run(tmp_path / "g-new", scored(400, 0.4, 11, "new"), suite="general")
     write_run(tmp_path / "g-old", scored(400, 0.8, 12, "old"), suite="general")
-    general = load("g-new", tmp_path), load("g-old", tmp_path)
+    general = load(str(tmp_path / "g-new"), tmp_path), load(str(tmp_path / "g-old"), tmp_path)
     ruling = weigh(mine, [theirs], also=[general])
     assert ruling.says == "worse in general/exact"
 
@@ -113,7 +111,7 @@ def test_forgetting_shows_on_the_general_set(tmp_path):
 def test_a_control_is_judged_beside_the_current_one(tmp_path):
     mine, theirs = pair(tmp_path, scored(400, 0.7, 13, "new"), scored(400, 0.4, 14, "old"))
     write_run(tmp_path / "control", scored(400, 0.95, 15, "control"))
-    ruling = weigh(mine, [theirs, load("control", tmp_path)])
+    ruling = weigh(mine, [theirs, load(str(tmp_path / "control"), tmp_path)])
     told = {(f.estimate.metric.name, f.estimate.against): f.verdict for f in ruling.findings}
     assert told["exact", "old#old"] == "yes"
     assert told["exact", "control#control"] == "no"
@@ -122,9 +120,9 @@ def test_a_control_is_judged_beside_the_current_one(tmp_path):
 
 def test_two_targets_of_one_run_are_compared_by_name(tmp_path):
     write_run(tmp_path / "both", [*scored(300, 0.2, 16, "a"), *scored(300, 0.9, 17, "b")])
-    assert weigh(load("both#a", tmp_path), [load("both#b", tmp_path)]).verdict == "no"
-    with pytest.raises(runs.RunError, match="no target 'c'; it has a, b"):
-        load("both#c", tmp_path)
+    assert weigh(load(str(tmp_path / "both#a"), tmp_path), [load(str(tmp_path / "both#b"), tmp_path)]).verdict == "no"
+    with pytest.raises(RunError, match="no target 'c'; it has a, b"):
+        load(str(tmp_path / "both#c"), tmp_path)
 
 
 def test_repeats_of_a_row_count_as_one_question(tmp_path):
@@ -138,19 +136,19 @@ def test_repeats_of_a_row_count_as_one_question(tmp_path):
 
 def test_damaged_runs_are_refused_with_their_place(tmp_path):
     write_run(tmp_path / "new", [item(1, 1.0), item(1, 1.0)])
-    with pytest.raises(runs.RunError, match=r"items\.jsonl:2: row 'row-1', sample 0, is there twice"):
-        load("new", tmp_path)
+    with pytest.raises(RunError, match="row 'row-1', sample 0, is there twice"):
+        load(str(tmp_path / "new"), tmp_path)
     (tmp_path / "new" / "items.jsonl").write_text('{"target": 1}\n')
-    with pytest.raises(runs.RunError, match=r"items\.jsonl:1"):
-        load("new", tmp_path)
+    with pytest.raises(RunError, match=r"items\.jsonl:1"):
+        load(str(tmp_path / "new"), tmp_path)
     (tmp_path / "new" / "run.json").unlink()
-    with pytest.raises(runs.RunError, match=r"run\.json: no such file"):
-        load("new", tmp_path)
+    with pytest.raises(RunError, match=r"run\.json: is not there"):
+        load(str(tmp_path / "new"), tmp_path)
 
 
 def test_runs_of_other_data_share_nothing(tmp_path):
     mine, theirs = pair(tmp_path, [item(1, 1.0)], [item(2, 1.0, "old")])
-    with pytest.raises(runs.RunError, match="share no row"):
+    with pytest.raises(RunError, match="share no row"):
         weigh(mine, [theirs])
 
 
