@@ -95,11 +95,12 @@ def _on_a_scale(column: Column, stems: Stems, bare: Estimate, one: NDArray[np.bo
     new, old = ((side - metric.low) / metric.span for side in (column.candidate, column.current))
     if not metric.higher_is_better:
         new, old = 1 - new, 1 - old
-    seen = paired.compare(new, old, stems, seed=seed, draws=DRAWS)
+    drawn = stems.tolist()
+    seen = paired.compare(new, old, drawn, seed=seed, draws=DRAWS)
     worst = best = seen
     why = ""
     if one.any():
-        worst, best = (paired.compare(*_filled(new, old, case), stems, seed=seed, draws=DRAWS) for case in (0.0, 1.0))
+        worst, best = (paired.compare(*_filled(new, old, case), drawn, seed=seed, draws=DRAWS) for case in (0.0, 1.0))
         why = f"{int(one.sum())} rows have a figure of one side only: the limits allow for what they may hide"
     unit = metric.span / (abs(bare.current) if metric.relative and bare.current else 1.0)
     if metric.relative and not bare.current:
@@ -151,7 +152,7 @@ def _scaled(new: Floats, old: Floats, stems: Stems, seed: int) -> paired.Differe
     if most <= 0:
         most = 1.0
     found = paired.compare(
-        np.clip((new - base) / most, 0, 1), np.clip((old - base) / most, 0, 1), stems, seed=seed, draws=DRAWS
+        np.clip((new - base) / most, 0, 1), np.clip((old - base) / most, 0, 1), stems.tolist(), seed=seed, draws=DRAWS
     )
     return found._replace(value=found.value * most, low=found.low * most, high=found.high * most)
 

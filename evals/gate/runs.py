@@ -95,10 +95,10 @@ def _columns(pairs: Sequence[tuple[Item | None, Item | None]], said: Sequence[Ma
 
     scorers = sorted({name for pair in pairs for item in pair if item is not None for name in item.scores})
     found = [column(name, both(_score(name)), scale=True, higher=True) for name in scorers]
-    quality = column("quality", both(lambda item: item and item.quality), scale=True, higher=True)
+    quality = column("quality", both(_quality), scale=True, higher=True)
     if len(scorers) != 1 or not _same(quality, found[0]):
         found.insert(0, quality)
-    latency = both(lambda item: item and item.latency_ms)
+    latency = both(_latency)
     return [
         *found,
         column("errors", both(_failed), scale=True, higher=False),
@@ -114,6 +114,14 @@ def _array(values: Sequence[float | None]) -> Floats:
 
 def _score(name: str) -> Reader:
     return lambda item: None if item is None else item.scores.get(name)
+
+
+def _quality(item: Item | None) -> float | None:
+    return None if item is None else item.quality
+
+
+def _latency(item: Item | None) -> float | None:
+    return None if item is None else item.latency_ms
 
 
 def _failed(item: Item | None) -> float | None:

@@ -98,10 +98,10 @@ async def judge(
 
 async def _one(who: Judge, work: Work, turn: Turn, text: Captured, purse: Purse) -> bool:
     """One call; False where it does not fit into the budget."""
-    asked = body(who.deployment.model, text.asked, text.answer, turn[1])
-    reserved = most(asked, MOST_TOKENS, who.deployment.price)
-    spent, why = 0, ""
+    spent, why, thinks = 0, "", False
     for _ in range(_TRIES):
+        asked = body(who.deployment.model, text.asked, text.answer, turn[1], thinks=thinks)
+        reserved = most(asked, MOST_TOKENS, who.deployment.price)
         if not purse.reserve(reserved):
             if why:
                 work.settle(turn, Said(None, spent, why))
@@ -111,6 +111,7 @@ async def _one(who: Judge, work: Work, turn: Turn, text: Captured, purse: Purse)
             reply = await who.upstream.chat(asked, PATIENCE)
         except UpstreamError as error:
             # what never answered is not charged; what broke off or was late may be
+            thinks = isinstance(error, UpstreamRejected)
             free = isinstance(error, UpstreamRejected | UpstreamUnavailable)
             spent, why = spent + purse.settle(reserved, 0 if free else None), error.code
             continue

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 Wording = Literal["forward", "reversed"]
 
 SCORES: Final[Mapping[str, float]] = {"right": 1.0, "partly": 0.5, "wrong": 0.0}
-MOST_TOKENS: Final = 400
+MOST_TOKENS: Final = 800
 """Of a verdict with its reasons."""
 
 _VERDICT: Final = re.compile(r"VERDICT\W{0,5}(right|partly|wrong)\b", re.IGNORECASE)
@@ -56,14 +56,11 @@ def question(asked: str, answer: str, wording: Wording) -> str:
     return _TEMPLATES[wording].format(**quoted)
 
 
-def body(model: str, asked: str, answer: str, wording: Wording) -> bytes:
-    """The request to the judge's upstream."""
-    fields: dict[str, Any] = {
-        "model": model,
-        "messages": [{"role": "user", "content": question(asked, answer, wording)}],
-        "max_tokens": MOST_TOKENS,
-        "temperature": 0,
-    }
+def body(model: str, asked: str, answer: str, wording: Wording, *, thinks: bool = False) -> bytes:
+    """The request to the judge's upstream. Models that think first take no temperature and call the limit otherwise."""
+    limit = {"max_completion_tokens": MOST_TOKENS} if thinks else {"max_tokens": MOST_TOKENS, "temperature": 0}
+    messages = [{"role": "user", "content": question(asked, answer, wording)}]
+    fields: dict[str, Any] = {"model": model, "messages": messages, **limit}
     return json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace")
 
 
