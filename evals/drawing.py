@@ -72,13 +72,13 @@ class Panel:
         top, bottom = self.y + TOP, self.y + self.height - BOTTOM
         for value in y_ticks:
             level = self._up(value)
-            self.parts.append(_line((left, level), (right, level), Look(GRID, width=1)))
+            self.parts.append(rule((left, level), (right, level), Look(GRID, width=1)))
             self.parts.append(text(left - 6, level + 4, (show_y or show)(value), anchor="end"))
         for value in x_ticks:
             place = self._across(value)
-            self.parts.append(_line((place, bottom), (place, bottom + 4), Look(INK, width=1)))
+            self.parts.append(rule((place, bottom), (place, bottom + 4), Look(INK, width=1)))
             self.parts.append(text(place, bottom + 17, show(value), anchor="middle"))
-        self.parts.append(_line((left, bottom), (right, bottom), Look(INK, width=1)))
+        self.parts.append(rule((left, bottom), (right, bottom), Look(INK, width=1)))
         self.parts.append(text(left, self.y + 20, title, size=13, bold=True))
         self.parts.append(text((left + right) / 2, bottom + 36, x_label, anchor="middle"))
         middle = (top + bottom) / 2
@@ -108,7 +108,7 @@ class Panel:
 
     def bar(self, one: tuple[float, float], other: tuple[float, float], colour: str) -> None:
         """A thin line between two values, for intervals."""
-        self.parts.append(_line(self.at(one), self.at(other), Look(colour, width=1.6)))
+        self.parts.append(rule(self.at(one), self.at(other), Look(colour, width=1.6)))
 
     def note(
         self, point: tuple[float, float], words: str, anchor: str = "start", dx: float = 6, dy: float = -6
@@ -123,7 +123,7 @@ def legend(x: float, y: float, entries: Sequence[tuple[str, Look]], step: float 
     parts = []
     for index, (name, look) in enumerate(entries):
         place = x + index * step
-        parts.append(_line((place, y - 4), (place + 26, y - 4), look))
+        parts.append(rule((place, y - 4), (place + 26, y - 4), look))
         parts.append(text(place + 32, y, name))
     return parts
 
@@ -154,7 +154,8 @@ def text(
     )
 
 
-def _line(one: tuple[float, float], other: tuple[float, float], look: Look) -> str:
+def rule(one: tuple[float, float], other: tuple[float, float], look: Look) -> str:
+    """A straight line in the picture's own lengths."""
     dash = f" stroke-dasharray='{look.dash}'" if look.dash else ""
     return (
         f"<line x1='{_n(one[0])}' y1='{_n(one[1])}' x2='{_n(other[0])}' y2='{_n(other[1])}' "

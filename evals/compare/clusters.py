@@ -11,7 +11,7 @@ Expansion, 1992, section 2.4).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import product
 from math import erfc, sqrt
 from statistics import NormalDist
@@ -64,10 +64,18 @@ class Clusters(NamedTuple):
         return float(self.total @ self.number) / self.rows
 
 
-def gather(difference: Floats, member: NDArray[np.int64]) -> Clusters:
-    """Clusters by their sums and sizes, alike ones together."""
-    size = np.bincount(member).astype(float)
-    total = np.round(np.bincount(member, difference), 12)
+def members(stems: Sequence[Hashable] | None, n: int) -> NDArray[np.int64]:
+    """The number of each row's stem; without stems every row is its own."""
+    if stems is None:
+        return np.arange(n)
+    place: dict[Hashable, int] = {}
+    return np.array([place.setdefault(stem, len(place)) for stem in stems], dtype=np.int64)
+
+
+def gather(value: Floats, member: NDArray[np.int64], weight: Floats | None = None) -> Clusters:
+    """Clusters by their sums and sizes, alike ones together; with weights, sizes are sums of those."""
+    size = np.bincount(member, weight).astype(float)
+    total = np.round(np.bincount(member, value), 12)
     kinds, count = np.unique(np.stack([total, size], axis=1), axis=0, return_counts=True)
     return Clusters(kinds[:, 0] + 0.0, kinds[:, 1], count)
 
@@ -111,14 +119,14 @@ def _turned(height: Floats, count: NDArray[np.int64], rng: np.random.Generator, 
 
 
 def limits(found: Clusters, rng: np.random.Generator, draws: int, alpha: float) -> tuple[float, float]:
-    """Limits of the mean difference, each side at ``alpha`` / 2."""
+    """Limits of the mean (of a ratio of sums, in general), each side at ``alpha`` / 2; they know no bounds."""
     value, error = (float(part[0]) for part in _standard_error(found.number[None, :].astype(float), found))
     off = found.total - value * found.size
     if error and _weight(off, found.number) > _MANY:
         below, above = _edgeworth(off, found, alpha)
     else:
         below, above = _bootstrap_t(found, value, rng, draws, alpha)
-    return max(-1.0, value - above * error), min(1.0, value - below * error)
+    return value - above * error, value - below * error
 
 
 def _edgeworth(off: Floats, found: Clusters, alpha: float) -> tuple[float, float]:

@@ -98,6 +98,7 @@ def compare(
     p = clusters.sign_p(found, rng, draws)
     few = clusters.sparse(found)
     low, high = clusters.worst_case(found, alpha) if few else clusters.limits(found, rng, draws, alpha)
+    low, high = max(low, -1.0), min(high, 1.0)
     if p > alpha:
         low, high = min(low, 0.0), max(high, 0.0)
     method = "sparse" if few else "bootstrap"
@@ -117,12 +118,8 @@ def _pairs(
     for side in (left[both], right[both]):
         if side.min() < 0 or side.max() > 1:
             raise ValueError(f"scores lie in 0..1; found {side.min():g}..{side.max():g}")
-    if stems is None:
-        member = np.arange(int(both.sum()))
-    else:
-        place: dict[Hashable, int] = {}
-        member = np.array([place.setdefault(stem, len(place)) for stem, use in zip(stems, both, strict=True) if use])
-    return left[both], right[both], member, int((~both).sum())
+    used = None if stems is None else [stem for stem, use in zip(stems, both, strict=True) if use]
+    return left[both], right[both], clusters.members(used, int(both.sum())), int((~both).sum())
 
 
 def _binary(scores: Floats) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from stillhouse.cli.gate import command
-from tests.support.runs import item, write_run
+from tests.support.answers import item, write_run
 
 SAMPLE = Path(__file__).parents[2] / "evals" / "gate" / "samples" / "nova-citations.yaml"
 

@@ -6,7 +6,7 @@ import pytest
 from evals.gate import margins
 from evals.gate.weigh import load, weigh
 from evals.runs.store import RunError
-from tests.support.runs import item, write_run
+from tests.support.answers import item, write_run
 
 
 def scored(n, share, seed, target, **changes):
