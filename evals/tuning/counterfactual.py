@@ -25,6 +25,10 @@ from evals.tuning.table import Floats, Ints, Mask, Table
 
 #: Below this effective sample size nothing is said.
 LEAST_ESS: Final = 200.0
+#: Rows whose decision did not change say nothing of those that did, however many they are; so many must.
+LEAST_EXPLORED: Final = 5
+#: Changed decisions up to this share cannot move the quality by more, and need not be shown.
+NEGLIGIBLE: Final = 0.005
 #: A propensity this near to 1 was no chance.
 _CERTAIN: Final = 1 - 1e-9
 
@@ -36,10 +40,10 @@ class Support:
     Attributes:
         rows: whose outcome is known.
         ess: Kish's effective sample size of the weights.
-        changed: share of decisions that differ from what was taken.
+        changed: share of decisions that differ from what the log would have taken most often.
         unsupported: share of decisions that the log could not have taken; there the model's word stands.
         unknown: share of rows whose propensity is unknown (answered by a cascade, or by a tier that stood in).
-        explored: rows that show a changed decision's outcome: taken by chance, and the candidate's choice.
+        explored: rows that show a changed decision's outcome: taken with a small chance, and the candidate's choice.
         mean_weight: 1 where every decision has support.
     """
 
@@ -60,14 +64,18 @@ class Support:
             words = f"the effective sample size is {self.ess:,.0f}, and {LEAST_ESS:.0f} are needed"
             if not self.ess:
                 return f"{words}: the log never took a tier that this policy would take"
-            more = int(np.ceil(self.rows * (LEAST_ESS / self.ess - 1)))
-            return f"{words}: about {more:,} more rows with a known outcome are missing"
-        if self.unsupported and not self.explored:
-            return (
-                f"{self.unsupported:.1%} of the decisions differ from the log's, and it shows the outcome of none: "
-                "it chose without exploring ('explore:' in the policy, docs/policies.md)"
-            )
-        return ""
+            return f"{words}: about {self._missing(LEAST_ESS / self.ess)} more rows with a known outcome are missing"
+        if self.changed <= NEGLIGIBLE or self.explored >= LEAST_EXPLORED:
+            return ""
+        words = (
+            f"{self.changed:.1%} of the decisions differ from the log's, and it shows the outcome of {self.explored}"
+        )
+        if not self.explored:
+            return f"{words}: let the policy in force explore ('explore:', docs/policies.md) and come back"
+        return f"{words}: about {self._missing(LEAST_EXPLORED / self.explored)} more rows are missing"
+
+    def _missing(self, times: float) -> str:
+        return f"{int(np.ceil(self.rows * (times - 1))):,}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +154,17 @@ def _support(weight: Floats, mine: Floats, propensity: Floats) -> Support:
     return Support(
         rows=rows,
         ess=effective(weight),
-        changed=float(np.mean(1.0 - mine)),
+        changed=_changed(mine, propensity),
         unsupported=float(np.mean(np.where(unknown, 1.0, np.where(certain, 1.0 - mine, 0.0)))),
         unknown=float(np.mean(unknown)),
         explored=int(np.count_nonzero((mine > 0) & (propensity < 0.5))),
         mean_weight=float(weight.mean()),
     )
+
+
+def _changed(mine: Floats, propensity: Floats) -> float:
+    """Over the rows that took the log's likely tier, each standing for those of its kind that did not."""
+    likely = ~(propensity < 0.5)
+    standing = np.where(likely, 1.0 / np.where(np.isnan(propensity) | ~likely, 1.0, propensity), 0.0)
+    total = standing.sum()
+    return float((standing * (1.0 - mine)).sum() / total) if total else 1.0

@@ -19,8 +19,8 @@ def recorded(candidate: Side, against: Side | None) -> Told:
         TooFew: no row knows what the policy would get.
     """
     table = candidate.table
-    mine, best = _of(candidate.made.shares, table.quality), table.quality[:, -1]
-    theirs = None if against is None else _of(against.made.shares, table.quality)
+    mine, best = _quality(candidate), table.quality[:, -1]
+    theirs = None if against is None else _quality(against)
     known = ~np.isnan(mine) & ~np.isnan(best) & (True if theirs is None else ~np.isnan(theirs))
     if not known.any():
         raise TooFew("no row knows the quality of the tiers that the policy would take")
@@ -29,6 +29,8 @@ def recorded(candidate: Side, against: Side | None) -> Told:
     always = np.zeros_like(candidate.made.shares)
     always[:, -1] = 1.0
     moved = moved_share(candidate.made.shares, always if against is None else against.made.shares)
+    if candidate.climbed is not None or (against is not None and against.climbed is not None):
+        moved = np.maximum(moved, (mine != reference).astype(np.float64))
     return Told(
         reference="always-large" if against is None else against.policy.name,
         quality=said(clusters.share(mine[known], stem)),
@@ -39,12 +41,20 @@ def recorded(candidate: Side, against: Side | None) -> Told:
         evidence=Evidence(method="recorded", rows=int(known.sum())),
         compared=Compared(np.flatnonzero(known), mine[known], reference[known], moved[known] > 0),
         money=money(
-            _of(candidate.made.shares, table.cost),
+            _cost(candidate),
             table.cost[:, -1],
-            None if against is None else _of(against.made.shares, table.cost),
+            None if against is None else _cost(against),
             table,
         ),
     )
+
+
+def _quality(side: Side) -> Floats:
+    return _of(side.made.shares, side.table.quality) if side.climbed is None else side.climbed.quality
+
+
+def _cost(side: Side) -> Floats:
+    return _of(side.made.shares, side.table.cost) if side.climbed is None else side.climbed.cost
 
 
 def _of(shares: Floats, outcome: Floats) -> Floats:

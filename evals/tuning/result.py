@@ -113,7 +113,7 @@ class Simulation(Frozen, frozen=True, kw_only=True):
         tiers: tier -> share of requests asked there first; ``none`` for those that no tier may serve.
         quality: mean outcome, 0..1. large: that of always-large. current: that of the reference policy.
         change: quality less the reference's. moved: share of the decisions that differ from the reference's.
-        escalations: share of requests whose first answer was turned down.
+        escalations: answers turned down, a request.
         latency: ``p50`` and ``p95`` in milliseconds.
         notes: what a reader must know.
     """

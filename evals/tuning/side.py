@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evals.tuning.choose import Decided, decided
+from evals.tuning.climbs import Climbed
 from evals.tuning.result import Evidence, Money, Said
 from evals.tuning.saying import LEAST_ROWS
 from evals.tuning.slices import Compared
@@ -22,12 +23,14 @@ class TooFew(ValueError):
 @dataclass(frozen=True, slots=True)
 class Side:
     """A policy with the table that was made for it (its chances are of the policy's family, its findings of its
-    guards) and its decisions. Tables of two sides hold the same rows in the same order.
+    guards) and its decisions. Tables of two sides hold the same rows in the same order. ``climbed`` is what came of
+    the policy's cascade, where the rows can show it.
     """  # noqa: D205
 
     policy: Policy
     table: Table
     made: Decided
+    climbed: Climbed | None = None
 
 
 def side(policy: Policy, table: Table, *, fleet: Fleet | None = None) -> Side:

@@ -13,6 +13,7 @@ import numpy as np
 
 from evals.tuning import clusters
 from evals.tuning.known import recorded
+from evals.tuning.ledger import BLOCKED
 from evals.tuning.logs import from_log
 from evals.tuning.result import Guards, Said, Simulation
 from evals.tuning.saying import LEAST_ROWS, said
@@ -107,31 +108,50 @@ def _latency(candidate: Side) -> dict[str, Said]:
 
 
 def _escalations(candidate: Side) -> Said:
-    cascade = candidate.policy.body.cascade
-    if cascade is not None:
+    table = candidate.table
+    if candidate.climbed is not None:
+        return said(clusters.mean(candidate.climbed.escalations.astype(np.float64), table.stem))
+    if candidate.policy.body.cascade is not None:
         return Said(
             why="unknown: the rows do not hold what the checks of a cascade saw of each tier's answer; the other "
             "figures are those of the policy's choice before any try"
         )
-    return Said(value=0.0, low=0.0, high=0.0, n=len(candidate.table), stems=len(candidate.table))
+    return Said(value=0.0, low=0.0, high=0.0, n=len(table), stems=len(np.unique(table.stem)))
 
 
 def _guards(table: Table) -> Guards:
-    findings, blocked = table.slices.get("findings"), table.facts.get("blocked")
-    if findings is None:
-        nothing = Said(why="the rows do not tell what guards found")
-        return Guards(found=nothing, blocked=nothing)
-    found = np.array([bool(name) for name in findings.names], dtype=bool)[findings.codes]
+    """Of a log as logged, requests that were stopped at once among them; of outcomes as the policy's guards find."""
+    found, blocked = table.facts.get("found"), table.facts.get("blocked")
+    if found is None:
+        findings = table.slices.get("findings")
+        if findings is None:
+            nothing = Said(why="the rows do not tell what guards found")
+            return Guards(found=nothing, blocked=nothing)
+        found = np.array([bool(name) for name in findings.names], dtype=bool)[findings.codes]
     stopped: Mask = np.zeros(len(table), dtype=bool) if blocked is None else blocked
-    return Guards(found=said(clusters.share(found, table.stem)), blocked=said(clusters.share(stopped, table.stem)))
+    more = table.left_out.get(BLOCKED, 0)
+    stem = np.append(table.stem, table.stem.max() + 1 + np.arange(more, dtype=np.int32))
+    at_once = np.ones(more, dtype=bool)
+    return Guards(
+        found=said(clusters.share(np.append(found, at_once), stem)),
+        blocked=said(clusters.share(np.append(stopped, at_once), stem)),
+    )
 
 
 def _notes(candidate: Side) -> tuple[str, ...]:
     notes = []
     if (nobody := float(np.mean(candidate.made.served < 0))) > 0:
         notes.append(f"{nobody:.1%} of the requests no tier may serve: they count as quality 0 and cost nothing")
-    if candidate.policy.body.cascade is not None:
+    if candidate.climbed is not None:
+        notes.append(
+            "the cascade's tries are counted in quality and money; 'first asked' is the policy's choice before them. "
+            "The shipped calibration was learned from answers like these, which flatters it"
+        )
+    elif candidate.policy.body.cascade is not None:
         notes.append("the policy's cascade was not simulated: these rows do not hold what its checks would have seen")
+    escalated = candidate.table.facts.get("escalated")
+    if escalated is not None and escalated.any():
+        notes.append(f"in {escalated.mean():.1%} of the logged requests a first answer was turned down by a cascade")
     return tuple(notes)
 
 
