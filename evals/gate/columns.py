@@ -26,6 +26,8 @@ Measure = Callable[[Floats], float]
 
 MOST_MISSING: Final = 0.02
 DRAWS: Final = 1_999
+DRAWS_A_FIGURE: Final = 22
+MOST_DRAWS: Final = 19_999
 SEED: Final = paired.SEED
 _NORMAL: Final = NormalDist()
 _Z: Final = _NORMAL.inv_cdf(0.975)
@@ -59,7 +61,9 @@ class Rows(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def estimate(column: Column, stems: Stems, against: str, where: str = "", seed: int = SEED) -> Estimate:
+def estimate(
+    column: Column, stems: Stems, against: str, where: str = "", *, seed: int = SEED, draws: int = DRAWS
+) -> Estimate:
     """What the rows say of one metric."""
     new, old = np.isfinite(column.candidate), np.isfinite(column.current)
     both, one = new & old, new ^ old
@@ -77,17 +81,20 @@ def estimate(column: Column, stems: Stems, against: str, where: str = "", seed: 
         side = "the candidate" if not new.any() else against if not old.any() else ""
         return _with(bare, why=f"{side} has no figure" if side else "no row has a figure of both sides")
     if column.metric.span is not None and column.measure is None:
-        return _on_a_scale(column, stems, bare, one, seed)
+        return _on_a_scale(column, stems, bare, one, seed, draws)
     if one.sum() > MOST_MISSING * (both.sum() + one.sum()):
         return _with(bare, why=f"{int(one.sum())} of {int((both | one).sum())} rows have a figure of one side only")
     kept = Column(column.metric, column.candidate[both], column.current[both], column.measure)
     if column.metric.relative and not bare.current:
         return _of_nothing(kept, bare)
-    found = _by_bootstrap if column.measure is not None else _without_a_scale
-    return found(kept, stems[both], bare, seed)
+    if column.measure is not None:
+        return _by_bootstrap(kept, stems[both], bare, seed)
+    return _without_a_scale(kept, stems[both], bare, seed, draws)
 
 
-def _on_a_scale(column: Column, stems: Stems, bare: Estimate, one: NDArray[np.bool_], seed: int) -> Estimate:
+def _on_a_scale(
+    column: Column, stems: Stems, bare: Estimate, one: NDArray[np.bool_], seed: int, draws: int
+) -> Estimate:
     """Scores between two ends: judged exactly where they are right or wrong, else by the bootstrap over stems."""
     metric = column.metric
     assert metric.low is not None
@@ -96,11 +103,11 @@ def _on_a_scale(column: Column, stems: Stems, bare: Estimate, one: NDArray[np.bo
     if not metric.higher_is_better:
         new, old = 1 - new, 1 - old
     drawn = stems.tolist()
-    seen = paired.compare(new, old, drawn, seed=seed, draws=DRAWS)
+    seen = paired.compare(new, old, drawn, seed=seed, draws=draws)
     worst = best = seen
     why = ""
     if one.any():
-        worst, best = (paired.compare(*_filled(new, old, case), drawn, seed=seed, draws=DRAWS) for case in (0.0, 1.0))
+        worst, best = (paired.compare(*_filled(new, old, case), drawn, seed=seed, draws=draws) for case in (0.0, 1.0))
         why = f"{int(one.sum())} rows have a figure of one side only: the limits allow for what they may hide"
     unit = metric.span / (abs(bare.current) if metric.relative and bare.current else 1.0)
     if metric.relative and not bare.current:
@@ -123,20 +130,20 @@ def _filled(new: Floats, old: Floats, case: float) -> tuple[Floats, Floats]:
     return candidate, current
 
 
-def _without_a_scale(column: Column, stems: Stems, bare: Estimate, seed: int) -> Estimate:
+def _without_a_scale(column: Column, stems: Stems, bare: Estimate, seed: int, draws: int) -> Estimate:
     """Money and time: amounts >= 0 without an upper end.
 
     The interval is that of the difference in units of the largest amount seen. Of a share of the current value, it is
     that of the ratio R, linearised: the spread of new - R * old (Fieller's, where the current mean is well known).
     """
     new, old = column.candidate, column.current
-    plain = _scaled(new, old, stems, seed)
+    plain = _scaled(new, old, stems, seed, draws)
     sign = 1.0 if column.metric.higher_is_better else -1.0
     gain, low, high = plain.value, plain.low, plain.high
     if column.metric.relative:
         mean = float(old.mean())
         ratio = float(new.mean()) / mean
-        around = _scaled(new, ratio * old, stems, seed)
+        around = _scaled(new, ratio * old, stems, seed, draws)
         gain, low, high = ratio - 1, ratio - 1 + around.low / mean, ratio - 1 + around.high / mean
     if sign < 0:
         gain, low, high = -gain, -high, -low
@@ -145,14 +152,14 @@ def _without_a_scale(column: Column, stems: Stems, bare: Estimate, seed: int) ->
     )
 
 
-def _scaled(new: Floats, old: Floats, stems: Stems, seed: int) -> paired.Difference:
+def _scaled(new: Floats, old: Floats, stems: Stems, seed: int, draws: int) -> paired.Difference:
     """``paired.compare`` of amounts, by way of their largest."""
     base = min(0.0, float(new.min()), float(old.min()))
     most = max(float(new.max()), float(old.max())) - base
     if most <= 0:
         most = 1.0
     found = paired.compare(
-        np.clip((new - base) / most, 0, 1), np.clip((old - base) / most, 0, 1), stems.tolist(), seed=seed, draws=DRAWS
+        np.clip((new - base) / most, 0, 1), np.clip((old - base) / most, 0, 1), stems.tolist(), seed=seed, draws=draws
     )
     return found._replace(value=found.value * most, low=found.low * most, high=found.high * most)
 
@@ -200,23 +207,28 @@ def _with(estimate: Estimate, **changes: object) -> Estimate:
 
 
 def within_slices(rows: Rows, against: str, fewest: int, seed: int = SEED) -> tuple[list[Estimate], int]:
-    """Every metric in every slice with at least ``fewest`` questions, and how many slices are smaller."""
-    found: list[Estimate] = []
+    """Every mean in every slice with at least ``fewest`` questions, and how many slices are smaller.
+
+    A drawn p is never below one over the draws, so there are as many as the number of figures asks for.
+    """
+    parts: list[tuple[str, NDArray[np.bool_]]] = []
     small = 0
     for name, values in rows.slices.items():
         words = np.asarray(values)
         for word in sorted(set(values) - {""}):
             here = words == word
-            if here.all():
-                continue
             if len(np.unique(rows.stems[here])) < fewest:
                 small += 1
-                continue
-            found += [
-                estimate(
-                    Column(c.metric, c.candidate[here], c.current[here], c.measure), rows.stems[here], against,
-                    f"{name}={word}", seed,
-                )
-                for c in rows.columns
-            ]  # fmt: skip
+            elif not here.all():
+                parts.append((f"{name}={word}", here))
+    means = [column for column in rows.columns if column.measure is None]
+    draws = min(MOST_DRAWS, max(DRAWS, DRAWS_A_FIGURE * len(parts) * len(means)))
+    found = [
+        estimate(
+            Column(column.metric, column.candidate[here], column.current[here]), rows.stems[here], against, where,
+            seed=seed, draws=draws,
+        )
+        for where, here in parts
+        for column in means
+    ]  # fmt: skip
     return found, small

@@ -50,7 +50,7 @@ def rule(estimates: Sequence[Estimate], slices: Sequence[Estimate] = (), *, impr
         raise ValueError("there is no metric that both sides could be judged by")
     findings = judged(estimates)
     within = judged(slices)
-    worse = tuple(finding for finding in within if finding.verdict == "no")
+    worse = tuple(sorted((finding for finding in within if finding.verdict == "no"), key=lambda f: f.estimate.p_worse))
     thin = sum(finding.verdict == "untold" for finding in within)
     verdict, says = _overall(findings, worse, improves=improves)
     return Ruling(
@@ -114,7 +114,9 @@ def _overall(findings: Sequence[Finding], slices: Sequence[Finding], *, improves
     bad = [finding for finding in findings if finding.verdict == "no"]
     if bad or slices:
         parts = [f"worse in {_names(bad)}"] if bad else []
-        parts += [f"worse in {_names(slices)}"] if slices else []
+        parts += (
+            [f"worse in {len(slices)} figures of slices, first of all {label(slices[0].estimate)}"] if slices else []
+        )
         return "no", "; ".join(parts)
     dark = [finding for finding in findings if finding.verdict == "untold"]
     if dark:

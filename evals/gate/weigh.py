@@ -11,16 +11,18 @@ from typing import NamedTuple
 
 import msgspec
 
-from evals.gate import columns, margins, runs, summaries
+from evals.gate import columns, decisions, margins, runs, summaries
 from evals.gate.columns import Rows
 from evals.gate.margins import Margin
+from evals.gate.recorded import Decider, Outcomes, deciders
 from evals.gate.runs import MARK, Half
 from evals.gate.summaries import Report
 from evals.gate.values import Estimate, Ruling
 from evals.gate.verdict import FEWEST, rule
 from evals.runs.store import find_run
+from evals.tuning.side import all_known
 
-Thing = Half | Report
+Thing = Half | Report | Decider
 
 
 class Named(NamedTuple):
@@ -54,7 +56,16 @@ def load(name: str, folder: Path) -> Named:
         half = runs.read_half(find_run(place, folder), part)
         return Named(name, half, half.digest)
     report = summaries.read_report(path, part)
-    return Named(name, report, hashlib.sha256(path.read_bytes()).hexdigest())
+    return Named(name, report, file_hash(path))
+
+
+def load_decisions(candidate: str, currents: Sequence[str], on: Outcomes) -> tuple[Named, list[Named]]:
+    """Policies or scorers on recorded outcomes; errors as of ``recorded.deciders``."""
+    names = [candidate, *currents]
+    found = [
+        Named(name, each, each.digest) for name, each in zip(names, deciders(candidate, [*currents], on), strict=True)
+    ]
+    return found[0], found[1:]
 
 
 def weigh(
@@ -103,6 +114,15 @@ def _gather(whole: _Gathered, candidate: Named, current: Named, said: Sequence[M
         rows = runs.rows_of(new, old, said, prefix)
         _add(whole, rows, old.label)
         return
+    if isinstance(new, Decider) and isinstance(old, Decider):
+        if all_known(new.side.table):
+            rows = decisions.rows_of(new.side, old.side, said, scorers=new.kind == "scorer")
+            _add(whole, rows, old.label)
+            return
+        found, notes = decisions.of_log(new.side, old.side, said)
+        whole.estimates += found
+        whole.notes += notes
+        return
     if isinstance(new, Report) and isinstance(old, Report):
         whole.estimates += summaries.estimates(new, old, said, prefix)
         whole.notes.append("only means are known: the two sides' rows count as independent of each other")
@@ -127,3 +147,9 @@ def _title(side: Named) -> str:
 def hashes(sides: Sequence[Named]) -> Mapping[str, str]:
     """Name -> SHA-256 of what was read."""
     return {side.name: side.digest for side in sides}
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

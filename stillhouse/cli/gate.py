@@ -13,13 +13,12 @@ from stillhouse.cli import show
 
 if TYPE_CHECKING:
     from evals.gate.values import Ruling
-    from evals.gate.weigh import Named
 
 
 @click.command(
     help="Judge CANDIDATE against what it would replace, on every metric. CANDIDATE is a run (folder or id), or a "
-    "YAML or JSON file of means; '#' and a name choose a run's target or a file's system. Exit codes: 0 yes, 1 no, "
-    "2 bad input, 3 it cannot be told, which is not a yes."
+    "YAML or JSON file of means; '#' and a name choose a run's target or a file's system. With --on it is a policy, or "
+    "a scorer. Exit codes: 0 yes, 1 no, 2 bad input, 3 it cannot be told, which is not a yes."
 )
 @click.argument("candidate")
 @click.option(
@@ -30,6 +29,13 @@ if TYPE_CHECKING:
 @click.option("--margin", multiple=True, metavar="METRIC=LOSS", help="The loss put up with: quality=0.01 or cost=10%.")
 @click.option("--ignore", multiple=True, metavar="METRIC", help="Leave a metric out; the answer says so.")
 @click.option("--improves", is_flag=True, help="Ask for a gain in at least one metric, too.")
+@click.option("--on", type=click.Path(dir_okay=False, exists=True, path_type=Path), help="Outcome rows or a ledger.")
+@click.option("--policy", default="balanced", show_default=True, help="With --on: under which two scorers are judged.")
+@click.option("--family", help="With --on: the family of the rows' models (default: the policy's).")
+@click.option("--families", type=click.Path(dir_okay=False, path_type=Path), help="A file that says what families are.")
+@click.option("--small", help="With --on: the model in the rows that is the small tier.")
+@click.option("--medium", help="The model that is the medium tier.")
+@click.option("--large", help="The model that is the large tier.")
 @click.option("--runs", type=click.Path(path_type=Path), help="Where runs lie (default: runs in STILLHOUSE_HOME).")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the evidence here, as JSON, too.")
 @click.option("--json", "as_json", is_flag=True, help="The evidence as one line of JSON instead of words.")
@@ -41,12 +47,21 @@ def command(  # noqa: D103 - the help above is the docstring
     margin: tuple[str, ...],
     ignore: tuple[str, ...],
     improves: bool,
+    on: Path | None,
+    policy: str,
+    family: str | None,
+    families: Path | None,
+    small: str | None,
+    medium: str | None,
+    large: str | None,
     runs: Path | None,
     out: Path | None,
     as_json: bool,
 ) -> None:
     from evals.gate import margins, telling
-    from evals.gate.weigh import load, weigh
+    from evals.gate.recorded import Outcomes
+    from evals.gate.weigh import file_hash, hashes, load, load_decisions, weigh
+    from router.ledger.migrations import LedgerError
     from router.registry.home import home
 
     if len(also) != len(also_against):
@@ -54,14 +69,19 @@ def command(  # noqa: D103 - the help above is the docstring
     folder = runs or home() / "runs"
     try:
         said = [margins.read_margin(text) for text in margin]
-        mine, theirs = load(candidate, folder), [load(name, folder) for name in against]
+        if on is None:
+            mine, theirs = load(candidate, folder), [load(name, folder) for name in against]
+        else:
+            models = {tier: name for tier, name in (("small", small), ("medium", medium), ("large", large)) if name}
+            mine, theirs = load_decisions(candidate, against, Outcomes(on, family, families, models, policy))
         further = [(load(new, folder), load(old, folder)) for new, old in zip(also, also_against, strict=True)]
         ruling = weigh(mine, theirs, also=further, said=said, ignore=ignore, improves=improves)
-    except ValueError as error:
+    except (ValueError, LedgerError) as error:
         show.fail(str(error), "docs/gate.md says what can be judged")
     sides = [mine, *theirs, *(side for pair in further for side in pair)]
+    data = dict(hashes(sides)) | ({str(on): file_hash(on)} if on is not None else {})
     if as_json or out is not None:
-        told = evidence(ruling, sides)
+        told = evidence(ruling, data)
         if out is not None:
             import json
 
@@ -73,17 +93,16 @@ def command(  # noqa: D103 - the help above is the docstring
     raise SystemExit(telling.EXIT[ruling.verdict])
 
 
-def evidence(ruling: Ruling, sides: list[Named]) -> dict[str, Any]:
+def evidence(ruling: Ruling, data: dict[str, str]) -> dict[str, Any]:
     """What a proposal may carry: the ruling, what it rests on by hash, and how it was made."""
     from evals.gate import telling
     from evals.gate.columns import DRAWS, SEED
-    from evals.gate.weigh import hashes
     from evals.stamp import stamp
 
     return {
         "evidence": "gate",
         **stamp(shlex.join(["stillhouse", *sys.argv[1:]])),
-        "data": dict(hashes(sides)),
+        "data": data,
         "seed": SEED,
         "draws": DRAWS,
         **telling.as_json(ruling),
@@ -98,7 +117,7 @@ def _say(ruling: Ruling) -> None:
     show.table(telling.COLUMNS, telling.table(ruling.findings))
     if ruling.slices:
         show.table(telling.COLUMNS, telling.table(ruling.slices), "slices that are worse")
-    for words in telling.reasons((*ruling.findings, *ruling.slices)):
+    for words in telling.reasons(ruling.findings):
         show.line(words)
     if told := telling.slices_line(ruling):
         show.line(told)
