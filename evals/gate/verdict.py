@@ -114,9 +114,7 @@ def _overall(findings: Sequence[Finding], slices: Sequence[Finding], *, improves
     bad = [finding for finding in findings if finding.verdict == "no"]
     if bad or slices:
         parts = [f"worse in {_names(bad)}"] if bad else []
-        parts += (
-            [f"worse in {len(slices)} figures of slices, first of all {label(slices[0].estimate)}"] if slices else []
-        )
+        parts += [_in_slices(slices)] if slices else []
         return "no", "; ".join(parts)
     dark = [finding for finding in findings if finding.verdict == "untold"]
     if dark:
@@ -130,6 +128,11 @@ def _overall(findings: Sequence[Finding], slices: Sequence[Finding], *, improves
     if all(f.estimate.high is not None and f.estimate.high <= f.estimate.metric.margin for f in findings):
         return "no", "no metric is better, and a gain larger than its margin is excluded in each"
     return "untold", "no metric is shown to be better, and none of them excludes it"
+
+
+def _in_slices(slices: Sequence[Finding]) -> str:
+    first = label(slices[0].estimate)
+    return f"worse in {first}" if len(slices) == 1 else f"worse in {len(slices)} slices, first of all in {first}"
 
 
 def _names(findings: Sequence[Finding]) -> str:

@@ -22,7 +22,7 @@ FEWEST: Final = 10
 ENOUGH: Final = 0.667
 """Alpha from which tentative conclusions are allowed, by Krippendorff's own rule."""
 
-LEAST: Final = 0.4
+LEAST: Final = 0.5
 """And its interval's low end must not lie below this."""
 
 DRAWS: Final = 2_000

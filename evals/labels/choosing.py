@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from evals.labels.texts import Captured, read_texts
+from evals.labels.texts import Captured, read_texts, text_ids
 from evals.labels.value import Served, pick
 from evals.labels.work import Planned
 from router.core.decide import PRIVATELY
@@ -69,18 +69,19 @@ def choose(
     Raises:
         LedgerError: there is no such ledger. TextsError: the texts cannot be read.
     """
-    found = [served(row) for row in candidates.unjudged(ledger, since_ms, tenant)]
-    known = candidates.judged_by(ledger, people, since_ms) if people else []
-    at_hand = read_texts(texts, {row.id for row in found} | {row.id for row in known})
-    there = [row for row in found if row.id in at_hand]
+    brought = text_ids(texts)
+    found = candidates.unjudged(ledger, brought, since_ms, tenant)
+    there = [served(row) for row in found.rows]
+    known = [row for row in candidates.judged_by(ledger, people, since_ms) if row.id in brought] if people else []
     allowed = [row for row in there if private or not row.private]
-    checks = [row for row in known if row.id in at_hand and (private or not _private(row.reasons))][:MOST_CHECKED]
+    checks = [row for row in known if private or not _private(row.reasons)][:MOST_CHECKED]
+    rows = pick(allowed, wanted, keep)
     return Choice(
-        rows=pick(allowed, wanted, keep),
+        rows=rows,
         people={row.id: row.score for row in checks},
-        texts=at_hand,
-        unjudged=len(found),
-        left=Left(len(found) - len(there), len(there) - len(allowed)),
+        texts=read_texts(texts, {row.id for row in rows} | {row.id for row in checks}),
+        unjudged=found.prompts,
+        left=Left(found.prompts - len(there), len(there) - len(allowed)),
     )
 
 

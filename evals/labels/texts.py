@@ -7,11 +7,13 @@ the request, where there was one. Lines whose id is not asked for are passed ove
 from __future__ import annotations
 
 import gzip
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
+
+Row = TypeVar("Row")
 
 
 class TextsError(ValueError):
@@ -32,28 +34,40 @@ class Captured(msgspec.Struct, frozen=True, kw_only=True):
         return "\n\n".join(f"[{turn.get('role', 'user')}]\n{_words(turn.get('content'))}" for turn in self.messages)
 
 
+class _Id(msgspec.Struct, frozen=True):
+    id: str
+
+
+def text_ids(path: Path) -> set[str]:
+    """The request ids of a file.
+
+    Raises:
+        TextsError: the file cannot be read, or a line is not of this shape.
+    """
+    return {row.id for row in _rows(path, _Id)}
+
+
 def read_texts(path: Path, wanted: Collection[str] | None = None) -> dict[str, Captured]:
     """Captured texts by request id; the last one of an id counts. ``wanted`` limits what is held in memory.
 
     Raises:
         TextsError: the file cannot be read, or a line is not of this shape.
     """
-    found: dict[str, Captured] = {}
-    decoder = msgspec.json.Decoder(Captured)
+    return {row.id: row for row in _rows(path, Captured) if wanted is None or row.id in wanted}
+
+
+def _rows(path: Path, kind: type[Row]) -> Iterator[Row]:
+    decoder = msgspec.json.Decoder(kind)
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
             for number, line in enumerate(stream, start=1):
-                if not line.strip():
-                    continue
-                try:
-                    row = decoder.decode(line)
-                except msgspec.DecodeError as error:
-                    raise TextsError(f"{path}:{number}: not a captured answer: {error}") from None
-                if wanted is None or row.id in wanted:
-                    found[row.id] = row
+                if line.strip():
+                    try:
+                        yield decoder.decode(line)
+                    except msgspec.DecodeError as error:
+                        raise TextsError(f"{path}:{number}: not a captured answer: {error}") from None
     except (OSError, EOFError) as error:
         raise TextsError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    return found
 
 
 def _words(content: object) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from router.ledger.store import open_reader
 from router.types import Frozen
@@ -41,22 +42,36 @@ SELECT id, at_ms, tenant, tier_served, p_right, novelty, cost_nano, asked, artef
 """
 
 
-def unjudged(path: Path, since_ms: int = 0, tenant: str | None = None) -> list[Unjudged]:
-    """Of each prompt that a tier answered and nobody judged, the newest answer; oldest first.
+class Found(NamedTuple):
+    """The answers among those that were wanted, and how many there are in all."""
+
+    rows: list[Unjudged]
+    prompts: int
+
+
+def unjudged(path: Path, wanted: Container[str], since_ms: int = 0, tenant: str | None = None) -> Found:
+    """Of each prompt that a tier answered and nobody judged, the newest answer, where it is ``wanted``; oldest first.
+
+    Memory holds those that are wanted; a ledger of a year is passed through.
 
     Raises:
         LedgerError: there is no such ledger, or it has another shape.
     """
+    rows, prompts = [], 0
     with closing(open_reader(path)) as db:
-        rows = db.execute(_UNJUDGED, {"since_ms": since_ms, "tenant": tenant}).fetchall()
-    return [
-        Unjudged(
-            id=row[0], at_ms=row[1], tenant=row[2], tier=row[3], p_right=json.loads(row[4]) if row[4] else {},
-            novelty=row[5], cost_nano=row[6], asked=row[7], artefact=row[8], place=row[9],
-            reasons=tuple(reason["text"] for reason in json.loads(row[10])),
-        )
-        for row in rows
-    ]  # fmt: skip
+        for row in db.execute(_UNJUDGED, {"since_ms": since_ms, "tenant": tenant}):
+            prompts += 1
+            if row[0] in wanted:
+                rows.append(_unjudged(row))
+    return Found(rows, prompts)
+
+
+def _unjudged(row: Sequence[Any]) -> Unjudged:
+    return Unjudged(
+        id=row[0], at_ms=row[1], tenant=row[2], tier=row[3], p_right=json.loads(row[4]) if row[4] else {},
+        novelty=row[5], cost_nano=row[6], asked=row[7], artefact=row[8], place=row[9],
+        reasons=tuple(reason["text"] for reason in json.loads(row[10])),
+    )  # fmt: skip
 
 
 class ByPeople(Frozen, frozen=True, kw_only=True):

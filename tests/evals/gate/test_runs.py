@@ -96,7 +96,7 @@ def test_a_slice_that_fell_is_named_though_the_whole_holds(tmp_path):
         tmp_path, sliced("new", 0.2), sliced("old", 0.9), said=[margins.read_margin("exact=0.15")], ignore=["lat*", "cost"]
     )  # fmt: skip
     assert verdicts(ruling)["exact"] == "yes"
-    assert ruling.says == "worse in 1 figures of slices, first of all exact where language=ko"
+    assert ruling.says == "worse in exact where language=ko"
 
 
 def test_forgetting_shows_on_the_general_set(tmp_path):

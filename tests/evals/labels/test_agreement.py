@@ -33,6 +33,21 @@ def test_judges_who_agree_are_believed_and_dice_are_not():
     assert not agreement(scores, rng.permutation(scores)).enough
 
 
+def trials(flips, n, seed):
+    """The share of judges believed who change their mind on a share of ``flips`` of the answers."""
+    rng = np.random.default_rng(seed)
+    believed = 0
+    for _ in range(100):
+        first = (rng.random(n) < 0.6).astype(float)
+        believed += agreement(first, np.where(rng.random(n) < flips, 1 - first, first)).enough
+    return believed / 100
+
+
+def test_a_judge_who_wavers_on_a_quarter_is_hardly_ever_believed_and_a_steady_one_mostly():
+    assert trials(0.25, 50, 2) <= 0.05
+    assert trials(0.03, 50, 3) >= 0.9
+
+
 def test_a_handful_is_not_enough_however_well_it_agrees():
     found = agreement([0.0, 1.0] * 4, [0.0, 1.0] * 4)
     assert found.alpha == pytest.approx(1)

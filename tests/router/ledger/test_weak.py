@@ -68,9 +68,11 @@ def test_of_each_prompt_the_newest_unjudged_answer_stands_for_all(tmp_path: Path
     book.close()
     path = tmp_path / "ledger.db"
     give(path, label("judged", 1.0, "person"))
-    found = {row.id: row for row in unjudged(path)}
+    whole = unjudged(path, {"same-4", "alone", "judged-again"})
+    found = {row.id: row for row in whole.rows}
     assert set(found) == {"same-4", "alone"}
     assert (found["same-4"].asked, found["alone"].asked) == (5, 1)
+    assert (whole.prompts, unjudged(path, {"alone"}).prompts) == (2, 2)
     assert found["alone"].reasons == ("because",)
     assert [(row.id, row.score) for row in judged_by(path, ["person"])] == [("judged", 1.0)]
     assert judged_by(path, ["somebody"]) == []
