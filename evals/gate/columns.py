@@ -172,9 +172,12 @@ def _by_bootstrap(column: Column, stems: Stems, bare: Estimate, seed: int) -> Es
 
     def gain(index: NDArray[np.int64]) -> float:
         new, old = measure(column.candidate[index]), measure(column.current[index])
-        return sign * (new - old) / (abs(old) if column.metric.relative else 1.0)
+        unit = abs(old) if column.metric.relative else 1.0
+        return sign * (new - old) / unit if unit else float("nan")
 
     found = metrics.bootstrap(gain, [str(stem) for stem in stems], np.random.default_rng(seed))
+    if not all(np.isfinite(found)):
+        return _with(bare, why="no interval can be drawn")
     error = (found.high - found.low) / (2 * _Z)
     z = found.value / error if error else 0.0
     return _with(

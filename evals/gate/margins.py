@@ -18,7 +18,7 @@ SHARE_OF_VALUE: Final = 0.02
 
 DEFAULTS: Final[Mapping[str, tuple[float, bool]]] = {
     "errors": (0.01, False),
-    "refused": (0.01, False),
+    "refused": (0.02, False),
     "cost": (0.05, True),
     "latency": (0.10, True),
     "latency_p95": (0.20, True),

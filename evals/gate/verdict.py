@@ -118,7 +118,7 @@ def _overall(findings: Sequence[Finding], slices: Sequence[Finding], *, improves
         return "no", "; ".join(parts)
     dark = [finding for finding in findings if finding.verdict == "untold"]
     if dark:
-        return "untold", f"nothing can be said of {_names(dark)}"
+        return "untold", f"too little is known of {_names(dark)}"
     better = [finding for finding in findings if finding.better]
     if not improves:
         gained = f", better in {_names(better)}" if better else ""

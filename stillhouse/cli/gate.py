@@ -94,14 +94,20 @@ def command(  # noqa: D103 - the help above is the docstring
 
 
 def evidence(ruling: Ruling, data: dict[str, str]) -> dict[str, Any]:
-    """What a proposal may carry: the ruling, what it rests on by hash, and how it was made."""
+    """What a proposal may carry: the ruling, what it rests on by hash, and how it was made.
+
+    No clock and no machine are in it: the same rows, words and version give the same evidence.
+    """
+    from importlib.metadata import version
+
     from evals.gate import telling
     from evals.gate.columns import DRAWS, SEED
-    from evals.stamp import stamp
 
     return {
-        "evidence": "gate",
-        **stamp(shlex.join(["stillhouse", *sys.argv[1:]])),
+        "kind": "gate",
+        "format": 1,
+        "command": shlex.join(["stillhouse", *sys.argv[1:]]),
+        "versions": {"stillhouse": version("stillhouse"), "numpy": version("numpy")},
         "data": data,
         "seed": SEED,
         "draws": DRAWS,

@@ -41,7 +41,7 @@ def test_the_citation_sample_ends_in_a_no_that_names_the_three() -> None:
     [
         ("same", ("--ignore", "latency_p95"), 0, "YES: no worse in any of 4 figures."),
         ("bad", (), 1, "NO: worse in exact"),
-        ("same", ("--margin", "exact=0.001"), 3, "CANNOT BE TOLD: nothing can be said of exact."),
+        ("same", ("--margin", "exact=0.001"), 3, "CANNOT BE TOLD: too little is known of exact."),
         ("same", ("--improves", "--ignore", "latency_p95"), 1, "NO: no metric is better"),
     ],
 )
@@ -56,7 +56,7 @@ def test_the_evidence_says_what_was_judged_and_by_what(runs: Path, tmp_path: Pat
     result = run("bad", "--against", "old", "--json", "--out", str(out))
     told = json.loads(result.stdout)
     assert json.loads(out.read_text()) == told
-    assert (told["evidence"], told["verdict"]) == ("gate", "no")
+    assert (told["kind"], told["verdict"]) == ("gate", "no")
     assert set(told["data"]) == {IDS["bad"], IDS["old"]}
     assert all(len(digest) == 64 for digest in told["data"].values())
     exact = next(entry for entry in told["metrics"] if entry["metric"] == "exact")

@@ -67,7 +67,7 @@ def test_a_cheaper_policy_that_answers_worse_is_turned_down_by_quality(tmp_path,
 
 def test_a_policy_that_decides_as_before_passes(tmp_path, rows):
     one, same = policy(tmp_path, "one", quality={"keep": 0.9}), policy(tmp_path, "same", quality={"keep": 0.9})
-    ruling = ruling_of(one, same, on(rows), said=[margins.read_margin("refused=0.02")])
+    ruling = ruling_of(one, same, on(rows))
     assert ruling.verdict == "yes"
     assert {finding.estimate.gain for finding in ruling.findings} == {0.0}
 
