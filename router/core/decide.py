@@ -33,6 +33,7 @@ from router.types import TIER_NAMES, Decision, Deployment, Features, Price, Reas
 # Novelty is the share of known prompts that look less strange, so this gives up 5 % of known ground and asks the
 # scorer's opinion of none that looks stranger: see docs/scorer.md.
 NOVELTY_LIMIT = 0.95
+PRIVATELY = "keeps it on private models"  # what the reason of a ``private`` rule says; whoever reads on must heed it
 RANK: Mapping[str, int] = {name: i for i, name in enumerate(TIER_NAMES)}
 
 
@@ -177,7 +178,7 @@ def _apply_rules(policy: Policy, features: Features, caller: Caller, reasons: li
             if left:
                 out.allowed, effect = left, f"forbids {', '.join(rule.forbid)}"
         elif rule.private:
-            out.private, effect = True, "keeps it on private models"
+            out.private, effect = True, PRIVATELY
         if effect:
             reasons.append(Reason(id=f"rule.{rule.name}", text=f"Rule {rule.name} {effect}.", layer=layered.layer))
     return out

@@ -31,6 +31,8 @@ PUSH = 0.4  # logits per failure in a row, at most MOST_PUSHES of them
 MOST_PUSHES = 3
 STUCK = 3  # the same call, or failures, in a row: one tier up
 VERY_STUCK = 6  # two tiers up
+COMPLAINED = "The user says that the answer before did not do."
+TOOL_FAILED = "A tool has just failed."
 _EDGE = 1e-6
 
 
@@ -69,7 +71,7 @@ def weigh(talk: Conversation, score: Callable[[str], Score | None]) -> Turn:
     troubles = min(talk.failures + talk.complaint, MOST_PUSHES)
     if troubles and said is not None:
         said = harder_by(said, PUSH * troubles)
-        words = "The user says that the answer before did not do." if talk.complaint else "A tool has just failed."
+        words = COMPLAINED if talk.complaint else TOOL_FAILED
         notes.append(Reason(id="turn-trouble", text=f"{words} The turn counts as harder than its text."))
     up, why = _up(talk)
     return Turn(score=said, up=up, inside=talk.inside, notes=tuple(notes), why=why)

@@ -83,21 +83,23 @@ class Judged(Frozen, frozen=True, kw_only=True):
 
 
 _JUDGED = """
-SELECT requests.id, artefact_hash, place, tier_served, avg(feedback.score), coalesce(prompt_hash, requests.id)
-FROM feedback JOIN requests ON requests.id = feedback.request_id
+SELECT requests.id, artefact_hash, place, tier_served, avg(given.score), coalesce(prompt_hash, requests.id)
+FROM (
+    SELECT request_id, score FROM feedback UNION ALL SELECT request_id, score FROM weak_labels WHERE :weak
+) AS given JOIN requests ON requests.id = given.request_id
 WHERE place IS NOT NULL AND artefact_hash IS NOT NULL AND tier_served IS NOT NULL
   AND requests.at_ms >= :since_ms AND (:tenant IS NULL OR tenant = :tenant)
 GROUP BY requests.id ORDER BY requests.at_ms, requests.id
 """
 
 
-def judged(path: Path, since_ms: int = 0, tenant: str | None = None) -> list[Judged]:
-    """Every judged answer whose prompt's place was kept, oldest first.
+def judged(path: Path, since_ms: int = 0, tenant: str | None = None, *, weak: bool = False) -> list[Judged]:
+    """Every judged answer whose prompt's place was kept, oldest first; labels that are kept apart, where asked for.
 
     Raises:
         LedgerError: there is no such ledger, or it has another shape.
     """
     with closing(open_reader(path)) as db:
-        rows = db.execute(_JUDGED, {"since_ms": since_ms, "tenant": tenant}).fetchall()
+        rows = db.execute(_JUDGED, {"since_ms": since_ms, "tenant": tenant, "weak": weak}).fetchall()
     names = Judged.__struct_fields__
     return [Judged(**dict(zip(names, row, strict=True))) for row in rows]

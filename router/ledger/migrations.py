@@ -228,7 +228,32 @@ def m003_draw_key(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE requests ADD COLUMN draw_key TEXT")
 
 
-MIGRATIONS: tuple[Migration, ...] = (m001_requests_and_attempts, m002_feedback_and_places, m003_draw_key)
+# As feedback, but not to be believed by itself: ``why`` says what is wrong with it.
+_WEAK_LABELS = """
+CREATE TABLE weak_labels (
+    request_id TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    who TEXT NOT NULL,
+    score REAL NOT NULL CHECK (score BETWEEN 0 AND 1),
+    given_ms INTEGER NOT NULL,
+    why TEXT NOT NULL
+) STRICT
+"""
+
+
+def m004_weak_labels(db: sqlite3.Connection) -> None:
+    """Judgements that are kept apart from feedback."""
+    for statement in (
+        _WEAK_LABELS,
+        "CREATE UNIQUE INDEX weak_labels_of ON weak_labels (request_id, who)",
+        *_append_only("weak_labels", "request_id = NEW.request_id AND who = NEW.who"),
+    ):
+        db.execute(statement)
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    m001_requests_and_attempts, m002_feedback_and_places, m003_draw_key, m004_weak_labels,
+)  # fmt: skip
 
 
 def migrate(db: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> list[str]:

@@ -86,7 +86,7 @@ def _one_batch(db: sqlite3.Connection, before_ms: int, batch: int) -> int:
             db.execute(_SUM_UP)
             for statement in _SUM_UP_LATENCY:
                 db.execute(statement)
-            for under in ("attempts", "feedback"):
+            for under in ("attempts", "feedback", "weak_labels"):
                 db.execute(f"DELETE FROM {under} WHERE request_id IN (SELECT id FROM requests WHERE {_DOOMED})")  # noqa: S608
             db.execute(f"DELETE FROM requests WHERE {_DOOMED}")  # noqa: S608
             db.execute("DELETE FROM prune_gate")

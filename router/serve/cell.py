@@ -254,7 +254,7 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
         settings=settings,
         book=book,
         deployments=deployments_of(settings, book),
-        upstreams={name: _upstream(name, settings, wire) for name in settings.upstreams},
+        upstreams={name: open_upstream(name, settings, wire) for name in settings.upstreams},
         policies=found.policies,
         default_policy=found.default,
         scorer=scorer,
@@ -334,7 +334,7 @@ def _calibration(policies: Mapping[str, Policy]) -> Calibration | None:
         return None
 
 
-def _upstream(name: str, settings: Settings, transport: Transport) -> Upstream:
+def open_upstream(name: str, settings: Settings, transport: Transport) -> Upstream:
     """The adapter of an upstream; heavy libraries load on its first use, not here."""
     wanted = settings.upstreams[name]
     if wanted.kind == "openai":

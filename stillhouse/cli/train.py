@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, default=20261124, show_default=True, help="Of the folds and the fit.")
 @click.option("--since", type=DURATION, metavar="SPAN", help="With --from-ledger: only the last 12h, 7d, 8w …")
 @click.option("--tenant", help="With --from-ledger: only this tenant's requests.")
+@click.option("--weak", is_flag=True, help="With --from-ledger: learn from labels that are kept apart, too.")
 @ledger_option
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
 def command(  # noqa: D103 - the help above is the docstring
@@ -51,6 +52,7 @@ def command(  # noqa: D103 - the help above is the docstring
     seed: int,
     since: timedelta | None,
     tenant: str | None,
+    weak: bool,
     ledger: Path | None,
     as_json: bool,
 ) -> None:
@@ -69,7 +71,7 @@ def command(  # noqa: D103 - the help above is the docstring
         if data is not None:
             material, hashes = _of_rows(begun, family, data, tiers, partial)
         else:
-            material, hashes = _of_ledger(begun, family, ledger_path(ledger), since, tenant)
+            material, hashes = _of_ledger(begun, family, ledger_path(ledger), since, tenant, weak=weak)
         rival = adapt.rival_of(begun, used, family, material)
         found = adapt.adapted(begun, family, material, rival, hashes, seed)
         digest, where = _put(found, out)
@@ -120,7 +122,7 @@ def _of_rows(
 
 
 def _of_ledger(
-    start: Artefact, family: str, path: Path, since: timedelta | None, tenant: str | None
+    start: Artefact, family: str, path: Path, since: timedelta | None, tenant: str | None, *, weak: bool
 ) -> tuple[Material, dict[str, str]]:
     from evals import adapt
     from router.ledger.feedback import judged
@@ -130,7 +132,7 @@ def _of_ledger(
 
     begin = 0 if since is None else int((datetime.now(UTC) - since).timestamp() * 1000)
     with explained(path):
-        answers = judged(path, begin, tenant)
+        answers = judged(path, begin, tenant, weak=weak)
     made = {digest: artefact.load(scorers.folder(home()) / digest) for digest in scorers.kept(home())}
     shipped = artefact.load(artefact.SHIPPED)
     material, left = adapt.material_of_feedback(start, family, answers, {**made, shipped.digest: shipped})
