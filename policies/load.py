@@ -199,7 +199,8 @@ def _content(body: PolicyBody, names: tuple[str, ...]) -> bytes:
     value = {
         "version": _CONTENT_VERSION,
         "layers": names,
-        "body": body.model_dump(mode="json", exclude={"extends"}),
+        # A policy without a promise keeps the name it had before there were any.
+        "body": body.model_dump(mode="json", exclude={"extends"} | ({"promise"} if body.promise is None else set())),
     }
     return json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode()
 

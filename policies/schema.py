@@ -5,11 +5,21 @@ Knows nothing of HTTP, models or the clock. Field by field it is explained in do
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
 from guardrails import Action, GuardConfigErrors, compile_rails
 from policies.mistakes import Problem, refuse
@@ -76,15 +86,48 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+class KeepByTier(Strict):
+    """A share of its own for each tier below the best; a tier without one must be the best itself."""
+
+    small: Share | None = None
+    medium: Share | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.small is None and self.medium is None:
+            refuse([Problem((), "names no tier", "write keep: {small: 0.97, medium: 0.93}, or one number for all")])
+        return self
+
+
+def _form_of_keep(value: object) -> str:
+    return "by tier" if isinstance(value, dict | KeepByTier) else "one share"
+
+
+Keep = Annotated[
+    Annotated[Share, Tag("one share")] | Annotated[KeepByTier, Tag("by tier")], Discriminator(_form_of_keep)
+]
+
+
 class Quality(Strict):
     """The promise: the cheapest tier that keeps this much.
 
-    Exactly one: ``keep`` = share of the best allowed tier's probability of a right answer;
-    ``floor`` = that probability itself.
+    Exactly one: ``keep`` = share of the best allowed tier's probability of a right answer, one for all tiers or one
+    for each; ``floor`` = that probability itself.
     """
 
-    keep: Share | None = None
+    keep: Keep | None = None
     floor: Share | None = None
+
+    def share(self, tier: TierName) -> float:
+        """The share of the best tier's chance that ``tier`` must reach; 1 where nothing is said."""
+        if isinstance(self.keep, KeepByTier):
+            said: float | None = getattr(self.keep, tier, None)
+            return 1.0 if said is None else said
+        return 1.0 if self.keep is None else self.keep
+
+    def need(self, tier: TierName, best: float) -> float:
+        """The chance at which ``tier`` will do, where the best tier's is ``best``."""
+        return self.floor if self.floor is not None else self.share(tier) * best
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -92,6 +135,42 @@ class Quality(Strict):
             words = "says neither keep nor floor" if self.keep is None else "says both keep and floor"
             refuse([Problem((), words, "keep: 0.95 is the usual promise; floor is for an absolute one")])
         return self
+
+
+#: The aim of a policy that states none.
+USUAL_QUALITY = Quality(keep=DEFAULT_KEEP)
+
+
+_PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?) ?%")
+
+
+def _percent(value: object) -> object:
+    """``2%`` as 0.02; anything else as it came, to be judged as a number."""
+    found = _PERCENT.fullmatch(value) if isinstance(value, str) else None
+    # Through a decimal text, so that 2% is the very float that 0.02 is.
+    return float(f"{found[1]}e-2") if found else value
+
+
+_Written = BeforeValidator(_percent, json_schema_input_type=float | Annotated[str, Field(pattern=_PERCENT.pattern)])
+SliceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+
+
+class Promise(Strict):
+    """What may be lost against one tier's answers, and how sure that is. Shown by outcomes, not by the scorer.
+
+    Attributes:
+        max_quality_loss: the most that an average request may lose, in points of the outcomes' scale 0..1.
+        confidence: with which probability the bound holds that a setting must show before it is proposed.
+        against: the tier whose answers are the measure.
+        measure: ``loss`` counts what a request loses and no gain makes up for it; ``net`` weighs gains against losses.
+        slices: columns of the outcomes (``language``, ``task``, ...) in each of whose values the promise must hold.
+    """
+
+    max_quality_loss: Annotated[float, Field(gt=0, le=0.5), _Written]
+    confidence: Annotated[float, Field(ge=0.5, lt=1), _Written] = 0.95
+    against: TierName = "large"
+    measure: Literal["loss", "net"] = "loss"
+    slices: Annotated[tuple[SliceName, ...], AfterValidator(_no_repeats)] = ()
 
 
 class Budget(Strict):
@@ -306,6 +385,7 @@ class PolicyBody(Strict):
     quality: Quality | None = None
     cost_quality: Share | None = None
     budget: Budget | None = None
+    promise: Promise | None = None
     rules: tuple[Rule, ...] = ()
     fallbacks: dict[TierName, SomeTiers] | None = None
     allow_degrade: bool = False

@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from policies.policy import LayeredRule, Policy
-from policies.schema import PolicyBody
+from policies.schema import USUAL_QUALITY, PolicyBody, Quality
 from router.core.affinity import Stay
 from router.core.cost import cost_shares, predicted_costs
 from router.core.explore import Lot, explore
@@ -242,19 +242,23 @@ def _aim(
 def _by_quality(policy: Policy, body: PolicyBody, p: Mapping[TierName, float]) -> tuple[TierName, Reason]:
     """The cheapest tier that keeps the promise. Tiers are listed cheapest first."""
     layer = policy.origin["aim"]
+    quality = body.quality or USUAL_QUALITY
     best = max(p.values())
-    if body.quality is not None and body.quality.floor is not None:
-        need, words = body.quality.floor, f"the promised {body.quality.floor:.2f}"
-    else:
-        keep = 0.95 if body.quality is None or body.quality.keep is None else body.quality.keep
-        need, words = keep * best, f"{keep:.0%} of the best tier's {best:.2f}"
     for tier, chance in p.items():
-        if chance >= need:
-            text = f"{tier} is right with probability {chance:.2f}, which keeps {words}."
+        if chance >= quality.need(tier, best):
+            kept = _promised(quality, tier, best)
+            text = f"{tier} is right with probability {chance:.2f}, which keeps {kept}."
             return tier, Reason(id="quality-kept", text=text, layer=layer)
+    # Only a floor can be out of reach: of its own chance the best tier keeps any share.
     tier = max(p, key=lambda t: p[t])
-    text = f"No tier reaches {words}; {tier} comes nearest with {p[tier]:.2f}."
+    text = f"No tier reaches {_promised(quality, tier, best)}; {tier} comes nearest with {p[tier]:.2f}."
     return tier, Reason(id="quality-out-of-reach", text=text, layer=layer)
+
+
+def _promised(quality: Quality, tier: TierName, best: float) -> str:
+    if quality.floor is not None:
+        return f"the promised {quality.floor:.2f}"
+    return f"{100 * quality.share(tier):.4g}% of the best tier's {best:.2f}"
 
 
 def _by_dial(

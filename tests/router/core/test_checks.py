@@ -80,6 +80,8 @@ def test_a_check_passes_fails_or_did_not_run(check, found, demand, good, missing
         (UNSURE, {"accept": 0.0}, True),
         (SURE, {"keep": 1.0}, True),
         (UNSURE, {"keep": 0.5}, False),
+        (UNSURE, {"keep": 1.0, "keep_by_tier": {"small": 0.01}}, True),
+        (SURE, {"keep": 0.01, "keep_by_tier": {"medium": 1.0}}, True),
     ],
     ids=str,
 )
