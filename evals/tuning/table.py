@@ -6,14 +6,19 @@ ledger knows that of the tier that answered, and the probability with which it w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int32]
+Ints = NDArray[np.int64]
+Tiers = NDArray[np.int8]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,13 @@ class Labels:
 
     names: tuple[str, ...]
     codes: Codes
+
+    @classmethod
+    def of(cls, words: Sequence[str]) -> Labels:
+        """A column from its words; the names are sorted, so that equal columns are equal."""
+        names = tuple(sorted(set(words)))
+        place = {name: i for i, name in enumerate(names)}
+        return cls(names, np.array([place[word] for word in words], dtype=np.int32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +50,19 @@ class Table:
         novelty: (n,), how unlike known prompts, 0..1.
         input_tokens: (n,).
         stem: (n,), equal for rows that share a question.
-        slices: name -> labels of the rows, e.g. ``tenant``, ``language``, ``task``, ``source``, ``tag``.
+        slices: name -> labels of the rows, e.g. ``tenant``, ``language``, ``task``, ``source``, ``tag`` (as the
+            caller sent it: several are parted by commas) and ``findings`` (as rules name them, parted by commas).
         at_ms: (n,), when; in benchmarks the row's number.
         taken: (n,), the tier that answered, as a column; -1 where every tier's outcome is known.
         propensity: (n,), with which probability it was taken.
         source: where the rows are from, for people. fingerprint: SHA-256 over what the rows say.
-        facts: what else a policy's rules may ask of the rows: name -> (n,) array.
+        facts: what else a policy's rules may ask of the rows: name -> (n,) array: ``tools``, ``images``, and
+            ``pattern:…`` for each pattern whose matches are known.
+        profile: the family profile by which the scorer gave ``chance`` and ``guess``.
+        asked: (n,), the tier that the caller asked for, as a column; -1 where the policy had to choose. None: nobody
+            asked for any.
+        output_limit: (n,), the caller's limit of output tokens, 0 without one. None: nobody set any.
+        left_out: why -> rows that were there and are not in the table.
     """
 
     tiers: tuple[str, ...]
@@ -61,33 +80,52 @@ class Table:
     propensity: Floats
     source: str
     fingerprint: str
-    facts: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    facts: Mapping[str, Mask] = field(default_factory=dict)
+    profile: str = "generic"
+    asked: Tiers | None = None
+    output_limit: Ints | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Rows."""
         return len(self.novelty)
 
-    def rows(self, index: NDArray[np.int64] | NDArray[np.bool_]) -> Table:
+    def rows(self, index: Ints | Mask) -> Table:
         """The chosen rows, in that order. The fingerprint stays that of the whole."""
-        return Table(
-            tiers=self.tiers,
-            quality=self.quality[index],
-            cost=self.cost[index],
-            chance=self.chance[index],
-            guess=self.guess[index],
-            latency=self.latency[index],
-            novelty=self.novelty[index],
-            input_tokens=self.input_tokens[index],
-            stem=self.stem[index],
+        return replace(
+            self,
+            **{name: getattr(self, name)[index] for name in _COLUMNS if getattr(self, name) is not None},
             slices={name: Labels(column.names, column.codes[index]) for name, column in self.slices.items()},
-            at_ms=self.at_ms[index],
-            taken=self.taken[index],
-            propensity=self.propensity[index],
-            source=self.source,
-            fingerprint=self.fingerprint,
             facts={name: column[index] for name, column in self.facts.items()},
         )
 
     def columns(self, tiers: Sequence[str]) -> list[int]:
         """Where these tiers stand."""
         return [self.tiers.index(tier) for tier in tiers]
+
+
+#: The fields that hold one value, or one of every tier, a row.
+_COLUMNS = (
+    "quality", "cost", "chance", "guess", "latency", "novelty", "input_tokens", "stem", "at_ms", "taken", "propensity",
+    "asked", "output_limit",
+)  # fmt: skip
+
+
+def signed(table: Table) -> Table:
+    """The table with the fingerprint of what it says."""
+    digest = hashlib.sha256(repr((table.tiers, table.profile)).encode())
+    for name, column in _contents(table):
+        digest.update(f"\0{name}\0{column.dtype.str}\0{column.shape}\0".encode())
+        digest.update(np.ascontiguousarray(column).data)
+    return replace(table, fingerprint=digest.hexdigest())
+
+
+def _contents(table: Table) -> Iterable[tuple[str, NDArray[Any]]]:
+    for name in _COLUMNS:
+        column = getattr(table, name)
+        if column is not None:
+            yield name, column
+    for name, labels in sorted(table.slices.items()):
+        yield f"{name}: {labels.names!r}", labels.codes
+    for name, column in sorted(table.facts.items()):
+        yield name, column
