@@ -34,10 +34,10 @@ from policies.schema import (
     TIERS,
     USUAL_QUALITY,
     Budget,
+    ByTier,
     Cascade,
     GuardLists,
     Guards,
-    KeepByTier,
     PolicyBody,
     Promise,
     Quality,
@@ -244,25 +244,22 @@ def _aim_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
 
 
 def _quality_loosenings(floor: Layered, theirs: Quality, mine: Quality) -> Iterator[Problem]:
-    said = _aim_words(theirs)
-    if (theirs.floor is None) != (mine.floor is None):
-        other = "floor" if theirs.floor is None else "keep"
-        words = f"{_layer(floor)} promises {said}; '{other}' is another promise"
-        yield Problem(("quality", other), words, f"state at least {said}")
-    elif theirs.floor is not None and mine.floor is not None and mine.floor < theirs.floor:
-        words = f"{mine.floor:g} is less than {_layer(floor)} promises ({said})"
-        yield Problem(("quality", "floor"), words, f"{theirs.floor:g} or more")
-    elif isinstance(theirs.keep, float) and isinstance(mine.keep, float):
-        if mine.keep < theirs.keep:
-            words = f"{mine.keep:g} is less than {_layer(floor)} promises ({said})"
-            yield Problem(("quality", "keep"), words, f"{theirs.keep:g} or more")
-    elif theirs.floor is None:
-        for tier in BELOW_THE_BEST:
-            value, least = mine.share(tier), theirs.share(tier)
-            if value < least:
-                words = f"{value:g} for {tier} is less than {_layer(floor)} promises ({said})"
-                path = ("quality", "keep", tier) if isinstance(mine.keep, KeepByTier) else ("quality", "keep")
-                yield Problem(path, words, f"{least:g} or more")
+    said, kind = _aim_words(theirs), mine.kind
+    if theirs.kind != kind:
+        words = f"{_layer(floor)} promises {said}; '{kind}' is another promise"
+        yield Problem(("quality", kind), words, f"remove it, or state a stricter {theirs.kind}")
+        return
+    stated = getattr(mine, kind)
+    for tier in [t for t in BELOW_THE_BEST if t in floor.body.tiers] or floor.body.tiers:
+        value, limit = mine.figure(tier), theirs.figure(tier)
+        if value > limit if kind == "lose" else value < limit:
+            more = "more" if kind == "lose" else "less"
+            of = f" for {tier}" if isinstance(getattr(theirs, kind), ByTier) or isinstance(stated, ByTier) else ""
+            words = f"{value:g}{of} is {more} than {_layer(floor)} promises ({said})"
+            path = ("quality", kind, tier) if isinstance(stated, ByTier) else ("quality", kind)
+            yield Problem(path, words, f"{limit:g} or {'less' if kind == 'lose' else 'more'}")
+            if path == ("quality", kind):
+                return
 
 
 def _lost_promises(floor: Layered, mine: Promise | None) -> Iterator[Problem]:
@@ -290,12 +287,13 @@ def _lost_promises(floor: Layered, mine: Promise | None) -> Iterator[Problem]:
 def _aim_words(promise: Quality | Budget | None) -> str:
     if isinstance(promise, Budget):
         return f"budget: {{usd_per_request: {promise.usd_per_request:g}}}"
-    if promise is not None and isinstance(promise.keep, KeepByTier):
-        shares = promise.keep.model_dump(exclude_none=True).items()
-        return f"quality: {{keep: {{{', '.join(f'{tier}: {share:g}' for tier, share in shares)}}}}}"
-    if promise is not None and promise.keep is not None:
-        return f"quality: {{keep: {promise.keep:g}}}"
-    return f"quality: {{floor: {promise.floor:g}}}" if promise is not None and promise.floor is not None else ""
+    if promise is None:
+        return ""
+    said = getattr(promise, promise.kind)
+    if isinstance(said, ByTier):
+        each = ", ".join(f"{tier}: {figure:g}" for tier, figure in said.model_dump(exclude_none=True).items())
+        return f"quality: {{{promise.kind}: {{{each}}}}}"
+    return f"quality: {{{promise.kind}: {said:g}}}"
 
 
 def _fallback_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
@@ -377,9 +375,13 @@ def _cascade_loosenings(floor: Layered, mine: Cascade) -> Iterator[Problem]:
     elif quality is not None:
         if mine.evidence and mine.accept is None and mine.keep is None:
             return  # the promise itself decides on the answer
+        if quality.kind == "lose":
+            words = f"{_layer(floor)} promises {_aim_words(quality)}; a cascade's own measure is another promise"
+            yield Problem(("cascade",), words, "remove accept or keep, and let a check bring evidence for the promise")
+            return
         # A cascade has one share for all its answers: the strictest that is promised.
         below = [tier for tier in BELOW_THE_BEST if tier in floor.body.tiers]
-        strictest = max((quality.share(tier) for tier in below), default=0.0)
+        strictest = max((quality.figure(tier) for tier in below), default=0.0)
         kind, least = ("accept", quality.floor) if quality.floor is not None else ("keep", strictest)
         value = getattr(mine, kind)
         if least is not None and (value is None or value < least):

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import get_args
+from typing import Any, get_args
 
 from guardrails import compile_rails
 from policies.explain import closest
@@ -199,10 +199,19 @@ def _content(body: PolicyBody, names: tuple[str, ...]) -> bytes:
     value = {
         "version": _CONTENT_VERSION,
         "layers": names,
-        # A policy without a promise keeps the name it had before there were any.
-        "body": body.model_dump(mode="json", exclude={"extends"} | ({"promise"} if body.promise is None else set())),
+        "body": body.model_dump(mode="json", exclude=_unsaid(body)),
     }
     return json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _unsaid(body: PolicyBody) -> dict[str, Any]:
+    """What is left out: settings that are younger than names given to policies which do not use them."""
+    left: dict[str, Any] = {"extends": True}
+    if body.promise is None:
+        left["promise"] = True
+    if body.quality is not None and body.quality.lose is None:
+        left["quality"] = {"lose"}
+    return left
 
 
 def _origin(merged: Layered) -> Mapping[str, str]:

@@ -86,8 +86,8 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class KeepByTier(Strict):
-    """A share of its own for each tier below the best; a tier without one must be the best itself."""
+class ByTier(Strict):
+    """A figure of its own for each tier below the highest; where none is said, the strictest."""
 
     small: Share | None = None
     medium: Share | None = None
@@ -95,45 +95,71 @@ class KeepByTier(Strict):
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if self.small is None and self.medium is None:
-            refuse([Problem((), "names no tier", "write keep: {small: 0.97, medium: 0.93}, or one number for all")])
+            refuse([Problem((), "names no tier", "write {small: …, medium: …}, or one number for all")])
         return self
 
 
-def _form_of_keep(value: object) -> str:
-    return "by tier" if isinstance(value, dict | KeepByTier) else "one share"
+def _form(value: object) -> str:
+    return "by tier" if isinstance(value, dict | ByTier) else "one for all"
 
 
-Keep = Annotated[
-    Annotated[Share, Tag("one share")] | Annotated[KeepByTier, Tag("by tier")], Discriminator(_form_of_keep)
-]
+Shares = Annotated[Annotated[Share, Tag("one for all")] | Annotated[ByTier, Tag("by tier")], Discriminator(_form)]
 
 
 class Quality(Strict):
-    """The promise: the cheapest tier that keeps this much.
+    """The aim that speaks of right answers: the cheapest tier that will do.
 
-    Exactly one: ``keep`` = share of the best allowed tier's probability of a right answer, one for all tiers or one
-    for each; ``floor`` = that probability itself.
+    Exactly one: ``keep`` = share of the best chance that a tier has; ``lose`` = the chance that the highest tier is
+    right and this one is not, were the two independent; ``floor`` = the chance itself. ``keep`` and ``lose`` may differ
+    by tier. Only the tiers that rules leave are compared.
     """
 
-    keep: Keep | None = None
+    keep: Shares | None = None
+    lose: Shares | None = None
     floor: Share | None = None
 
-    def share(self, tier: TierName) -> float:
-        """The share of the best tier's chance that ``tier`` must reach; 1 where nothing is said."""
-        if isinstance(self.keep, KeepByTier):
-            said: float | None = getattr(self.keep, tier, None)
-            return 1.0 if said is None else said
-        return 1.0 if self.keep is None else self.keep
+    @property
+    def kind(self) -> Literal["keep", "lose", "floor"]:
+        """Which of them is said."""
+        return "floor" if self.floor is not None else "keep" if self.lose is None else "lose"
 
-    def need(self, tier: TierName, best: float) -> float:
-        """The chance at which ``tier`` will do, where the best tier's is ``best``."""
-        return self.floor if self.floor is not None else self.share(tier) * best
+    def figure(self, tier: TierName) -> float:
+        """What is asked of ``tier``; the strictest there is where nothing is said of it."""
+        said = getattr(self, self.kind)
+        if isinstance(said, ByTier):
+            said = getattr(said, tier, None)
+        if said is None:
+            said = 0.0 if self.kind == "lose" else 1.0
+        return float(said)
+
+    def need(self, tier: TierName, p: Mapping[TierName, float]) -> float:
+        """The chance at which ``tier`` will do, where ``p`` holds those of the tiers to choose from, cheapest first."""
+        figure = self.figure(tier)
+        if self.kind == "floor":
+            return figure
+        if self.kind == "keep":
+            return figure * max(p.values())
+        top = next(reversed(p))
+        return 0.0 if tier == top or p[top] <= 0 else 1.0 - figure / p[top]
+
+    def words(self, tier: TierName, p: Mapping[TierName, float]) -> str:
+        """What ``tier`` keeps where it will do."""
+        figure = self.figure(tier)
+        if self.kind == "floor":
+            return f"the promised {figure:.2f}"
+        if self.kind == "keep":
+            return f"{100 * figure:.4g}% of the best tier's {max(p.values()):.2f}"
+        top = next(reversed(p))
+        if tier == top:
+            return f"all that {top} is right about"
+        return f"the chance that only {top} (right with {p[top]:.2f}) is right at {100 * figure:.4g}% or less"
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if (self.keep is None) == (self.floor is None):
-            words = "says neither keep nor floor" if self.keep is None else "says both keep and floor"
-            refuse([Problem((), words, "keep: 0.95 is the usual promise; floor is for an absolute one")])
+        given = [kind for kind in ("keep", "lose", "floor") if getattr(self, kind) is not None]
+        if len(given) != 1:
+            words = "says neither keep nor lose nor floor" if not given else f"says both {' and '.join(given)}"
+            refuse([Problem((), words, "keep: 0.95 is the usual one; keep one of them")])
         return self
 
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import Literal
 
-from policies.schema import KeepByTier, PolicyBody
+from policies.schema import PolicyBody
 from router.core.checks import Terms, Verdict
 from router.core.decide import RANK, Fleet
 from router.core.plan import Try, plan
@@ -138,10 +138,7 @@ def terms_of(body: PolicyBody) -> Terms:
     if cascade.accept is not None or cascade.keep is not None or not cascade.evidence:
         return Terms(checks=cascade.checks, accept=cascade.accept, keep=cascade.keep)
     if quality is not None:
-        if isinstance(quality.keep, KeepByTier):
-            shares = {tier: quality.share(tier) for tier in body.tiers}
-            return Terms(checks=cascade.checks, keep=1.0, keep_by_tier=shares)
-        return Terms(checks=cascade.checks, accept=quality.floor, keep=quality.keep)
+        return Terms(checks=cascade.checks, accept=quality.floor, quality=quality if quality.floor is None else None)
     return Terms(checks=cascade.checks, dial=body.cost_quality)
 
 

@@ -14,6 +14,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from policies.schema import Quality
 from router.core.signals import Demand, Signals
 from router.types import TIER_NAMES, Frozen, TierName
 
@@ -39,7 +40,7 @@ class Terms(Frozen, frozen=True, kw_only=True):
         checks: in the order they are run.
         accept: the least chance of being right.
         keep: the same as a share of what the best tier above would reach.
-        keep_by_tier: that share for answers of a tier that has its own.
+        quality: the policy's aim, asked again of the answer.
         dial: the policy's ``cost_quality``: a tier above is worth asking where ``d * (its chance - this
             one's)`` exceeds ``(1 - d) * its cost``.
     """
@@ -47,7 +48,7 @@ class Terms(Frozen, frozen=True, kw_only=True):
     checks: tuple[CheckName, ...]
     accept: float | None = None
     keep: float | None = None
-    keep_by_tier: Mapping[TierName, float] = {}
+    quality: Quality | None = None
     dial: float | None = None
 
     @property
@@ -186,8 +187,11 @@ def _least(
     if terms.accept is not None:
         return terms.accept, f"{terms.accept:.2f} is asked for"
     if terms.keep is not None:
-        best, share = max(own, *above.values()), terms.keep_by_tier.get(tier, terms.keep)
-        return share * best, f"{100 * share:.4g}% of {best:.2f} is asked for"
+        best = max(own, *above.values())
+        return terms.keep * best, f"{terms.keep:.0%} of {best:.2f} is asked for"
+    if terms.quality is not None:
+        p = {tier: own, **above}
+        return terms.quality.need(tier, p), f"it must keep {terms.quality.words(tier, p)}"
     dial = 0.5 if terms.dial is None else terms.dial
     if dial == 0:
         return 0.0, "only cost counts"

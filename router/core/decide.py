@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from policies.policy import LayeredRule, Policy
-from policies.schema import USUAL_QUALITY, PolicyBody, Quality
+from policies.schema import USUAL_QUALITY, PolicyBody
 from router.core.affinity import Stay
 from router.core.cost import cost_shares, predicted_costs
 from router.core.explore import Lot, explore
@@ -243,22 +243,14 @@ def _by_quality(policy: Policy, body: PolicyBody, p: Mapping[TierName, float]) -
     """The cheapest tier that keeps the promise. Tiers are listed cheapest first."""
     layer = policy.origin["aim"]
     quality = body.quality or USUAL_QUALITY
-    best = max(p.values())
     for tier, chance in p.items():
-        if chance >= quality.need(tier, best):
-            kept = _promised(quality, tier, best)
-            text = f"{tier} is right with probability {chance:.2f}, which keeps {kept}."
+        if chance >= quality.need(tier, p):
+            text = f"{tier} is right with probability {chance:.2f}, which keeps {quality.words(tier, p)}."
             return tier, Reason(id="quality-kept", text=text, layer=layer)
-    # Only a floor can be out of reach: of its own chance the best tier keeps any share.
+    # Only a floor can be out of reach: the best chance keeps any share of itself, the highest tier loses nothing.
     tier = max(p, key=lambda t: p[t])
-    text = f"No tier reaches {_promised(quality, tier, best)}; {tier} comes nearest with {p[tier]:.2f}."
+    text = f"No tier reaches {quality.words(tier, p)}; {tier} comes nearest with {p[tier]:.2f}."
     return tier, Reason(id="quality-out-of-reach", text=text, layer=layer)
-
-
-def _promised(quality: Quality, tier: TierName, best: float) -> str:
-    if quality.floor is not None:
-        return f"the promised {quality.floor:.2f}"
-    return f"{100 * quality.share(tier):.4g}% of the best tier's {best:.2f}"
 
 
 def _by_dial(

@@ -98,8 +98,8 @@ def near(
         shares, dial = cost_shares(tuple(p), costs), body.cost_quality
         worth = {t: dial * p[t] - (1 - dial) * shares[t] for t in p}
         return [t for t in p if t != wanted and worth[wanted] - worth[t] <= band]
-    quality, best = body.quality or USUAL_QUALITY, max(p.values())
+    quality = body.quality or USUAL_QUALITY
     at = TIER_NAMES.index(wanted)
-    below = [t for t in p if TIER_NAMES.index(t) < at and quality.need(t, best) - p[t] <= band]
+    below = [t for t in p if TIER_NAMES.index(t) < at and quality.need(t, p) - p[t] <= band]
     above = [t for t in p if TIER_NAMES.index(t) > at]
-    return [*below[-1:], *(above[:1] if p[wanted] - quality.need(wanted, best) <= band else [])]
+    return [*below[-1:], *(above[:1] if p[wanted] - quality.need(wanted, p) <= band else [])]

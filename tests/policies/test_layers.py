@@ -9,9 +9,9 @@ from policies.schema import (
     AIMS,
     TIERS,
     Budget,
+    ByTier,
     Cascade,
     Explore,
-    KeepByTier,
     PolicyBody,
     Promise,
     Quality,
@@ -52,13 +52,18 @@ def rule(name, **effect):
         ({"quality": Quality(keep=0.95)}, {"quality": Quality(keep=0.9)}, ("quality", "keep"), "0.9 is less"),
         ({"quality": Quality(floor=0.7)}, {"quality": Quality(floor=0.6)}, ("quality", "floor"), "0.6 is less"),
         ({"quality": Quality(keep=0.9)}, {"quality": Quality(floor=0.99)}, ("quality", "floor"), "another promise"),
-        ({"quality": Quality(keep=0.9)}, {"quality": Quality(keep=KeepByTier(small=0.95, medium=0.8))},
+        ({"quality": Quality(keep=0.9)}, {"quality": Quality(keep=ByTier(small=0.95, medium=0.8))},
          ("quality", "keep", "medium"), "0.8 for medium is less"),
-        ({"quality": Quality(keep=KeepByTier(small=0.95, medium=0.9))}, {"quality": Quality(keep=0.92)},
+        ({"quality": Quality(keep=ByTier(small=0.95, medium=0.9))}, {"quality": Quality(keep=0.92)},
          ("quality", "keep"), "0.92 for small is less"),
-        ({"quality": Quality(keep=KeepByTier(small=0.95))}, {"quality": Quality(keep=KeepByTier(small=0.95, medium=0.99))},
+        ({"quality": Quality(keep=ByTier(small=0.95))}, {"quality": Quality(keep=ByTier(small=0.95, medium=0.99))},
          ("quality", "keep", "medium"), "keep: {small: 0.95}"),
-        ({"quality": Quality(keep=KeepByTier(small=0.95))}, {"quality": Quality(floor=0.9)}, ("quality", "floor"), "another promise"),
+        ({"quality": Quality(keep=ByTier(small=0.95))}, {"quality": Quality(floor=0.9)}, ("quality", "floor"), "another promise"),
+        ({"quality": Quality(lose=0.02)}, {"quality": Quality(lose=0.03)}, ("quality", "lose"), "0.03 is more"),
+        ({"quality": Quality(lose=0.02)}, {"quality": Quality(keep=0.99)}, ("quality", "keep"), "another promise"),
+        ({"quality": Quality(lose=ByTier(small=0.02))}, {"quality": Quality(lose=ByTier(small=0.01, medium=0.01))},
+         ("quality", "lose", "medium"), "0.01 for medium is more"),
+        ({"quality": Quality(lose=0.02)}, {"cascade": Cascade(start="small", checks=("logprobs",), keep=0.99)}, ("cascade",), "own measure"),
         ({"promise": Promise(max_quality_loss=0.02)}, {"promise": Promise(max_quality_loss=0.03)},
          ("promise", "max_quality_loss"), "0.03 is more"),
         ({"promise": Promise(max_quality_loss=0.02)}, {"promise": Promise(max_quality_loss=0.02, confidence=0.9)},
@@ -325,7 +330,7 @@ def test_a_layer_that_says_nothing_keeps_the_floor_s_cascade():
 
 
 def test_a_share_for_each_tier_may_stand_over_one_for_all_and_the_other_way_round():
-    one, each = Quality(keep=0.9), Quality(keep=KeepByTier(small=0.95, medium=0.9))
+    one, each = Quality(keep=0.9), Quality(keep=ByTier(small=0.95, medium=0.9))
     assert merged(floor(quality=one), body(quality=each)).body.quality == each
     assert merged(floor(quality=each), body(quality=Quality(keep=0.95))).body.quality == Quality(keep=0.95)
 
@@ -338,7 +343,7 @@ def test_a_promise_is_inherited_and_may_be_tightened():
 
 
 def test_a_cascade_over_shares_by_tier_must_keep_the_strictest():
-    below = floor(quality=Quality(keep=KeepByTier(small=0.9, medium=0.97)))
+    below = floor(quality=Quality(keep=ByTier(small=0.9, medium=0.97)))
     ((path, words),) = problems(below, body(cascade=Cascade(start="small", checks=("logprobs",), keep=0.95)))
     assert path == ("cascade", "keep")
     assert "0.97" in words or "only by the same promise" in words

@@ -1,10 +1,12 @@
 """What a policy may say, and what each part refuses."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from policies.mistakes import Mistakes
-from policies.schema import PolicyBody, Rule
+from policies.schema import ByTier, PolicyBody, Quality, Rule
 from policies.yaml import load_strict
 
 HEAD = "stillhouse: 1\nname: ours\n"
@@ -172,6 +174,8 @@ def test_a_promise_is_read_in_percent_or_as_a_share(text, loss, sure):
         ("quality: {keep: {large: 0.9}}", "quality.keep.large", "unknown key"),
         ("quality: {keep: [0.9]}", "quality.keep", "expected a number"),
         ("quality: {keep: {small: 0.9}, floor: 0.5}", "quality", "both keep and floor"),
+        ("quality: {keep: 0.9, lose: 0.1}", "quality", "both keep and lose"),
+        ("quality: {lose: {small: 2}}", "quality.lose.small", "must be at most 1"),
     ],
 )
 def test_a_wrong_promise_or_share_is_refused_with_words(text, path, words):
@@ -180,5 +184,17 @@ def test_a_wrong_promise_or_share_is_refused_with_words(text, path, words):
 
 def test_a_tier_without_a_share_must_be_the_best():
     quality = load("quality: {keep: {small: 0.9}}").quality
-    assert quality.need("small", 0.5) == pytest.approx(0.45)
-    assert quality.need("medium", 0.5) == quality.need("large", 0.5) == 0.5
+    p = {"small": 0.3, "medium": 0.5, "large": 0.4}
+    assert quality.need("small", p) == pytest.approx(0.45)
+    assert quality.need("medium", p) == quality.need("large", p) == 0.5
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+def test_a_tier_will_do_exactly_where_it_loses_little(top, chance, most):
+    quality = Quality(lose=ByTier(small=most))
+    p = {"small": chance, "medium": chance, "large": top}
+    if top * (1 - chance) > most + 1e-9:
+        assert chance < quality.need("small", p)
+    if top * (1 - chance) < most - 1e-9:
+        assert chance >= quality.need("small", p)
+    assert quality.need("large", p) == 0.0

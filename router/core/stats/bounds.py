@@ -44,9 +44,7 @@ def _beta_share(a: float, b: float, x: float) -> float:
     """The regularised incomplete beta function I_x(a, b): continued fraction of DLMF 8.17.22, by Lentz's method."""
     if x > (a + 1) / (a + b + 2):
         return 1.0 - _beta_share(b, a, 1 - x)
-    front = math.exp(
-        math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
-    )
+    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x))
     c, d = 1.0, 1.0 / _away(1 - (a + b) * x / (a + 1))
     found = d
     for m in range(1, _STEPS):

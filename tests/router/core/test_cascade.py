@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.schema import Cascade, KeepByTier, PolicyBody, Quality
+from policies.schema import ByTier, Cascade, PolicyBody, Quality
 from router.core.cascade import Limits, Told, climb, ladder, terms_of
 from router.core.checks import Verdict
 from router.errors import UpstreamAuth, UpstreamRejected, UpstreamTimeout, UpstreamUnavailable
@@ -177,10 +177,9 @@ def test_where_a_cascade_begins_and_ends(made, options, climbed, reason):
 
 
 def test_an_answer_is_asked_for_its_own_tiers_share():
-    quality = Quality(keep=KeepByTier(small=0.97, medium=0.9))
+    quality = Quality(keep=ByTier(small=0.97, medium=0.9))
     body = PolicyBody(
         stillhouse=1, name="p", quality=quality, cascade=Cascade(start="small", checks=("logprobs",)), stream="checked"
     )
     terms = terms_of(body)
-    assert terms.keep_by_tier == {"small": 0.97, "medium": 0.9, "large": 1.0}
-    assert (terms.accept, terms.keep) == (None, 1.0)
+    assert (terms.accept, terms.keep, terms.quality) == (None, None, quality)

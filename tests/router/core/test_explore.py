@@ -18,6 +18,7 @@ EXPLORE = "explore: {epsilon: 0.2, band: 0.1}\n"
 AIMS = (
     "quality: {keep: 0.9}\n",
     "quality: {keep: {small: 0.97, medium: 0.9}}\n",
+    "quality: {lose: {small: 0.05, medium: 0.1}}\n",
     "quality: {floor: 0.6}\n",
     "cost_quality: 0.7\n",
     "budget: {usd_per_request: 0.002}\n",
