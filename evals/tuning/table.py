@@ -62,6 +62,8 @@ class Table:
         asked: (n,), the tier that the caller asked for, as a column; -1 where the policy had to choose. None: nobody
             asked for any.
         output_limit: (n,), the caller's limit of output tokens, 0 without one. None: nobody set any.
+        baseline: (n,), what the best tier would have cost where ``cost`` does not say it: a ledger's own reckoning, by
+            the tokens of the answer that was served. None: ``cost`` says it.
         left_out: why -> rows that were there and are not in the table.
     """
 
@@ -84,6 +86,7 @@ class Table:
     profile: str = "generic"
     asked: Tiers | None = None
     output_limit: Ints | None = None
+    baseline: Floats | None = None
     left_out: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -107,7 +110,7 @@ class Table:
 #: The fields that hold one value, or one of every tier, a row.
 _COLUMNS = (
     "quality", "cost", "chance", "guess", "latency", "novelty", "input_tokens", "stem", "at_ms", "taken", "propensity",
-    "asked", "output_limit",
+    "asked", "output_limit", "baseline",
 )  # fmt: skip
 
 
