@@ -60,6 +60,11 @@ def tiers_of(policy: Policy, table: Table, *, fleet: Fleet | None = None) -> Tie
     return decided(policy, table, fleet=fleet).served
 
 
+def left_by_rules(policy: Policy, table: Table) -> Mask:
+    """(n, 3): the tiers that the policy's rules leave, as columns of ``TIER_NAMES``; errors as of ``tiers_of``."""
+    return _rules(policy, table).allowed
+
+
 def patterns_of(policy: Policy) -> tuple[str, ...]:
     """The patterns that the policy's rules look for, each once."""
     found = (layered.rule.when.pattern for layered in policy.rules)

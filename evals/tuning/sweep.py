@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -106,31 +108,76 @@ def front(risk: Floats, cost: Floats) -> Ints:
     return np.asarray(order[first], dtype=np.int64)
 
 
-def hull(risk: Floats, cost: Floats) -> Ints:
-    """The corners of the front's lower convex hull, safest first: the best settings for some price of a loss."""
-    kept: list[int] = []
-    for point in front(risk, cost).tolist():
-        while len(kept) >= 2 and _above(risk, cost, kept[-2], kept[-1], point):
-            kept.pop()
-        kept.append(point)
-    return np.array(kept, dtype=np.int64)
-
-
-def _above(risk: Floats, cost: Floats, one: int, middle: int, other: int) -> bool:
-    """Whether the middle point lies on or above the line between the others."""
-    left = (risk[other] - risk[one]) * (cost[middle] - cost[one])
-    return bool(left >= (risk[middle] - risk[one]) * (cost[other] - cost[one]))
-
-
 def knee(risk: Floats, cost: Floats) -> int:
-    """The point of a front furthest below the line between its ends, both axes scaled to 0..1 (Satopaa et al., 2011)."""
+    """Where a front lies furthest below the line between its ends, both axes scaled to 0..1 (Satopaa et al., 2011)."""
     if len(risk) < 3 or risk[-1] == risk[0] or cost[-1] == cost[0]:
         return len(risk) - 1
     across, up = (risk - risk[0]) / (risk[-1] - risk[0]), (cost - cost[-1]) / (cost[0] - cost[-1])
     return int(np.argmax(1.0 - across - up))
 
 
-def assigned(stakes: Floats, thresholds: tuple[float, ...]) -> NDArray[np.int64]:
+def assigned(stakes: Floats, thresholds: Sequence[float]) -> Ints:
     """The tier of each row, as a column; what ``sums`` adds up."""
     taken = stakes <= np.array(thresholds)
     return np.where(taken.any(axis=1), np.argmax(taken, axis=1), stakes.shape[1])
+
+
+class Ray(NamedTuple):
+    """Settings along a line through the origin of the thresholds, safest first, and where each row moves.
+
+    At step k the thresholds are ``low[k]`` and ``high[k]``; row i is at the low tier from step ``to_low[i]`` on, and
+    before that at the middle one from ``to_high[i]`` on (a number behind the last step: never). Every step moves rows
+    down and none up, so what is lost hardly ever falls along the ray: a bound met late is met early.
+    """
+
+    ratio: float
+    low: Floats
+    high: Floats
+    to_low: Ints
+    to_high: Ints
+
+
+def ray(stakes: Floats, ratio: float, steps: int) -> Ray:
+    """The ray of thresholds (ratio · t, t): t runs through quantiles of where rows move. Stakes as in ``grid``.
+
+    A ratio of 0 never moves a row to the low tier by its stake, an infinite one none to the middle tier.
+    """
+    low = stakes[:, 0]
+    high = stakes[:, 1] if stakes.shape[1] == 2 else np.full(len(stakes), np.inf)
+    if np.isinf(ratio):
+        down, middle, scale = low, np.where(np.isfinite(high), np.inf, high), (1.0, 0.0)
+    else:
+        moved = np.where(np.isfinite(low), np.inf if ratio == 0 else low / max(ratio, 1e-9), low)
+        down, middle, scale = moved, high, (ratio, 1.0)
+    first = np.minimum(down, middle)
+    first = first[np.isfinite(first)]
+    points = np.zeros(1)
+    if len(first):
+        # Written with five digits, so that what is certified is what the policy will say.
+        points = np.unique(np.ceil(np.quantile(first, np.linspace(0, 1, steps), method="higher") * 1e5) / 1e5)
+        points = np.minimum(np.concatenate([[0.0], points]), 1.0)
+    thresholds = [np.round(points * part, 5) for part in scale]
+    return Ray(
+        ratio,
+        thresholds[0],
+        thresholds[1],
+        np.searchsorted(thresholds[0], low, side="left") if scale[0] else _ends(low, len(points)),
+        np.searchsorted(thresholds[1], high, side="left") if scale[1] else _ends(high, len(points)),
+    )
+
+
+def _ends(stakes: Floats, steps: int) -> Ints:
+    return np.where(stakes == -np.inf, 0, steps)
+
+
+def along(on: Ray, value: Floats, weight: Floats | None = None) -> Floats:
+    """The sum of ``value`` (rows by tiers, the best last) at each step, each row at the tier it has come to."""
+    steps = len(on.low)
+    each = value if weight is None else value * weight[:, None]
+    size = steps + 1
+    change = np.bincount(on.to_low, each[:, 0] - each[:, -1], size)
+    if value.shape[1] == 3:
+        between = each[:, 1] - each[:, -1]
+        between = np.where(on.to_high < on.to_low, between, 0.0)
+        change = change + np.bincount(on.to_high, between, size) - np.bincount(on.to_low, between, size)
+    return np.asarray(each[:, -1].sum() + np.cumsum(change)[:steps])
