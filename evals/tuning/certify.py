@@ -91,9 +91,7 @@ def first_failure(passed: Floats) -> int:
     return len(passed) if passed.all() else int(np.argmin(passed))
 
 
-def certified_by_betting(
-    rows: Sequence[Floats], limit: float, confidence: float, *, net: bool
-) -> int:
+def certified_by_betting(rows: Sequence[Floats], limit: float, confidence: float, *, net: bool) -> int:
     """As ``certified`` for losses of any size: each part is steps by rows, losses less gains where ``net``.
 
     Rows must be in an order that does not depend on their outcomes.

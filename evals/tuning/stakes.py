@@ -55,13 +55,15 @@ def read_stakes(policy: Policy, table: Table, *, fleet: Fleet | None = None) -> 
     risk = best * (1.0 - chance)
 
     def served(**figures: float) -> Tiers:
-        return tiers_of(with_quality(policy, losing({tier: figures.get(tier, 0.0) for tier in lower})), table, fleet=fleet)
+        return tiers_of(
+            with_quality(policy, losing({tier: figures.get(tier, 0.0) for tier in lower})), table, fleet=fleet
+        )
 
     nothing, everything = served(), served(**dict.fromkeys(lower, 1.0))
     value = np.full((len(table), len(lower)), np.inf)
     for place, tier in enumerate(lower):
         column = table.tiers.index(tier)
-        loose = everything if place == 0 else served(**{name: 1.0 for name in lower[place:]})
+        loose = everything if place == 0 else served(**dict.fromkeys(lower[place:], 1.0))
         value[:, place] = np.where(loose == column, risk[:, TIERS.index(tier)], np.inf)
         value[nothing == column, place] = -np.inf
     return Stakes(value, lower, tuple(table.columns(there)))

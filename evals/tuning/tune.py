@@ -2,7 +2,7 @@
 
 1. Rows are split by question. The smaller part *chooses* a ray of settings (how strict the low tier is beside the
    middle one); the larger part *certifies* settings along it, safest first (``certify``), one row a question.
-2. The exact sweep over both thresholds (``sweep``) on all rows draws the front of quality against cost, beside which
+2. The exact sweep over both thresholds (``sweep``) on all of them draws the front of quality against cost, beside which
    the proposal can be judged; it chooses nothing.
 3. The proposal is the last setting certified. Without one the promise is refused, with the rows that are missing.
 """
@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -89,7 +89,8 @@ class Tuned:
         proposed: None where ``refused`` says why not. missing: rows to add; None where more would not help.
         front: safest first, of all rows. knee: index into it. hindsight: the saving of the best setting whose mean on
             all rows is within the promise, with no bound: what nobody can know beforehand.
-        chose, certified: rows of each part. ratio: of the chosen ray. tested: settings certified, of ``steps``.
+        chose, certified: rows of each part. repeated: rows left out because their question stands in another.
+        ratio: of the chosen ray. tested: settings certified, of ``steps``.
     """
 
     promise: Promise
@@ -153,7 +154,7 @@ def tune(policy: Policy, table: Table, *, seed: int, fleet: Fleet | None = None)
         "repeated": len(table) - len(chooses) - len(certifies),
         "billed_by_guess": billed,
         "seed": seed,
-        **_front(on, promise),
+        **_front(on.at(np.concatenate([chooses, certifies])), promise),
     }
     thin = _too_thin(parts, promise)
     if thin is not None:
@@ -189,10 +190,10 @@ def _complete(table: Table, promise: Promise) -> tuple[Table, int]:
     table = table.rows(known)
     unknown = np.isnan(table.cost).any(axis=1)
     if np.isnan(table.guess[unknown]).any():
-        raise OutcomeError("rows have neither tokens nor a forecast of them, so nothing can be billed; add output_tokens")
+        raise OutcomeError(
+            "rows have neither tokens nor a forecast of them, so nothing can be billed; add output_tokens"
+        )
     cost = np.where(unknown[:, None], table.guess, table.cost)
-    from dataclasses import replace
-
     return replace(table, cost=cost), int(unknown.sum())
 
 
@@ -218,14 +219,15 @@ def rows_of(policy: Policy, table: Table, promise: Promise, fleet: Fleet | None 
 
 
 def split(stem: Ints, seed: int) -> tuple[Ints, Ints]:
-    """Rows that choose (every row of their questions) and rows that certify (one of each question), shuffled."""
+    """Rows that choose and rows that certify, shuffled; one row of each question, drawn, so that rows are independent.
+
+    So a promise is about questions: one that stands in the rows often counts once.
+    """
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(stem))
-    _, first, group = np.unique(stem[order], return_index=True, return_inverse=True)
-    questions = rng.permutation(len(first))
-    chooses = np.zeros(len(first), dtype=bool)
-    chooses[questions[: round(CHOOSING * len(first))]] = True
-    return np.sort(order[chooses[group]]), order[np.sort(first[~chooses])]
+    _, first = np.unique(stem[order], return_index=True)
+    drawn = order[np.sort(first)]
+    return drawn[: round(CHOOSING * len(drawn))], drawn[round(CHOOSING * len(drawn)) :]
 
 
 class _Part(NamedTuple):
@@ -252,7 +254,9 @@ def _too_thin(parts: Sequence[_Part], promise: Promise) -> tuple[str, int] | Non
     thin = [part for part in parts if len(part.rows) < least]
     if not thin:
         return None
-    names = ", ".join(f"{part.column} {part.value!r} {len(part.rows)}" if part.column else f"{len(part.rows)}" for part in thin[:6])
+    names = ", ".join(
+        f"{part.column} {part.value!r} {len(part.rows)}" if part.column else f"{len(part.rows)}" for part in thin[:6]
+    )
     more = f" and {len(thin) - 6} more" if len(thin) > 6 else ""
     missing = max(least - len(part.rows) for part in thin)
     words = (
@@ -311,9 +315,7 @@ def _certify(on: Rows, chosen: sweep.Ray, parts: Sequence[Ints], promise: Promis
     for rows in parts:
         mine, index = on.at(rows), np.arange(len(rows))
         at = [_tiers_at(chosen, step, rows) for step in range(len(chosen.low))]
-        stacked.append(
-            np.stack([mine.loss[index, tier] - (mine.gain[index, tier] if net else 0.0) for tier in at])
-        )
+        stacked.append(np.stack([mine.loss[index, tier] - (mine.gain[index, tier] if net else 0.0) for tier in at]))
     return certify.certified_by_betting(stacked, limit, sure, net=net)
 
 
