@@ -28,6 +28,9 @@ from router.core.stats.bounds import (
     upper_rate,
 )
 
+#: n -> rows that differ -> the largest net sum that certifies.
+Limits = dict[int, dict[int, int]]
+
 
 class Shown(NamedTuple):
     """What some rows show of one setting.
@@ -58,11 +61,18 @@ def whole(losses: Floats, gains: Floats) -> bool:
     return bool(np.isin(losses, (0.0, 1.0)).all() and np.isin(gains, (0.0, 1.0)).all())
 
 
-def certified(parts: Sequence[Sums], limit: float, confidence: float, *, net: bool) -> int:
-    """How many settings, from the first on, every part certifies. For losses of 0 or 1."""
+def certified(parts: Sequence[Sums], limit: float, confidence: float, *, net: bool, known: Limits | None = None) -> int:
+    """How many settings, from the first on, every part certifies. For losses of 0 or 1.
+
+    ``known`` keeps limits of net losses from call to call, for many calls at one limit and confidence.
+    """
     steps = len(parts[0].losses)
     for part in parts:
-        steps = min(steps, _net_steps(part, limit, confidence) if net else _loss_steps(part, limit, confidence))
+        if net:
+            limits = {} if known is None else known.setdefault(part.n, {})
+            steps = min(steps, _net_steps(part, limit, confidence, limits))
+        else:
+            steps = min(steps, _loss_steps(part, limit, confidence))
     return steps
 
 
@@ -70,14 +80,16 @@ def _loss_steps(part: Sums, limit: float, confidence: float) -> int:
     return first_failure(np.rint(part.losses) <= most_failures(part.n, limit, confidence))
 
 
-def _net_steps(part: Sums, limit: float, confidence: float) -> int:
-    """One exact test a number of differing rows, and only near the limit: far below it a wide one is enough."""
+def _net_steps(part: Sums, limit: float, confidence: float, known: dict[int, int]) -> int:
+    """An exact test for each number of differing rows, and only where a stricter one has not passed already."""
     losses, gains = np.rint(part.losses).astype(int), np.rint(part.gains).astype(int)
-    known: dict[int, int] = {}
+    # What certifies at more differing rows certifies at fewer: the limit falls as they grow.
+    most = int((losses + gains).max(initial=0))
+    if most not in known:
+        known[most] = net_limit(most, part.n, limit, confidence)
     for step, (lost, won) in enumerate(zip(losses.tolist(), gains.tolist(), strict=True)):
         differ = lost + won
-        # What certifies at more differing rows certifies at fewer: the limit falls as they grow.
-        if any(more >= differ and lost - won <= least for more, least in known.items()):
+        if lost - won <= known[most]:
             continue
         if differ not in known:
             known[differ] = net_limit(differ, part.n, limit, confidence)

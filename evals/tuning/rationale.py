@@ -25,9 +25,10 @@ def rationale(found: Tuned) -> str:
 
 def _evidence(found: Tuned, new: Setting, kind: str) -> list[str]:
     shown = new.shown
+    counted = f"{shown.losses:g} lost, {shown.gains:g} gained"
     lines = [
-        f"Shown: on {shown.n:,} held-out questions the {kind} is {shown.mean:.2%} ({shown.losses:g} lost, {shown.gains:g} "
-        f"gained), which may be at most {shown.upper:.2%} ({shown.method}). {found.chose:,} others chose the direction."
+        f"Shown: on {shown.n:,} held-out questions the {kind} is {shown.mean:.2%} ({counted}).",
+        f"It may be at most {shown.upper:.2%} ({shown.method}). {found.chose:,} other questions chose the direction.",
     ]
     if found.slices:
         worst = max(found.slices, key=lambda each: each.shown.upper)
@@ -43,8 +44,8 @@ def _change(found: Tuned, new: Setting) -> list[str]:
     against = found.promise.against
     holds = "keeps" if old.shown.upper <= found.promise.max_quality_loss else "does not keep"
     return [
-        f"Saved against always asking {against}: {_share(new)}; today {_share(old)}. The policy in force {holds} the promise "
-        f"on these rows (at most {old.shown.upper:.2%}).",
+        f"Saved against always asking {against}: {_share(new)}; today {_share(old)}.",
+        f"The policy in force {holds} the promise on these rows (at most {old.shown.upper:.2%}).",
         f"Tiers: {_mix(new)}; today {_mix(old)}.",
         f"The best setting in hindsight would save {found.hindsight:.1%}; nobody can know it beforehand.",
     ]

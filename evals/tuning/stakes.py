@@ -22,7 +22,7 @@ LOWER: Final[tuple[TierName, ...]] = TIERS[:-1]
 
 
 class Stakes(NamedTuple):
-    """``value``: rows by lower tiers. ``lower``: those tiers. ``columns``: where they and the highest stand in a table."""
+    """``value``: rows by lower tiers. ``lower``: those. ``columns``: where they and the highest stand in a table."""
 
     value: Floats
     lower: tuple[TierName, ...]

@@ -184,8 +184,8 @@ def _complete(table: Table, promise: Promise) -> tuple[Table, int]:
     known = ~np.isnan(table.quality).any(axis=1)
     if not known.any():
         raise OutcomeError(
-            "no row knows what every tier would have answered, so no loss can be seen. A ledger knows only the tier that "
-            "answered: tune on outcome rows, and simulate the proposal on the ledger"
+            "no row knows what every tier would have answered, so no loss can be seen. A ledger knows only the tier "
+            "that answered: tune on outcome rows, and simulate the proposal on the ledger"
         )
     table = table.rows(known)
     unknown = np.isnan(table.cost).any(axis=1)
