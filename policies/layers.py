@@ -6,6 +6,8 @@
 - aim: a floor that promises ``quality`` or limits ``budget`` keeps that kind of aim, and its figure only
   gets stricter; a floor's ``cost_quality`` dial is a preference, so it may be turned, or replaced by a
   promise; a floor without an aim leaves it open;
+- promise: loses no more, is no less sure, against the same tier, by the same measure or the stricter one, in at
+  least the same slices;
 - fallback_tier: not below the floor's, where the floor says one;
 - fallbacks: for a tier the floor speaks of, a part of the floor's; elsewhere only upwards;
 - allow_degrade: never switched on; stream: never less strict (immediate < guarded < checked);
@@ -29,18 +31,21 @@ from typing import Any
 from policies.mistakes import Path, Problem
 from policies.schema import (
     AIMS,
-    DEFAULT_KEEP,
     TIERS,
+    USUAL_QUALITY,
     Budget,
+    ByTier,
     Cascade,
     GuardLists,
     Guards,
     PolicyBody,
+    Promise,
     Quality,
     TierName,
 )
 
 STREAM_ORDER = ("immediate", "guarded", "checked")
+BELOW_THE_BEST: tuple[TierName, ...] = TIERS[:-1]
 _GROUPS = ("refusal", "timeouts", "session")
 
 
@@ -71,7 +76,7 @@ def written(body: PolicyBody) -> frozenset[str]:
             found |= {f"{name}.{key}" for key in value.model_fields_set}
         elif name == "fallbacks":
             found |= {f"fallbacks.{tier}" for tier in value or {}}
-        elif name not in (*AIMS, "cascade") or value is not None:
+        elif name not in (*AIMS, "cascade", "promise") or value is not None:
             found.add(name)
     if body.aim is not None:
         found.add("aim")
@@ -101,6 +106,7 @@ def tighten(floor: Layered, body: PolicyBody) -> tuple[Layered, tuple[Problem, .
         "explore": body.explore if "explore" in mine else floor.body.explore,
         "stream": body.stream if "stream" in mine else floor.body.stream,
         "cascade": body.cascade or floor.body.cascade,
+        "promise": body.promise or floor.body.promise,
         "guards": _guards(floor.body.guards, body.guards),
     }
     for group in _GROUPS:
@@ -120,7 +126,7 @@ def tighten(floor: Layered, body: PolicyBody) -> tuple[Layered, tuple[Problem, .
 def complete(layered: Layered) -> PolicyBody:
     """The merged body with its aim said: without one it is ``quality: {keep: 0.95}``."""
     body = layered.body
-    quality = Quality(keep=DEFAULT_KEEP) if body.aim is None else body.quality
+    quality = USUAL_QUALITY if body.aim is None else body.quality
     return body.model_copy(update={"extends": None, "quality": quality})
 
 
@@ -185,6 +191,7 @@ def _loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
     yield from _guard_loosenings(floor, body)
     yield from _tier_loosenings(floor, body)
     yield from _aim_loosenings(floor, body)
+    yield from _lost_promises(floor, body.promise)
     yield from _fallback_loosenings(floor, body)
     yield from _promise_loosenings(floor, body)
     yield from _explore_loosenings(floor, body)
@@ -228,15 +235,7 @@ def _aim_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
         words = f"{_layer(floor)} promises {said}; another aim would not keep it"
         yield Problem((mine,), words, f"remove it, or state a stricter {theirs}")
     elif isinstance(promise, Quality) and body.quality is not None:
-        kind = "keep" if promise.keep is not None else "floor"
-        value, least = getattr(body.quality, kind), getattr(promise, kind)
-        if value is None:
-            other = "floor" if kind == "keep" else "keep"
-            words = f"{_layer(floor)} promises {said}; '{other}' is another promise"
-            yield Problem(("quality", other), words, f"state {kind}: {least:g} or more")
-        elif value < least:
-            words = f"{value:g} is less than {_layer(floor)} promises ({said})"
-            yield Problem(("quality", kind), words, f"{least:g} or more")
+        yield from _quality_loosenings(floor, promise, body.quality)
     elif isinstance(promise, Budget) and body.budget is not None:
         value, most = body.budget.usd_per_request, promise.usd_per_request
         if value > most:
@@ -244,12 +243,57 @@ def _aim_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
             yield Problem(("budget", "usd_per_request"), words, f"{most:g} or less")
 
 
+def _quality_loosenings(floor: Layered, theirs: Quality, mine: Quality) -> Iterator[Problem]:
+    said, kind = _aim_words(theirs), mine.kind
+    if theirs.kind != kind:
+        words = f"{_layer(floor)} promises {said}; '{kind}' is another promise"
+        yield Problem(("quality", kind), words, f"remove it, or state a stricter {theirs.kind}")
+        return
+    stated = getattr(mine, kind)
+    for tier in [t for t in BELOW_THE_BEST if t in floor.body.tiers] or floor.body.tiers:
+        value, limit = mine.figure(tier), theirs.figure(tier)
+        if value > limit if kind == "lose" else value < limit:
+            more = "more" if kind == "lose" else "less"
+            of = f" for {tier}" if isinstance(getattr(theirs, kind), ByTier) or isinstance(stated, ByTier) else ""
+            words = f"{value:g}{of} is {more} than {_layer(floor)} promises ({said})"
+            path = ("quality", kind, tier) if isinstance(stated, ByTier) else ("quality", kind)
+            yield Problem(path, words, f"{limit:g} or {'less' if kind == 'lose' else 'more'}")
+            if path == ("quality", kind):
+                return
+
+
+def _lost_promises(floor: Layered, mine: Promise | None) -> Iterator[Problem]:
+    theirs = floor.body.promise
+    if theirs is None or mine is None:
+        return
+    if mine.max_quality_loss > theirs.max_quality_loss:
+        words = f"{mine.max_quality_loss:g} is more than {_layer(floor)} allows ({theirs.max_quality_loss:g})"
+        yield Problem(("promise", "max_quality_loss"), words, f"{theirs.max_quality_loss:g} or less")
+    if mine.confidence < theirs.confidence:
+        words = f"{mine.confidence:g} is less sure than {_layer(floor)} is ({theirs.confidence:g})"
+        yield Problem(("promise", "confidence"), words, f"{theirs.confidence:g} or more")
+    if mine.against != theirs.against:
+        words = f"{_layer(floor)} promises against {theirs.against}"
+        yield Problem(("promise", "against"), words, f"against: {theirs.against}")
+    if mine.measure == "net" and theirs.measure == "loss":
+        words = f"{_layer(floor)} promises the loss itself; a net loss lets gains make up for it"
+        yield Problem(("promise", "measure"), words, "measure: loss")
+    missing = [name for name in theirs.slices if name not in mine.slices]
+    if missing:
+        words = f"{_layer(floor)} promises it in each {' and '.join(missing)}, too"
+        yield Problem(("promise", "slices"), words, f"add {', '.join(missing)}")
+
+
 def _aim_words(promise: Quality | Budget | None) -> str:
     if isinstance(promise, Budget):
         return f"budget: {{usd_per_request: {promise.usd_per_request:g}}}"
-    if promise is not None and promise.keep is not None:
-        return f"quality: {{keep: {promise.keep:g}}}"
-    return f"quality: {{floor: {promise.floor:g}}}" if promise is not None and promise.floor is not None else ""
+    if promise is None:
+        return ""
+    said = getattr(promise, promise.kind)
+    if isinstance(said, ByTier):
+        each = ", ".join(f"{tier}: {figure:g}" for tier, figure in said.model_dump(exclude_none=True).items())
+        return f"quality: {{{promise.kind}: {{{each}}}}}"
+    return f"quality: {{{promise.kind}: {said:g}}}"
 
 
 def _fallback_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
@@ -331,7 +375,14 @@ def _cascade_loosenings(floor: Layered, mine: Cascade) -> Iterator[Problem]:
     elif quality is not None:
         if mine.evidence and mine.accept is None and mine.keep is None:
             return  # the promise itself decides on the answer
-        kind, least = ("keep", quality.keep) if quality.keep is not None else ("accept", quality.floor)
+        if quality.kind == "lose":
+            words = f"{_layer(floor)} promises {_aim_words(quality)}; a cascade's own measure is another promise"
+            yield Problem(("cascade",), words, "remove accept or keep, and let a check bring evidence for the promise")
+            return
+        # A cascade has one share for all its answers: the strictest that is promised.
+        below = [tier for tier in BELOW_THE_BEST if tier in floor.body.tiers]
+        strictest = max((quality.figure(tier) for tier in below), default=0.0)
+        kind, least = ("accept", quality.floor) if quality.floor is not None else ("keep", strictest)
         value = getattr(mine, kind)
         if least is not None and (value is None or value < least):
             words = f"{_layer(floor)} promises {_aim_words(quality)}; an answer may be kept only by the same promise"

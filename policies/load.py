@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import get_args
+from typing import Any, get_args
 
 from guardrails import compile_rails
 from policies.explain import closest
@@ -49,17 +49,18 @@ def preset_names() -> tuple[str, ...]:
     return tuple(sorted(folder.parent.name for folder in PRESETS.glob("*/policy.yaml")))
 
 
-def load_policy(source: str | Path, *, families: frozenset[str] | None = None) -> Policy:
+def load_policy(source: str | Path, *, families: frozenset[str] | None = None, text: str | None = None) -> Policy:
     """Load a policy and the floors it extends.
 
     Args:
         source: the path of a YAML file, or the name of a preset.
         families: the family profiles the scorer knows; with them, another family is a mistake.
+        text: what the file would say, to try a change before it is written.
 
     Raises:
         Mistakes: all that is wrong, each with its file, line and column.
     """
-    layers = _read_layers(_resolve(source))
+    layers = _read_layers(_resolve(source), text)
     mistakes: list[Mistake] = []
     merged, names = _merge(layers, mistakes)
     body = complete(merged)
@@ -119,8 +120,8 @@ def _no_preset(name: str) -> tuple[str, str]:
     return f"there is no preset named {name!r}", hint
 
 
-def _read_layers(path: Path) -> list[_Layer]:
-    """The file and all it extends, the lowest floor first.
+def _read_layers(path: Path, text: str | None = None) -> list[_Layer]:
+    """The file (or the text in its place) and all it extends, the lowest floor first.
 
     Raises:
         Mistakes: a file is missing or wrong, the layers run in a circle, or there are too many.
@@ -130,8 +131,8 @@ def _read_layers(path: Path) -> list[_Layer]:
     seen: dict[Path, str] = {}
     while True:
         try:
-            text = read_text(path)
-            body, root = load_with_places(text, PolicyBody, file=str(path), stand_ins=_STAND_INS)
+            said = text if text is not None and not layers else read_text(path)
+            body, root = load_with_places(said, PolicyBody, file=str(path), stand_ins=_STAND_INS)
         except Mistakes as found:
             if layers and all(mistake.line == 1 and mistake.path == show_path(()) for mistake in found.mistakes):
                 # The floor cannot be read at all: say so where it is asked for, too.
@@ -199,9 +200,19 @@ def _content(body: PolicyBody, names: tuple[str, ...]) -> bytes:
     value = {
         "version": _CONTENT_VERSION,
         "layers": names,
-        "body": body.model_dump(mode="json", exclude={"extends"}),
+        "body": body.model_dump(mode="json", exclude=_unsaid(body)),
     }
     return json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _unsaid(body: PolicyBody) -> dict[str, Any]:
+    """What is left out: settings that are younger than names given to policies which do not use them."""
+    left: dict[str, Any] = {"extends": True}
+    if body.promise is None:
+        left["promise"] = True
+    if body.quality is not None and body.quality.lose is None:
+        left["quality"] = {"lose"}
+    return left
 
 
 def _origin(merged: Layered) -> Mapping[str, str]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,7 @@ class Node:
         value: a scalar, a tuple of nodes, or a mapping of keys to entries.
         raw: the letters of a scalar; empty for lists and mappings.
         size: nodes below and including this one, aliases counted each time.
+        end: line and column just behind it; those of the last value inside for what ends by its indentation.
     """
 
     line: int
@@ -52,6 +53,7 @@ class Node:
     value: Scalar | tuple[Node, ...] | Mapping[str, Entry]
     raw: str = ""
     size: int = 1
+    end: tuple[int, int] = (1, 1)
 
     def data(self) -> Any:
         """The value as plain dicts, lists and scalars."""
@@ -190,6 +192,15 @@ def _at(event: yaml.Event) -> _At:
     return (1, 1) if mark is None else (mark.line + 1, mark.column + 1)
 
 
+def _behind(event: yaml.Event, inside: Iterable[_At] = ()) -> _At:
+    """Where a value ends: for a closing bracket behind it, for a block behind the last value in it."""
+    start, end = event.start_mark, event.end_mark
+    closed = start is not None and end is not None and (start.line, start.column) != (end.line, end.column)
+    if end is not None and (closed or not inside):
+        return end.line + 1, end.column + 1
+    return max(inside, default=(1, 1))
+
+
 class _TooMuchError(Exception):
     """The file is beyond a limit; the mistake is in the builder."""
 
@@ -233,7 +244,8 @@ class _Builder:
             self._anchors[anchor] = None
         if isinstance(event, yaml.ScalarEvent):
             plain = not event.style and tag is None
-            node = self._count(Node(*at, resolve(event.value) if plain else event.value, event.value))
+            value = resolve(event.value) if plain else event.value
+            node = self._count(Node(*at, value, event.value, end=_behind(event)))
         elif isinstance(event, yaml.SequenceStartEvent):
             node = self._sequence(at, events)
         else:
@@ -248,7 +260,8 @@ class _Builder:
             self._path.append(len(items))
             items.append(self._node(event, events))
             self._path.pop()
-        return self._count(Node(*at, tuple(items), size=1 + sum(item.size for item in items)))
+        end = _behind(event, [item.end for item in items])
+        return self._count(Node(*at, tuple(items), size=1 + sum(item.size for item in items), end=end))
 
     def _mapping(self, at: _At, events: Iterator[yaml.Event]) -> Node:
         entries: dict[str, Entry] = {}
@@ -260,7 +273,8 @@ class _Builder:
                 entries[key] = Entry(*key_at, node)
             self._path.pop()
         size = 1 + sum(entry.node.size for entry in entries.values())
-        return self._count(Node(*at, entries, size=size))
+        end = _behind(event, [entry.node.end for entry in entries.values()])
+        return self._count(Node(*at, entries, size=size, end=end))
 
     def _key(self, event: yaml.Event, events: Iterator[yaml.Event]) -> str | None:
         if isinstance(event, yaml.ScalarEvent):
@@ -283,7 +297,8 @@ class _Builder:
     def _alias(self, name: str, at: _At) -> Node:
         target = self._anchors.get(name)
         if target is not None:
-            return self._count(Node(*at, target.value, target.raw, target.size))
+            end = at[0], at[1] + 1 + len(name)
+            return self._count(Node(*at, target.value, target.raw, target.size, end))
         if name in self._anchors:
             self.wrong(at, f"the alias '*{name}' contains itself")
         else:

@@ -5,11 +5,21 @@ Knows nothing of HTTP, models or the clock. Field by field it is explained in do
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
 from guardrails import Action, GuardConfigErrors, compile_rails
 from policies.mistakes import Problem, refuse
@@ -76,22 +86,117 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class Quality(Strict):
-    """The promise: the cheapest tier that keeps this much.
+class ByTier(Strict):
+    """A figure of its own for each tier below the highest; where none is said, the strictest."""
 
-    Exactly one: ``keep`` = share of the best allowed tier's probability of a right answer;
-    ``floor`` = that probability itself.
+    small: Share | None = None
+    medium: Share | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.small is None and self.medium is None:
+            refuse([Problem((), "names no tier", "write {small: …, medium: …}, or one number for all")])
+        return self
+
+
+def _form(value: object) -> str:
+    return "by tier" if isinstance(value, dict | ByTier) else "one for all"
+
+
+Shares = Annotated[Annotated[Share, Tag("one for all")] | Annotated[ByTier, Tag("by tier")], Discriminator(_form)]
+
+
+class Quality(Strict):
+    """The aim that speaks of right answers: the cheapest tier that will do.
+
+    Exactly one: ``keep`` = share of the best chance that a tier has; ``lose`` = the chance that the highest tier is
+    right and this one is not, were the two independent; ``floor`` = the chance itself. ``keep`` and ``lose`` may differ
+    by tier. Only the tiers that rules leave are compared.
     """
 
-    keep: Share | None = None
+    keep: Shares | None = None
+    lose: Shares | None = None
     floor: Share | None = None
+
+    @property
+    def kind(self) -> Literal["keep", "lose", "floor"]:
+        """Which of them is said."""
+        return "floor" if self.floor is not None else "keep" if self.lose is None else "lose"
+
+    def figure(self, tier: TierName) -> float:
+        """What is asked of ``tier``; the strictest there is where nothing is said of it."""
+        said = getattr(self, self.kind)
+        if isinstance(said, ByTier):
+            said = getattr(said, tier, None)
+        if said is None:
+            said = 0.0 if self.kind == "lose" else 1.0
+        return float(said)
+
+    def need(self, tier: TierName, p: Mapping[TierName, float]) -> float:
+        """The chance at which ``tier`` will do, where ``p`` holds those of the tiers to choose from, cheapest first."""
+        figure = self.figure(tier)
+        if self.kind == "floor":
+            return figure
+        if self.kind == "keep":
+            return figure * max(p.values())
+        top = next(reversed(p))
+        return 0.0 if tier == top or p[top] <= 0 else 1.0 - figure / p[top]
+
+    def words(self, tier: TierName, p: Mapping[TierName, float]) -> str:
+        """What ``tier`` keeps where it will do."""
+        figure = self.figure(tier)
+        if self.kind == "floor":
+            return f"the promised {figure:.2f}"
+        if self.kind == "keep":
+            return f"{100 * figure:.4g}% of the best tier's {max(p.values()):.2f}"
+        top = next(reversed(p))
+        if tier == top:
+            return f"all that {top} is right about"
+        return f"the chance that only {top} (right with {p[top]:.2f}) is right at {100 * figure:.4g}% or less"
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if (self.keep is None) == (self.floor is None):
-            words = "says neither keep nor floor" if self.keep is None else "says both keep and floor"
-            refuse([Problem((), words, "keep: 0.95 is the usual promise; floor is for an absolute one")])
+        given = [kind for kind in ("keep", "lose", "floor") if getattr(self, kind) is not None]
+        if len(given) != 1:
+            words = "says neither keep nor lose nor floor" if not given else f"says both {' and '.join(given)}"
+            refuse([Problem((), words, "keep: 0.95 is the usual one; keep one of them")])
         return self
+
+
+#: The aim of a policy that states none.
+USUAL_QUALITY = Quality(keep=DEFAULT_KEEP)
+
+
+_PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?) ?%")
+
+
+def _percent(value: object) -> object:
+    """``2%`` as 0.02; anything else as it came, to be judged as a number."""
+    found = _PERCENT.fullmatch(value) if isinstance(value, str) else None
+    # Through a decimal text, so that 2% is the very float that 0.02 is.
+    return float(f"{found[1]}e-2") if found else value
+
+
+_Written = BeforeValidator(_percent, json_schema_input_type=float | Annotated[str, Field(pattern=_PERCENT.pattern)])
+SliceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+
+
+class Promise(Strict):
+    """What may be lost against one tier's answers, and how sure that is. Shown by outcomes, not by the scorer.
+
+    Attributes:
+        max_quality_loss: the most that an average request may lose, in points of the outcomes' scale 0..1.
+        confidence: with which probability the bound holds that a setting must show before it is proposed.
+        against: the tier whose answers are the measure.
+        measure: ``loss`` counts what a request loses and no gain makes up for it; ``net`` weighs gains against losses.
+        slices: columns of the outcomes (``language``, ``task``, ...) in each of whose values the promise must hold.
+    """
+
+    max_quality_loss: Annotated[float, Field(gt=0, le=0.5), _Written]
+    confidence: Annotated[float, Field(ge=0.5, lt=1), _Written] = 0.95
+    against: TierName = "large"
+    measure: Literal["loss", "net"] = "loss"
+    slices: Annotated[tuple[SliceName, ...], AfterValidator(_no_repeats)] = ()
 
 
 class Budget(Strict):
@@ -306,6 +411,7 @@ class PolicyBody(Strict):
     quality: Quality | None = None
     cost_quality: Share | None = None
     budget: Budget | None = None
+    promise: Promise | None = None
     rules: tuple[Rule, ...] = ()
     fallbacks: dict[TierName, SomeTiers] | None = None
     allow_degrade: bool = False

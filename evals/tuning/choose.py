@@ -16,7 +16,7 @@ import numpy as np
 
 from evals.tuning.table import Floats, Ints, Mask, Table, Tiers
 from policies.policy import LayeredRule, Policy
-from policies.schema import DEFAULT_KEEP, PolicyBody, When
+from policies.schema import USUAL_QUALITY, PolicyBody, When
 from router.core.cost import cost_shares
 from router.core.decide import NOVELTY_LIMIT, RANK, Fleet
 from router.types import TIER_NAMES, Deployment
@@ -58,6 +58,11 @@ def tiers_of(policy: Policy, table: Table, *, fleet: Fleet | None = None) -> Tie
         Unanswerable: a rule asks what the rows do not know.
     """
     return decided(policy, table, fleet=fleet).served
+
+
+def left_by_rules(policy: Policy, table: Table) -> Mask:
+    """(n, 3): the tiers that the policy's rules leave, as columns of ``TIER_NAMES``; errors as of ``tiers_of``."""
+    return _rules(policy, table).allowed
 
 
 def patterns_of(policy: Policy) -> tuple[str, ...]:
@@ -249,11 +254,16 @@ def _by_quality(body: PolicyBody, known: Mask, chance: Floats) -> tuple[Ints, Ma
 
 def _need(body: PolicyBody, known: Mask, chance: Floats) -> Floats:
     """The chance that a tier must have to be enough: (n, 1), or (n, 3) where it differs by tier."""
-    if body.quality is not None and body.quality.floor is not None:
-        return np.full((len(chance), 1), body.quality.floor)
-    keep = DEFAULT_KEEP if body.quality is None or body.quality.keep is None else body.quality.keep
-    need: Floats = keep * np.max(np.where(known, chance, 0.0), axis=1, keepdims=True)
-    return need
+    quality = body.quality or USUAL_QUALITY
+    stated = np.where(known, chance, 0.0)
+    figure = np.array([quality.figure(tier) for tier in TIER_NAMES])
+    if quality.kind == "floor":
+        return np.full((len(chance), 1), figure[0])
+    if quality.kind == "keep":
+        return np.asarray(figure * stated.max(axis=1, keepdims=True))
+    top = _last(known)[:, None]
+    best = np.take_along_axis(stated, top, axis=1)
+    return np.where((best > 0) & (np.arange(ALL) != top), 1.0 - figure / np.where(best > 0, best, 1.0), 0.0)
 
 
 def _by_dial(dial: float, known: Mask, chance: Floats, guess: Floats) -> tuple[Ints, Mask]:

@@ -138,7 +138,7 @@ def terms_of(body: PolicyBody) -> Terms:
     if cascade.accept is not None or cascade.keep is not None or not cascade.evidence:
         return Terms(checks=cascade.checks, accept=cascade.accept, keep=cascade.keep)
     if quality is not None:
-        return Terms(checks=cascade.checks, accept=quality.floor, keep=quality.keep)
+        return Terms(checks=cascade.checks, accept=quality.floor, quality=quality if quality.floor is None else None)
     return Terms(checks=cascade.checks, dial=body.cost_quality)
 
 

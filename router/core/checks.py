@@ -14,6 +14,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from policies.schema import Quality
 from router.core.signals import Demand, Signals
 from router.types import TIER_NAMES, Frozen, TierName
 
@@ -39,6 +40,7 @@ class Terms(Frozen, frozen=True, kw_only=True):
         checks: in the order they are run.
         accept: the least chance of being right.
         keep: the same as a share of what the best tier above would reach.
+        quality: the policy's aim, asked again of the answer.
         dial: the policy's ``cost_quality``: a tier above is worth asking where ``d * (its chance - this
             one's)`` exceeds ``(1 - d) * its cost``.
     """
@@ -46,6 +48,7 @@ class Terms(Frozen, frozen=True, kw_only=True):
     checks: tuple[CheckName, ...]
     accept: float | None = None
     keep: float | None = None
+    quality: Quality | None = None
     dial: float | None = None
 
     @property
@@ -170,20 +173,25 @@ def judge(
         return _missing(LIKELIHOOD, f"no calibration tells how likely an answer of {tier} is right")
     if terms.accept is None and not any(name in chances for name in above):
         return _missing(LIKELIHOOD, f"no calibration tells what a tier above {tier} would reach")
-    least, words = _least(terms, own, {name: chances[name] for name in above if name in chances}, prior)
+    least, words = _least(terms, tier, own, {name: chances[name] for name in above if name in chances}, prior)
     good = own >= least
     return Verdict(
         good=good, check="" if good else LIKELIHOOD, chance=own, words=f"it is right with chance {own:.2f}, and {words}"
     )
 
 
-def _least(terms: Terms, own: float, above: Mapping[TierName, float], prior: Prior) -> tuple[float, str]:
+def _least(
+    terms: Terms, tier: TierName, own: float, above: Mapping[TierName, float], prior: Prior
+) -> tuple[float, str]:
     """The chance that an answer must have to be kept, and the words for it."""
     if terms.accept is not None:
         return terms.accept, f"{terms.accept:.2f} is asked for"
     if terms.keep is not None:
         best = max(own, *above.values())
         return terms.keep * best, f"{terms.keep:.0%} of {best:.2f} is asked for"
+    if terms.quality is not None:
+        p = {tier: own, **above}
+        return terms.quality.need(tier, p), f"it must keep {terms.quality.words(tier, p)}"
     dial = 0.5 if terms.dial is None else terms.dial
     if dial == 0:
         return 0.0, "only cost counts"

@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from policies.policy import LayeredRule, Policy
-from policies.schema import PolicyBody
+from policies.schema import USUAL_QUALITY, PolicyBody
 from router.core.affinity import Stay
 from router.core.cost import cost_shares, predicted_costs
 from router.core.explore import Lot, explore
@@ -243,18 +243,14 @@ def _aim(
 def _by_quality(policy: Policy, body: PolicyBody, p: Mapping[TierName, float]) -> tuple[TierName, Reason]:
     """The cheapest tier that keeps the promise. Tiers are listed cheapest first."""
     layer = policy.origin["aim"]
-    best = max(p.values())
-    if body.quality is not None and body.quality.floor is not None:
-        need, words = body.quality.floor, f"the promised {body.quality.floor:.2f}"
-    else:
-        keep = 0.95 if body.quality is None or body.quality.keep is None else body.quality.keep
-        need, words = keep * best, f"{keep:.0%} of the best tier's {best:.2f}"
+    quality = body.quality or USUAL_QUALITY
     for tier, chance in p.items():
-        if chance >= need:
-            text = f"{tier} is right with probability {chance:.2f}, which keeps {words}."
+        if chance >= quality.need(tier, p):
+            text = f"{tier} is right with probability {chance:.2f}, which keeps {quality.words(tier, p)}."
             return tier, Reason(id="quality-kept", text=text, layer=layer)
+    # Only a floor can be out of reach: the best chance keeps any share of itself, the highest tier loses nothing.
     tier = max(p, key=lambda t: p[t])
-    text = f"No tier reaches {words}; {tier} comes nearest with {p[tier]:.2f}."
+    text = f"No tier reaches {quality.words(tier, p)}; {tier} comes nearest with {p[tier]:.2f}."
     return tier, Reason(id="quality-out-of-reach", text=text, layer=layer)
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from policies.policy import Policy
+from policies.schema import USUAL_QUALITY
 from router.core.cost import cost_shares
 from router.types import TIER_NAMES, Reason, TierName
 
@@ -97,15 +98,8 @@ def near(
         shares, dial = cost_shares(tuple(p), costs), body.cost_quality
         worth = {t: dial * p[t] - (1 - dial) * shares[t] for t in p}
         return [t for t in p if t != wanted and worth[wanted] - worth[t] <= band]
-    need = _need(policy, p)
+    quality = body.quality or USUAL_QUALITY
     at = TIER_NAMES.index(wanted)
-    below = [t for t in p if TIER_NAMES.index(t) < at and need - p[t] <= band]
+    below = [t for t in p if TIER_NAMES.index(t) < at and quality.need(t, p) - p[t] <= band]
     above = [t for t in p if TIER_NAMES.index(t) > at]
-    return [*below[-1:], *(above[:1] if p[wanted] - need <= band else [])]
-
-
-def _need(policy: Policy, p: Mapping[TierName, float]) -> float:
-    quality = policy.body.quality
-    if quality is not None and quality.floor is not None:
-        return quality.floor
-    return (0.95 if quality is None or quality.keep is None else quality.keep) * max(p.values())
+    return [*below[-1:], *(above[:1] if p[wanted] - quality.need(wanted, p) <= band else [])]

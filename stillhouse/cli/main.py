@@ -13,6 +13,7 @@ COMMANDS: dict[str, str] = {
     "explain": "Say where a prompt would go, and why.",
     "route": "Decide for many prompts: JSON lines in, JSON lines out.",
     "guard": "Run a policy's guards over many texts: JSON lines in, JSON lines out.",
+    "tune": "Look for the cheapest thresholds that keep a promise; a diff with its evidence.",
     "simulate": "What a policy would cost and answer, on recorded outcomes.",
     "eval": "Run suites: ask, score, assert.",
     "gate": "Judge a candidate against what it would replace, on every metric.",

@@ -9,9 +9,11 @@ from policies.schema import (
     AIMS,
     TIERS,
     Budget,
+    ByTier,
     Cascade,
     Explore,
     PolicyBody,
+    Promise,
     Quality,
     Rule,
     Session,
@@ -50,6 +52,28 @@ def rule(name, **effect):
         ({"quality": Quality(keep=0.95)}, {"quality": Quality(keep=0.9)}, ("quality", "keep"), "0.9 is less"),
         ({"quality": Quality(floor=0.7)}, {"quality": Quality(floor=0.6)}, ("quality", "floor"), "0.6 is less"),
         ({"quality": Quality(keep=0.9)}, {"quality": Quality(floor=0.99)}, ("quality", "floor"), "another promise"),
+        ({"quality": Quality(keep=0.9)}, {"quality": Quality(keep=ByTier(small=0.95, medium=0.8))},
+         ("quality", "keep", "medium"), "0.8 for medium is less"),
+        ({"quality": Quality(keep=ByTier(small=0.95, medium=0.9))}, {"quality": Quality(keep=0.92)},
+         ("quality", "keep"), "0.92 for small is less"),
+        ({"quality": Quality(keep=ByTier(small=0.95))}, {"quality": Quality(keep=ByTier(small=0.95, medium=0.99))},
+         ("quality", "keep", "medium"), "keep: {small: 0.95}"),
+        ({"quality": Quality(keep=ByTier(small=0.95))}, {"quality": Quality(floor=0.9)}, ("quality", "floor"), "another promise"),
+        ({"quality": Quality(lose=0.02)}, {"quality": Quality(lose=0.03)}, ("quality", "lose"), "0.03 is more"),
+        ({"quality": Quality(lose=0.02)}, {"quality": Quality(keep=0.99)}, ("quality", "keep"), "another promise"),
+        ({"quality": Quality(lose=ByTier(small=0.02))}, {"quality": Quality(lose=ByTier(small=0.01, medium=0.01))},
+         ("quality", "lose", "medium"), "0.01 for medium is more"),
+        ({"quality": Quality(lose=0.02)}, {"cascade": Cascade(start="small", checks=("logprobs",), keep=0.99)}, ("cascade",), "own measure"),
+        ({"promise": Promise(max_quality_loss=0.02)}, {"promise": Promise(max_quality_loss=0.03)},
+         ("promise", "max_quality_loss"), "0.03 is more"),
+        ({"promise": Promise(max_quality_loss=0.02)}, {"promise": Promise(max_quality_loss=0.02, confidence=0.9)},
+         ("promise", "confidence"), "0.9 is less sure"),
+        ({"promise": Promise(max_quality_loss=0.02)}, {"promise": Promise(max_quality_loss=0.02, against="medium")},
+         ("promise", "against"), "against large"),
+        ({"promise": Promise(max_quality_loss=0.02)}, {"promise": Promise(max_quality_loss=0.01, measure="net")},
+         ("promise", "measure"), "gains make up"),
+        ({"promise": Promise(max_quality_loss=0.02, slices=("task",))}, {"promise": Promise(max_quality_loss=0.02)},
+         ("promise", "slices"), "in each task"),
         ({"quality": Quality(keep=0.9)}, {"cost_quality": 1.0}, ("cost_quality",), "another aim"),
         ({"quality": Quality(keep=0.9)}, {"budget": Budget(usd_per_request=1)}, ("budget",), "another aim"),
         ({"budget": Budget(usd_per_request=0.01)}, {"budget": Budget(usd_per_request=0.02)},
@@ -303,3 +327,24 @@ def test_a_layer_that_says_nothing_keeps_the_floor_s_cascade():
     layered = merged(floor(cascade=cascade()), body())
     assert layered.body.cascade == cascade()
     assert layered.origin["cascade"] == "org"
+
+
+def test_a_share_for_each_tier_may_stand_over_one_for_all_and_the_other_way_round():
+    one, each = Quality(keep=0.9), Quality(keep=ByTier(small=0.95, medium=0.9))
+    assert merged(floor(quality=one), body(quality=each)).body.quality == each
+    assert merged(floor(quality=each), body(quality=Quality(keep=0.95))).body.quality == Quality(keep=0.95)
+
+
+def test_a_promise_is_inherited_and_may_be_tightened():
+    theirs = Promise(max_quality_loss=0.05, confidence=0.9, measure="net")
+    mine = Promise(max_quality_loss=0.02, confidence=0.95, measure="loss", slices=("task",))
+    assert merged(floor(promise=theirs), body()).body.promise == theirs
+    assert merged(floor(promise=theirs), body(promise=mine)).body.promise == mine
+
+
+def test_a_cascade_over_shares_by_tier_must_keep_the_strictest():
+    below = floor(quality=Quality(keep=ByTier(small=0.9, medium=0.97)))
+    ((path, words),) = problems(below, body(cascade=Cascade(start="small", checks=("logprobs",), keep=0.95)))
+    assert path == ("cascade", "keep")
+    assert "0.97" in words or "only by the same promise" in words
+    assert not problems(below, body(cascade=Cascade(start="small", checks=("logprobs",), keep=0.97)))

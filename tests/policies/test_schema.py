@@ -1,10 +1,12 @@
 """What a policy may say, and what each part refuses."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from policies.mistakes import Mistakes
-from policies.schema import PolicyBody, Rule
+from policies.schema import ByTier, PolicyBody, Quality, Rule
 from policies.yaml import load_strict
 
 HEAD = "stillhouse: 1\nname: ours\n"
@@ -138,3 +140,61 @@ def test_a_body_made_in_code_is_checked_alike():
         Rule(name="a", when={})  # type: ignore[arg-type]
     with pytest.raises(ValidationError, match="fallback_tier: large is not among"):
         PolicyBody(stillhouse=1, name="x", tiers=("small",), fallback_tier="large")
+
+
+@pytest.mark.parametrize(
+    ("text", "loss", "sure"),
+    [
+        ("2%, confidence: 95%", 0.02, 0.95),
+        ("0.02, confidence: 0.95", 0.02, 0.95),
+        ("2.5 %, confidence: 99.9%", 0.025, 0.999),
+    ],
+)
+def test_a_promise_is_read_in_percent_or_as_a_share(text, loss, sure):
+    promise = load(f"promise: {{max_quality_loss: {text}}}").promise
+    assert (promise.max_quality_loss, promise.confidence) == (loss, sure)
+    assert (promise.against, promise.measure, promise.slices) == ("large", "loss", ())
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "words"),
+    [
+        ("promise: {}", "promise.max_quality_loss", "is required"),
+        ("promise: {max_quality_loss: 0}", "promise.max_quality_loss", "must be more than 0"),
+        ("promise: {max_quality_loss: 80%}", "promise.max_quality_loss", "must be at most 0.5"),
+        ("promise: {max_quality_loss: two}", "promise.max_quality_loss", "expected a number"),
+        ("promise: {max_quality_loss: -2%}", "promise.max_quality_loss", "expected a number"),
+        ("promise: {max_quality_loss: 2%, confidence: 100%}", "promise.confidence", "must be less than 1"),
+        ("promise: {max_quality_loss: 2%, measure: gross}", "promise.measure", "expected 'loss' or 'net'"),
+        ("promise: {max_quality_loss: 2%, against: best}", "promise.against", "expected 'small', 'medium' or 'large'"),
+        ("promise: {max_quality_loss: 2%, slices: [task, task]}", "promise.slices", "names task twice"),
+        ("promise: {max_quality_loss: 2%, loss: 1}", "promise.loss", "unknown key"),
+        ("quality: {keep: {}}", "quality.keep", "names no tier"),
+        ("quality: {keep: {small: 97}}", "quality.keep.small", "must be at most 1"),
+        ("quality: {keep: {large: 0.9}}", "quality.keep.large", "unknown key"),
+        ("quality: {keep: [0.9]}", "quality.keep", "expected a number"),
+        ("quality: {keep: {small: 0.9}, floor: 0.5}", "quality", "both keep and floor"),
+        ("quality: {keep: 0.9, lose: 0.1}", "quality", "both keep and lose"),
+        ("quality: {lose: {small: 2}}", "quality.lose.small", "must be at most 1"),
+    ],
+)
+def test_a_wrong_promise_or_share_is_refused_with_words(text, path, words):
+    assert any(found == path and words in message for found, message in wrong(text)), wrong(text)
+
+
+def test_a_tier_without_a_share_must_be_the_best():
+    quality = load("quality: {keep: {small: 0.9}}").quality
+    p = {"small": 0.3, "medium": 0.5, "large": 0.4}
+    assert quality.need("small", p) == pytest.approx(0.45)
+    assert quality.need("medium", p) == quality.need("large", p) == 0.5
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+def test_a_tier_will_do_exactly_where_it_loses_little(top, chance, most):
+    quality = Quality(lose=ByTier(small=most))
+    p = {"small": chance, "medium": chance, "large": top}
+    if top * (1 - chance) > most + 1e-9:
+        assert chance < quality.need("small", p)
+    if top * (1 - chance) < most - 1e-9:
+        assert chance >= quality.need("small", p)
+    assert quality.need("large", p) == 0.0

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.core.cascade import Limits, Told, climb, ladder
+from policies.schema import ByTier, Cascade, PolicyBody, Quality
+from router.core.cascade import Limits, Told, climb, ladder, terms_of
 from router.core.checks import Verdict
 from router.errors import UpstreamAuth, UpstreamRejected, UpstreamTimeout, UpstreamUnavailable
 from router.types import TIER_NAMES, Decision, Deployment, Reason, Score
@@ -173,3 +174,12 @@ def test_where_a_cascade_begins_and_ends(made, options, climbed, reason):
     tiers, why = ladder(made, options.get("start", "small"), opinion, there, limits, options.get("calls", 1))
     assert tiers == climbed
     assert (why and why.id) == reason
+
+
+def test_an_answer_is_asked_for_its_own_tiers_share():
+    quality = Quality(keep=ByTier(small=0.97, medium=0.9))
+    body = PolicyBody(
+        stillhouse=1, name="p", quality=quality, cascade=Cascade(start="small", checks=("logprobs",)), stream="checked"
+    )
+    terms = terms_of(body)
+    assert (terms.accept, terms.keep, terms.quality) == (None, None, quality)

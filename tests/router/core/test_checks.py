@@ -2,6 +2,7 @@
 
 import pytest
 
+from policies.schema import ByTier, Quality
 from router.core.checks import (
     LIKELIHOOD,
     Calibration,
@@ -80,6 +81,10 @@ def test_a_check_passes_fails_or_did_not_run(check, found, demand, good, missing
         (UNSURE, {"accept": 0.0}, True),
         (SURE, {"keep": 1.0}, True),
         (UNSURE, {"keep": 0.5}, False),
+        (UNSURE, {"quality": Quality(keep=ByTier(small=0.01))}, True),
+        (UNSURE, {"quality": Quality(keep=ByTier(small=0.99, medium=0.01))}, False),
+        (UNSURE, {"quality": Quality(lose=ByTier(small=0.99))}, True),
+        (UNSURE, {"quality": Quality(lose=ByTier(medium=0.99))}, False),
     ],
     ids=str,
 )

@@ -55,6 +55,16 @@ def run(policy, features=FEATURES, said=score(), caller=Caller(), deployments=AL
         ("quality: {keep: 0.95}", score(0.5, 0.88, 0.9), "medium", "quality-kept"),
         ("quality: {keep: 0.95}", score(0.5, 0.7, 0.9), "large", "quality-kept"),
         ("quality: {keep: 0.5}", score(0.5, 0.7, 0.9), "small", "quality-kept"),
+        ("quality: {keep: {small: 0.9, medium: 0.7}}", score(0.8, 0.7, 0.9), "medium", "quality-kept"),
+        ("quality: {keep: {small: 0.8, medium: 0.7}}", score(0.8, 0.7, 0.9), "small", "quality-kept"),
+        ("quality: {lose: 0.1}", score(0.88, 0.9, 0.95), "medium", "quality-kept"),  # 0.95 of 0.12 is 0.114
+        ("quality: {lose: {small: 0.12, medium: 0.01}}", score(0.88, 0.9, 0.95), "small", "quality-kept"),
+        ("quality: {lose: {small: 0.01}}", score(0.88, 0.949, 0.95), "large", "quality-kept"),
+        ("quality: {lose: 0}", score(0.7, 0.9, 0.8), "large", "quality-kept"),
+        ("quality: {lose: 0}", score(0.7, 1.0, 0.8), "medium", "quality-kept"),
+        ("quality: {lose: 0.5}\ntiers: [small, medium]", score(0.1, 0.5, 0.8), "small", "quality-kept"),
+        ("quality: {keep: {small: 0.9}}", score(0.8, 0.89, 0.9), "large", "quality-kept"),
+        ("quality: {keep: {small: 0.9}}", score(0.8, 0.95, 0.9), "medium", "quality-kept"),
         ("quality: {floor: 0.7}", score(0.5, 0.7, 0.9), "medium", "quality-kept"),
         ("quality: {floor: 0.99}", score(0.5, 0.95, 0.9), "medium", "quality-out-of-reach"),
         ("cost_quality: 0.0", score(0.1, 0.7, 0.9), "small", "dial"),
@@ -181,7 +191,7 @@ def test_reasons_name_the_layer_that_decided(tmp_path):
 chances = st.floats(0.01, 0.99)
 
 
-@given(chances, chances, chances, st.sampled_from(["quality: {keep: 0.9}", "cost_quality: 0.5", "budget: {usd_per_request: 0.0001}"]),
+@given(chances, chances, chances, st.sampled_from(["quality: {keep: 0.9}", "quality: {keep: {small: 0.97, medium: 0.9}}", "quality: {lose: {small: 0.03, medium: 0.1}}", "cost_quality: 0.5", "budget: {usd_per_request: 0.0001}"]),
        st.sets(st.sampled_from(TIER_NAMES)), st.booleans())  # fmt: skip
 def test_a_decision_is_total_and_the_same_every_time(tmp_path_factory, s, m, big, aim, there, private):
     path = tmp_path_factory.mktemp("p") / "p.yaml"
@@ -222,3 +232,8 @@ def test_money_is_exact_and_unknown_is_not_zero():
 def test_caller_and_fleet_are_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Caller().tenant = "x"
+
+
+def test_the_reason_names_the_share_of_the_tier_that_was_taken(policy):
+    decision = run(policy("quality: {keep: {small: 0.9, medium: 0.725}}"), said=score(0.1, 0.8, 0.9))
+    assert decision.because.text == "medium is right with probability 0.80, which keeps 72.5% of the best tier's 0.90."

@@ -17,6 +17,8 @@ ALL = tuple(Deployment(name=t, tier=t, model=t, upstream="u", private=t != "larg
 EXPLORE = "explore: {epsilon: 0.2, band: 0.1}\n"
 AIMS = (
     "quality: {keep: 0.9}\n",
+    "quality: {keep: {small: 0.97, medium: 0.9}}\n",
+    "quality: {lose: {small: 0.05, medium: 0.1}}\n",
     "quality: {floor: 0.6}\n",
     "cost_quality: 0.7\n",
     "budget: {usd_per_request: 0.002}\n",
@@ -86,6 +88,13 @@ def test_only_what_is_near_the_threshold_is_explored(policy, said, tiers):
     found = outcomes(policy("quality: {keep: 0.9}\nexplore: {epsilon: 0.2, band: 0.06}\n"), said)
     usual = run(policy("quality: {keep: 0.9}\n"), said).wanted
     assert set(found) == {usual, *tiers}
+
+
+def test_a_tier_is_near_by_its_own_share(policy):
+    found = outcomes(policy("quality: {keep: {small: 0.96, medium: 0.9}}\n" + EXPLORE), score(0.84, 0.95, 0.95))
+    assert set(found) == {"small", "medium", "large"}  # small falls 0.072 short of its own 0.912
+    found = outcomes(policy("quality: {keep: {medium: 0.9}}\n" + EXPLORE), score(0.84, 0.95, 0.95))
+    assert set(found) == {"medium", "large"}  # and 0.11 short of the best
 
 
 def test_an_explored_decision_says_so(policy):

@@ -1,0 +1,176 @@
+"""``promise.json`` as Markdown and as a picture. No figure is computed here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import log10
+from typing import Any, Final
+
+from evals import drawing
+from evals.drawing import BLUE, GREEN, ORANGE, Look, Panel
+
+_DIGITS: Final = 4
+_HEAD: Final = """# Promises, kept and broken
+
+Made by `{command}`; do not edit. {date}, commit {commit}, {machine}, seed {seed}.
+
+Rows: those of the training and the validation split that every tier of a family answered with known tokens; each is
+scored by a scorer fitted without its question ({scores}), or, where *left out* is said, without its
+whole source (or fifth of puzzle kinds) and the questions in it. One row of each question is drawn. Confidence 95 %, against the
+large tier. *loss* never lets a gain make up for a loss; *net* does. Intervals hold 95 % of the resamples: half of the questions are
+evidence, the other half is scored, so doubt about both halves is in them. Tokens of the haerae ladder are estimated.
+"""
+_LOOKS: Final = {
+    "loss 2 %": Look(BLUE, width=2.2),
+    "loss 5 %": Look(GREEN, "5 2"),
+    "net 2 %": Look(ORANGE, "7 3"),
+}
+
+
+def rounded(value: Any) -> Any:
+    """Four digits after the point are what such figures carry."""
+    if isinstance(value, float):
+        return round(value, _DIGITS)
+    if isinstance(value, Mapping):
+        return {key: rounded(item) for key, item in value.items()}
+    return [rounded(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def markdown(found: Mapping[str, Any]) -> str:
+    """The tables."""
+    parts = [_HEAD.format(**found)]
+    for title, table in (
+        ("Is it kept?", _kept),
+        ("What is saved", _saved),
+        ("How near to hindsight", _curve),
+        ("When the traffic changes", _streams),
+    ):
+        lines = table(found["families"])
+        if lines:
+            parts += [f"## {title}\n", *lines, ""]
+    return "\n".join(parts).rstrip("\n") + "\n"
+
+
+def _each(families: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any], Mapping[str, Any]]]:
+    return [
+        (family["title"], promise, family, found)
+        for family in families.values()
+        for promise, found in family["promises"].items()
+    ]
+
+
+def _kept(families: Mapping[str, Any]) -> list[str]:
+    lines = [
+        "*In truth*: the mean over all of a family's questions is within the promise. *On the rest*: the mean over the half that",
+        "was not evidence is; that half is a sample too, and strays. *Proposed*: share of resamples with enough evidence.\n",
+        "| family | promise | questions, evidence | kept in truth | kept on the rest | proposed | mean loss on the rest | "
+        "left out: in truth | left out: on the rest |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for title, promise, _, found in _each(families):
+        if "kept" in found:
+            here, left = found["kept"], found["kept_left_out"]
+            lines.append(
+                f"| {title} | {promise} | {here['rows']:,}, {here['evidence']:,} | {here['kept_in_truth']:.1%} | "
+                f"{here['kept_on_the_rest']:.1%} | {here['proposed']:.0%} | {here['loss']:.2%} | "
+                f"{left['kept_in_truth']:.1%} | {left['kept_on_the_rest']:.1%} |"
+            )
+    return lines if len(lines) > 4 else []
+
+
+def _saved(families: Mapping[str, Any]) -> list[str]:
+    lines = [
+        "| family | promise | scorer | ours | prompt length | LiteLLM v1 | random | oracle | ours − length | ours − LiteLLM |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for title, promise, _, found in _each(families):
+        for which, word in (("known", "knows the source"), ("left", "source left out")):
+            routers = found.get(f"savings_{which}")
+            if routers is None:
+                continue
+            cells = [_interval(routers[name]) for name in ("ours", "prompt length", "LiteLLM v1", "random")]
+            cells.append(f"{routers['oracle']['saving']:.0%}")
+            cells += [_interval(routers[name]["ours_less_this"]) for name in ("prompt length", "LiteLLM v1")]
+            lines.append(f"| {title} | {promise} | {word} | {' | '.join(cells)} |")
+    return lines if len(lines) > 2 else []
+
+
+def _interval(found: Mapping[str, float]) -> str:
+    return f"{100 * found['saving']:.1f} % ({100 * found['low']:.0f} to {100 * found['high']:.0f})"
+
+
+def _curve(families: Mapping[str, Any]) -> list[str]:
+    lines = [
+        "Rows are drawn with replacement from the family's questions, which stand for all traffic; so from their number up the",
+        "draws repeat questions. *Hindsight*: the cheapest pair of thresholds whose true loss is within the promise. *Certifiable*:",
+        "the same among those that so many rows could certify, were their figures the true ones: the price of doubt alone.\n",
+        "| family | promise | questions | rows | saving | hindsight | share of it | certifiable | kept in truth |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for title, promise, _, found in _each(families):
+        for each in found.get("curve", ()):
+            lines.append(
+                f"| {title} | {promise} | {each['questions']:,} | {each['rows']:,} | {_interval(each)} | "
+                f"{each['hindsight']:.1%} | {each['share']:.0%} | {each['certifiable']:.1%} | {each['kept_in_truth']:.1%} |"
+            )
+    return lines if len(lines) > 5 else []
+
+
+def _streams(families: Mapping[str, Any]) -> list[str]:
+    lines = [
+        "*By time*: the first 30 to 70 % of the rows in the files' order (source after source) are evidence, the rest the stream.",
+        "*By source*: evidence and 500 requests of all sources but one, then that one, which the scorer never saw. *Void in time*:",
+        "declared within 500 requests of the shift; *broken*: neither kept nor declared; *refused*: too little evidence to promise.\n",
+        "| family | promise | stream | streams | kept | void in time | void late | broken | false alarm | refused | "
+        "median requests | loss after |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for title, promise, _, found in _each(families):
+        for which, word in (("by_time", "by time"), ("by_source", "by source")):
+            each = found.get(which)
+            if each is not None:
+                words = ("streams", "kept", "void in time", "void late", "broken", "false alarm", "refused")
+                cells = " | ".join(str(each[name]) for name in words)
+                median = "" if each["median_requests"] is None else f"{each['median_requests']:.0f}"
+                lines.append(f"| {title} | {promise} | {word} | {cells} | {median} | {each['loss_after']:.2%} |")
+    return lines if len(lines) > 5 else []
+
+
+def picture(found: Mapping[str, Any]) -> str:
+    """Saving against rows of evidence, beside hindsight: a panel a family."""
+    width, height, parts = 420, 300, []
+    for place, family in enumerate(found["families"].values()):
+        curves = {word: each["curve"] for word, each in family["promises"].items() if "curve" in each}
+        if not curves:
+            continue
+        top = max(max(point["hindsight"], point["high"]) for points in curves.values() for point in points)
+        panel = Panel(place % 2 * width, place // 2 * height, width, height, (2.6, 4.4), (0.0, _above(top)))
+        panel.frame(
+            f"{family['title']}, {family['questions']:,} questions",
+            "rows of evidence",
+            "saved against always-large",
+            [2.7, 3.0, 3.3, 3.7, 4.0, 4.3],
+            [step / 10 for step in range(int(_above(top) * 10) + 1)],
+            lambda value: f"{round(10**value / 100) * 100:,}",
+            lambda value: f"{value:.0%}",
+        )
+        for word, points in curves.items():
+            panel.line([(_log(p["rows"]), p["hindsight"]) for p in points], Look(_LOOKS[word].colour, "1 4", 1.2))
+            if word == "loss 2 %":
+                ends = [[(_log(p["rows"]), p[end]) for p in points] for end in ("low", "high")]
+                panel.band(ends[0], ends[1], BLUE)
+            panel.line([(_log(p["rows"]), p["saving"]) for p in points], _LOOKS[word])
+        parts += panel.parts
+    rows = (len(found["families"]) + 1) // 2
+    parts += drawing.legend(30, rows * height + 16, list(_LOOKS.items()), 120)
+    parts.append(drawing.text(30, rows * height + 38, "Dotted: the best thresholds in hindsight. Band: 95 % of draws."))
+    return drawing.picture(2 * width, rows * height + 50, parts, title="Saving at a promise, by rows of evidence")
+
+
+def _log(rows: float) -> float:
+
+    return log10(rows)
+
+
+def _above(top: float) -> float:
+    return (int(top * 10) + 1) / 10

@@ -1,0 +1,1 @@
+"""Intervals and tests that serving and measuring share. Pure: numbers in, numbers out."""
