@@ -1,0 +1,1 @@
+"""Statistics that serving and measuring share: pure, no clock, no dice."""
