@@ -133,9 +133,7 @@ def next_move(plan: Plan, at: int, readings: Mapping[Signal, Reading], requests:
     if not read:
         return Move(verb="hold", at=at, share=share, reason=_UNWATCHED)
     words = f"No signal shows that the canary is worse, and all have spoken on the step of {share:.0%}."
-    return Move(
-        verb="step_up", at=at + 1, share=plan.steps[at + 1], reason=Reason(id="canary-as-good", text=words)
-    )
+    return Move(verb="step_up", at=at + 1, share=plan.steps[at + 1], reason=Reason(id="canary-as-good", text=words))
 
 
 _LIVE: Final = Reason(id="canary-live", text="It serves all traffic; nothing is left to compare it with.")
