@@ -86,15 +86,15 @@ class Reading(Frozen, frozen=True, kw_only=True):
     """What a signal has said.
 
     Attributes:
-        canary, incumbent: outcomes on this step. unknown: requests of the canary on this step that say nothing by it.
+        canary, incumbent: outcomes on this step.
         harm: log-evidence, over all steps, that the canary is worse than allowed.
         safe: log-evidence, on this step, that it is not worse by the margin.
-        difference: mean goodness of the canary less the incumbent's, over all steps; low, high: its running interval.
+        difference: mean goodness of the canary less the incumbent's, over all steps, for cost as a share of the
+            incumbent's mean; low, high: its running interval.
     """
 
     canary: int = 0
     incumbent: int = 0
-    unknown: int = 0
     harm: float = 0.0
     safe: float = 0.0
     difference: float | None = None
@@ -127,6 +127,9 @@ def next_move(plan: Plan, at: int, readings: Mapping[Signal, Reading], requests:
     for watch, reading in read:
         if reading.harm >= -math.log(watch.alpha):
             return Move(verb="roll_back", at=at, share=0.0, reason=_worse(watch, reading))
+    if requests < plan.min_requests:
+        words = f"The canary has served {requests} of the {plan.min_requests} requests that a step needs."
+        return Move(verb="hold", at=at, share=share, reason=Reason(id="canary-too-few", text=words))
     for watch, reading in read:
         if (why := _lacking(plan, watch, reading, requests)) is not None:
             return Move(verb="hold", at=at, share=share, reason=why)

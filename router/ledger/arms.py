@@ -17,6 +17,7 @@ from router.types import Frozen
 STRETCH = 20_000  # row numbers a look
 LATE_MS = 10_000  # a judgement may stand in the file so long before its request does
 USUAL = 2_000  # rows that what is usual is taken from
+CHAT = "/v1/chat/completions"  # /v1/route says where a request would go; that is no outcome
 FAR = 200_000  # row numbers it is looked for in
 
 
@@ -74,7 +75,7 @@ class Arms:
         names = ", ".join(("rowid", *ArmRow.__struct_fields__[1:]))
         found = self._db.execute(
             f"SELECT {names} FROM requests WHERE rowid > ? AND rowid <= ? "  # noqa: S608
-            f"AND variant IN ({', '.join('?' * len(variants))}) ORDER BY rowid",
+            f"AND variant IN ({', '.join('?' * len(variants))}) AND endpoint = '{CHAT}' ORDER BY rowid",
             (after, end, *variants),
         )
         fields = ArmRow.__struct_fields__
@@ -113,29 +114,40 @@ class Arms:
         costs = sorted(cost for cost, _ in rows if cost is not None)
         return Usual(costs=tuple(costs), times=tuple(sorted(ms for _, ms in rows if ms is not None)))
 
-    def means(self, policy: str, before_ms: int) -> dict[str, dict[str, tuple[float, int]]]:
-        """Tenant -> quality, errors, blocked -> mean goodness and how many, of the latest rows before a time."""
+    def means(
+        self, policy: str, before_ms: int, errors: Sequence[str], scale: tuple[float, float] | None
+    ) -> dict[str, dict[str, tuple[float, int]]]:
+        """Tenant -> signal -> mean goodness and of how many, over the latest rows before a time.
+
+        Args:
+            policy: its name.
+            before_ms: the time.
+            errors: the outcomes that count as errors.
+            scale: the cost that counts most, and the milliseconds above which an answer is slow; None leaves both out.
+        """
         last = self._db.execute("SELECT coalesce(max(rowid), 0) FROM requests").fetchone()[0]
-        span = (last - FAR, policy, before_ms)
+        cap, slow = scale or (1.0, 0.0)
+        given = {"after": last - FAR, "policy": policy, "before": before_ms, "cap": cap, "slow": slow}
+        bad = ", ".join(f"'{word}'" for word in errors)
+        columns = {
+            "errors": f"iif(outcome IN ({bad}), 0.0, 1.0)",
+            "blocked": "iif(outcome LIKE 'blocked%', 0.0, 1.0)",
+            "quality": "(SELECT score FROM feedback WHERE request_id = requests.id ORDER BY rowid LIMIT 1)",
+        }
+        if scale is not None:
+            columns["cost"] = "iif(outcome = 'ok', 1.0 - min(cost_nano / :cap, 1.0), NULL)"
+            columns["latency"] = "iif(outcome = 'ok', total_ms <= :slow, NULL)"
         out: dict[str, dict[str, tuple[float, int]]] = {}
-        bad = ", ".join(f"'{word}'" for word in ERRORS)
-        for tenant, n, errors, blocked in self._db.execute(
-            f"SELECT tenant, count(*), avg(outcome IN ({bad})), avg(outcome LIKE 'blocked%') FROM requests "  # noqa: S608
-            "WHERE rowid > ? AND policy = ? AND at_ms < ? AND mode = 'routed' GROUP BY tenant",
-            span,
-        ):
-            out[tenant] = {"errors": (1 - errors, n), "blocked": (1 - blocked, n)}
-        for tenant, n, score in self._db.execute(
-            "SELECT tenant, count(*), avg(score) FROM feedback JOIN requests ON requests.id = feedback.request_id "
-            "WHERE requests.rowid > ? AND policy = ? AND requests.at_ms < ? GROUP BY tenant",
-            span,
-        ):
-            out.setdefault(tenant, {})["quality"] = (score, n)
+        for signal, value in columns.items():
+            rows = self._db.execute(
+                f"SELECT tenant, avg(value), count(value) FROM (SELECT tenant, {value} AS value FROM requests "  # noqa: S608
+                "WHERE rowid > :after AND policy = :policy AND at_ms < :before AND mode = 'routed') GROUP BY tenant",
+                given,
+            )
+            for tenant, mean, n in rows:
+                if n:
+                    out.setdefault(tenant, {})[signal] = (mean, n)
         return out
-
-
-ERRORS = ("upstream_error", "internal_error", "refused", "bad_request", "client_gone")
-"""Outcomes in which no answer came. A caller's own mistakes are among them: they are alike in both arms."""
 
 
 @contextmanager

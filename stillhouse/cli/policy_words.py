@@ -1,0 +1,165 @@
+"""How ``stillhouse policy`` speaks of proposals, plans, differences and the log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from stillhouse.cli import show
+
+if TYPE_CHECKING:
+    from policies.diff import Change
+    from policies.policy import Policy
+    from router.core.rollout import Plan, Watch
+    from router.core.tally import Tally
+    from router.registry.proposals import Proposal
+    from router.registry.trail import Entry
+
+
+def differences(before: Policy, after: Policy, found: Sequence[Change]) -> None:
+    """The table of a diff."""
+    show.line(f"{before.name}@{before.hash[:12]} -> {after.name}@{after.hash[:12]}")
+    if not found:
+        show.line("They decide alike: no setting differs.")
+        return
+    rows = [
+        (change.path, _value(change.before), _value(change.after), _layers(change.layer_before, change.layer_after))
+        for change in found
+    ]
+    show.table(("setting", "before", "after", "layer"), rows)
+    show.line(f"{len(found)} setting{'s' if len(found) > 1 else ''} changed")
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _layers(before: str, after: str) -> str:
+    return after or before if before in ("", after) or not after else f"{before} -> {after}"
+
+
+def plan(plan: Plan) -> str:
+    """A plan in one sentence."""
+    steps = " -> ".join(f"{share:.3g} %" for share in (100 * share for share in plan.steps))
+    alpha = sum(watch.alpha for watch in plan.watches)
+    return (
+        f"{steps} of the {plan.unit}s; each step needs {plan.min_requests} outcomes by each signal; false roll-backs "
+        f"at most {alpha:.2%}."
+    )
+
+
+def many(found: Sequence[Proposal]) -> None:
+    """One line a proposal."""
+    if not found:
+        show.line("Nothing is proposed, on its way or live: every policy is served from its file.")
+        return
+    rows = [
+        (it.id, it.policy, state(it), f"{it.base[:12]} -> {it.version[:12]}", it.by, it.approved_by or "-", it.said[1])
+        for it in found
+    ]
+    show.table(("proposal", "policy", "state", "version", "proposed by", "approved by", "last word"), rows)
+
+
+def state(it: Proposal) -> str:
+    """The state, with the share while that grows."""
+    return f"rolling {it.share:.0%}" if it.state == "rolling" else it.state.replace("_", " ")
+
+
+def one(it: Proposal, tallies: Sequence[Tally]) -> None:
+    """Everything about one proposal."""
+    show.line(f"{it.id}  {it.policy}  {state(it)}")
+    show.line(f"version   {it.base[:12]} -> {it.version[:12]}")
+    show.line(f"proposed  by {it.by} at {_when(it.at_ms)}{f': {it.why}' if it.why else ''}")
+    show.line(f"shown     evidence {it.evidence[:12] or 'none'}, gate {it.gate}")
+    if it.approved_by and it.plan is not None:
+        show.line(f"approved  by {it.approved_by}: {plan(it.plan)}")
+    if it.said[1]:
+        show.line(f"last      {it.said[1]}")
+    if it.plan is None or not tallies:
+        return
+    here = [tally for tally in tallies if tally.step == it.step]
+    exposed = sum(tally.exposed for tally in tallies)
+    show.line(f"canary    {sum(t.requests for t in here)} requests on this step, {exposed} on all steps")
+    show.table(
+        ("signal", "canary", "incumbent", "difference", "95 % at all times", "evidence of harm", "limit"),
+        _signals(it, tallies),
+    )
+    if left := sum(tally.left_out for tally in tallies):
+        show.line(f"{left} outcomes are left out: their tenants are too new to be compared with themselves")
+
+
+def _signals(it: Proposal, tallies: Sequence[Tally]) -> list[Sequence[str]]:
+    import math
+
+    from router.core.tally import readings
+
+    assert it.plan is not None
+    read = readings(it.plan, tallies, it.step)
+    rows: list[Sequence[str]] = []
+    for watch in it.plan.watches:
+        r = read[watch.signal]
+        gap = "-" if r.difference is None else f"{100 * r.difference:+.2f}"
+        band = "-" if r.difference is None else f"{100 * r.low:+.2f} to {100 * r.high:+.2f}"
+        odds = f"{math.exp(min(r.harm, 50)):.3g}"
+        rows.append((_named(watch), str(r.canary), str(r.incumbent), gap, band, odds, f"{1 / watch.alpha:.0f}"))
+    return rows
+
+
+def _named(watch: Watch) -> str:
+    return f"{watch.signal} ({watch.allowed:.0%} allowed)" if watch.allowed else watch.signal
+
+
+def as_json(it: Proposal) -> dict[str, Any]:
+    """A proposal for programs."""
+    import msgspec
+
+    plain: dict[str, Any] = msgspec.to_builtins(it)
+    return plain | {"said": {"id": it.said[0], "text": it.said[1]}}
+
+
+def entry(entry: Entry) -> dict[str, Any]:
+    """An entry of the log for programs."""
+    import msgspec
+
+    plain: dict[str, Any] = msgspec.to_builtins(entry)
+    return plain
+
+
+def entries(found: Sequence[Entry]) -> None:
+    """The log as a table."""
+    rows = [(str(e.n), e.at, e.by, e.proposal or "-", _done(e), e.hash[:12]) for e in found]
+    if not rows:
+        show.line("Nothing has been done yet.")
+        return
+    show.table(("n", "when", "who", "proposal", "what", "hash"), rows)
+
+
+def _done(entry: Entry) -> str:
+    data = entry.data
+    match entry.kind:
+        case "proposed":
+            shown = f"evidence {data['evidence'][:12] or 'none'}, gate {data['gate']}"
+            return f"proposed {data['version'][:12]} for {data['policy']} ({shown}){_because(data)}"
+        case "approved":
+            override = f"; overriding: {data['override']}" if data["override"] else ""
+            return f"approved{_because(data)}{override}"
+        case "rules":
+            return f"a second person {'has' if data['two_people'] else 'does not have'} to approve{_because(data)}"
+        case "rejected":
+            return f"rejected{_because(data)}"
+        case "stepped":
+            return f"{'live' if data['share'] == 1 else format(data['share'], '.0%')}: {data['reason'][1]}"
+        case _:
+            return f"{entry.kind.replace('_', ' ')}: {data['reason'][1]}"
+
+
+def _because(data: Any) -> str:
+    return f": {data['why']}" if data.get("why") else ""
+
+
+def _when(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
