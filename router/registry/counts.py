@@ -83,6 +83,8 @@ def bodies(home: Path, rollout: str) -> list[str]:
     if not path(home).exists():
         return []
     with closing(sqlite3.connect(f"{path(home).absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S)) as db:
+        if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'counts'").fetchone():
+            return []  # the first gateway is only making the file
         words = "SELECT body FROM counts WHERE rollout = ? ORDER BY ledger"
         return [body for (body,) in db.execute(words, (rollout,))]
 

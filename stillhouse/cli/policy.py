@@ -24,7 +24,7 @@ _json: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, he
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-class _Percent(click.ParamType):
+class _Percent(click.ParamType[float]):
     """``3`` or ``3%``: a share of 0.03."""
 
     name = "percent"
