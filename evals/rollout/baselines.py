@@ -1,9 +1,10 @@
-"""What else one might do with the same outcomes: look again and again at an ordinary test, wait for all of them, or
-know beforehand what the drop is.
+"""What else one might do with the same outcomes.
+
+Look again and again at an ordinary test, look once at the end, or know beforehand what the drop is.
 
 All on the first step alone (the canary keeps its share all day) and on quality alone, at the same chance of a false
 alarm as the router's test of quality.
-"""  # noqa: D205
+"""
 
 from __future__ import annotations
 
@@ -24,13 +25,8 @@ EVERY = 50  # canary outcomes between two looks of the peeking test
 def stops(world: World, share: float, alpha: float, known: float, days: int, seed: int, upto: int) -> dict[str, Ints]:
     """For each way of testing and each day: the canary's outcomes at the alarm; -1 without one.
 
-    Args:
-        world: the traffic.
-        share: the canary's.
-        alpha: the chance of a false alarm that each is meant to have.
-        known: the drop that the one who knows bets on.
-        days, seed: how many days, and which.
-        upto: outcomes of the canary that are looked at.
+    ``alpha`` is the chance of a false alarm that each way is meant to have, ``known`` the drop that the one who knows
+    bets on, ``upto`` how many outcomes of the canary are looked at.
     """
     parts = [
         _batch(np.random.default_rng([seed, 7, start]), world, share, alpha, known, min(BATCH, days - start), upto)

@@ -84,6 +84,8 @@ class _Found:
 def _step(rng: np.random.Generator, world: World, plan: Plan, share: float, harm: Floats, used: Ints) -> _Found:
     days = len(used)
     out = _Found(np.full(days, -1), np.zeros(days, bool), np.zeros(days, np.int64), np.zeros(days, np.int64), harm)
+    if not days:
+        return out
     left = world.day - used
     met = meetings(rng, days, ceil(1.1 * world.day * world.judged * share) + 100, share)
     seen, requests = ((part / world.judged).astype(np.int64) for part in (met.seen, met.requests))

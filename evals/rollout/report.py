@@ -83,7 +83,7 @@ def _lines(body: Mapping[str, Any]) -> Iterator[str]:
     for name, one in days.items():
         yield f"| {name} | {' | '.join(_share(one['back_before'][str(s)]) for s in SHARES)} |"
     yield "\n## Fewer judged requests: a drop of 3 points, quality alone is watched\n"
-    yield "| judged | rolled back within the day | before 2 % saw it | exposed when back | ended on steps 5, 25, 100 % |"
+    yield "| judged | rolled back that day | before 2 % saw it | exposed when back | days that ended on 5, 25, 100 % |"
     yield "|---|---|---|---|---|"
     for name, one in body["judged"].items():
         ended = ", ".join(map(str, one["days_ended_on_step"]))

@@ -59,16 +59,17 @@ def evidence(log_wealth: Floats) -> Floats:
 class Blocks(Frozen, frozen=True):
     """Outcomes that wait for others to be compared with. A pure state: ``add`` returns the next one.
 
-    A block is ``canaries`` outcomes of the canary, in the order they came, against all of the incumbent's that wait,
-    at least ``incumbents``. Which outcomes meet depends on when they came, never on what they say; else a block could
+    A block is one outcome of the scarcer arm, in the order they came, against the mean of all of the other arm's that
+    wait, at least ``least``. Which outcomes meet depends on when they came, never on what they say; else a block could
     be chosen by its content and the wealth would be none.
 
     Attributes:
-        canaries, incumbents: the least of a block. waiting: the canary's. total, count: the incumbent's.
+        canary_scarce: the canary is the scarcer arm. least: outcomes of the other arm in a block.
+        waiting: the scarcer arm's outcomes. total, count: the sum of the other's, and of how many.
     """
 
-    canaries: int = 1
-    incumbents: int = 1
+    canary_scarce: bool = True
+    least: int = 1
     waiting: tuple[float, ...] = ()
     total: float = 0.0
     count: int = 0
@@ -77,22 +78,23 @@ class Blocks(Frozen, frozen=True):
     def at(cls, share: float) -> Blocks:
         """Blocks for a canary that is given this share of the traffic, 0 < share < 1.
 
-        Half of what the share brings to each outcome of the scarcer arm: the mean of so many adds little to the
-        spread of a difference, and blocks do not have to wait.
+        ``least`` is half of what the share brings for each outcome of the scarcer arm: the mean of so many adds little
+        to the spread of a difference, and blocks do not have to wait.
         """
-        return cls(canaries=half(share / (1 - share)), incumbents=half((1 - share) / share))
+        ratio = (1 - share) / share
+        return cls(canary_scarce=ratio >= 1, least=half(max(ratio, 1 / ratio)))
 
     def add(self, *, canary: bool, goodness: float) -> tuple[Blocks, float | None]:
-        """The next state, and the difference of a block that is complete now."""
+        """The next state, and the difference of a block that is complete now: the canary's less the incumbent's."""
         waiting, total, count = self.waiting, self.total, self.count
-        if canary:
+        if canary == self.canary_scarce:
             waiting = (*waiting, goodness)
         else:
             total, count = total + goodness, count + 1
-        if len(waiting) < self.canaries or count < self.incumbents:
-            return Blocks(self.canaries, self.incumbents, waiting, total, count), None
-        ours = sum(waiting[: self.canaries]) / self.canaries
-        return Blocks(self.canaries, self.incumbents, waiting[self.canaries :]), ours - total / count
+        if not waiting or count < self.least:
+            return Blocks(self.canary_scarce, self.least, waiting, total, count), None
+        d = waiting[0] - total / count
+        return Blocks(self.canary_scarce, self.least, waiting[1:]), d if self.canary_scarce else -d
 
 
 def half(ratio: float) -> int:
