@@ -90,16 +90,17 @@ class Judge:
                 tally = Tally(step=it.step, rows=rows, judgements=judgements)
             else:
                 tally = msgspec.json.decode(turn.body, type=Tally)
-            tally = _measured(tally.at(plan, it.step), ledger, it, plan)
+            tally = _measured(tally.at(plan, it.step), ledger, trial, plan)
             tally = _read(tally, ledger, turn, trial, plan, now_ms)
             turn.body = msgspec.json.encode(tally).decode()
             return [tally, *(msgspec.json.decode(body, type=Tally) for body in turn.others())]
 
 
-def _measured(tally: Tally, ledger: Arms, it: Proposal, plan: Plan) -> Tally:
+def _measured(tally: Tally, ledger: Arms, trial: Trial, plan: Plan) -> Tally:
     """With a scale, and tenants' own means, as soon as there is enough to take them from."""
+    it = trial.proposal
     if tally.scale is None:
-        usual = ledger.usual(it.base)
+        usual = ledger.usual(trial.incumbent)
         tally = msgspec.structs.replace(tally, scale=Scale.of(usual.costs, usual.times))
     if plan.unit == "tenant" and tally.own is None:
         scale = (tally.scale.cap, tally.scale.slow) if tally.scale else None

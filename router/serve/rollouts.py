@@ -34,10 +34,16 @@ Arm = Literal["canary", "incumbent"]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A version on trial here. ``key`` is the secret that places units."""
+    """A version on trial here.
+
+    Attributes:
+        proposal: whose it is. policy: the version. incumbent: the hash of what it is compared with.
+        key: the secret that places units.
+    """
 
     proposal: Proposal
     policy: Policy
+    incumbent: str
     key: bytes
 
     @property
@@ -116,7 +122,7 @@ class Registry:
                     if name in now.live:
                         serving = live[name] = now.live[name]
                 else:
-                    notes += _edited(standing, it, policy)
+                    notes += self._edited(standing, it, policy, families)
             if (moving := standing.moving(name)) is not None:
                 try:
                     trials[name] = self._trial(moving, serving.hash, families)
@@ -125,26 +131,29 @@ class Registry:
         return Taken(live, trials, tuple(faults), tuple(notes))
 
     def _trial(self, it: Proposal, serving: str, families: frozenset[str] | None) -> Trial:
-        if serving != it.base:
+        # A later program may name the same letters otherwise, so what is compared is what it makes of both.
+        if serving != self._load(it.base, families).hash:
             raise VersionError(
                 f"it shall replace {it.base[:12]}, and {serving[:12]} is served here. Serve that, or propose again"
             )
-        return Trial(it, self._load(it.version, families), explore_salt(self.home))
+        return Trial(it, self._load(it.version, families), serving, explore_salt(self.home))
+
+    def _edited(self, standing: Standing, it: Proposal, policy: Policy, families: frozenset[str] | None) -> list[str]:
+        """Who edits a file that a live version stands over should learn why nothing happens."""
+        first = standing.proposals[standing.lives[it.policy][0]]
+        try:
+            if policy.hash in (self._load(first.base, families).hash, self._load(it.version, families).hash):
+                return []
+        except VersionError:  # what the file was cannot be told any more
+            return []
+        words = f"{policy.source} was edited, but version {it.version[:12]} of {it.policy!r} is live and stays"
+        return [f"{words}: propose the file, or roll back to it"]
 
     def _load(self, version: str, families: frozenset[str] | None) -> Policy:
         key = version, families
         if key not in self._loaded:
             self._loaded[key] = versions.read(self.home, version, families=families)
         return self._loaded[key]
-
-
-def _edited(standing: Standing, it: Proposal, policy: Policy) -> list[str]:
-    """Who edits a file that a live version stands over should learn why nothing happens."""
-    first = standing.proposals[standing.lives[it.policy][0]]
-    if policy.hash in (first.base, it.version):
-        return []
-    words = f"{policy.source} was edited, but version {it.version[:12]} of {it.policy!r} is live and stays"
-    return [f"{words}: propose the file, or roll back to it"]
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -226,8 +226,8 @@ def history(proposal: str | None, verify: str | None, as_json: bool) -> None:  #
     if trail.unfinished(path):
         show.note("the last line of the log is unfinished; it was never acknowledged and counts for nothing")
     if entries:
-        show.line(f"{len(entries)} entries, unbroken. Note the last hash to see later that none was cut: "
-                  f"{entries[-1].hash[:16]}")  # fmt: skip
+        show.line(f"{len(entries)} entries, unbroken. Who notes the last hash can see later that none was cut:")
+        show.line(f"stillhouse policy history --verify {entries[-1].hash[:16]}")
 
 
 @command.command(help="Copy the files of a version out, as they were.")

@@ -53,15 +53,15 @@ def plan(plan: Plan) -> str:
 
 
 def many(found: Sequence[Proposal]) -> None:
-    """One line a proposal."""
+    """A line or two for each proposal. No table: the last word is a sentence, and a cell would fold it."""
     if not found:
         show.line("Nothing is proposed, on its way or live: every policy is served from its file.")
         return
-    rows = [
-        (it.id, it.policy, state(it), f"{it.base[:12]} -> {it.version[:12]}", it.by, it.approved_by or "-", it.said[1])
-        for it in found
-    ]
-    show.table(("proposal", "policy", "state", "version", "proposed by", "approved by", "last word"), rows)
+    for it in found:
+        people = f"proposed by {it.by}{f', approved by {it.approved_by}' if it.approved_by else ''}"
+        show.line(f"{it.id}  {it.policy}  {state(it)}  {it.base[:12]} -> {it.version[:12]}  {people}")
+        if it.said[1]:
+            show.line(f"            {it.said[1]}")
 
 
 def state(it: Proposal) -> str:
@@ -130,12 +130,12 @@ def entry(entry: Entry) -> dict[str, Any]:
 
 
 def entries(found: Sequence[Entry]) -> None:
-    """The log as a table."""
-    rows = [(str(e.n), e.at, e.by, e.proposal or "-", _done(e), e.hash[:12]) for e in found]
-    if not rows:
+    """The log, an entry a line; no table, for its words are sentences."""
+    if not found:
         show.line("Nothing has been done yet.")
-        return
-    show.table(("n", "when", "who", "proposal", "what", "hash"), rows)
+    for e in found:
+        about = f"  {e.proposal}" if e.proposal else ""
+        show.line(f"{e.n}  {e.at}  {e.by}{about}  {_done(e)}  [{e.hash[:12]}]")
 
 
 def _done(entry: Entry) -> str:
