@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from stillhouse.cli import show
 if TYPE_CHECKING:
     from policies.diff import Change
     from policies.policy import Policy
-    from router.core.rollout import Plan, Watch
+    from router.core.rollout import Plan, Reading, Watch
     from router.core.tally import Tally
     from router.registry.proposals import Proposal
     from router.registry.trail import Entry
@@ -79,38 +80,34 @@ def one(it: Proposal, tallies: Sequence[Tally]) -> None:
         show.line(f"approved  by {it.approved_by}: {plan(it.plan)}")
     if it.said[1]:
         show.line(f"last      {it.said[1]}")
-    if it.plan is None or not tallies:
-        return
-    here = [tally for tally in tallies if tally.step == it.step]
+    if it.plan is not None and tallies:
+        _counted(it, it.plan, tallies)
+
+
+def _counted(it: Proposal, plan: Plan, tallies: Sequence[Tally]) -> None:
+    from router.core.rollout import next_move
+    from router.core.tally import readings
+
+    read = readings(plan, tallies, it.step)
+    requests = sum(tally.requests for tally in tallies if tally.step == it.step)
     exposed = sum(tally.exposed for tally in tallies)
-    show.line(f"canary    {sum(t.requests for t in here)} requests on this step, {exposed} on all steps")
-    show.table(
-        ("signal", "canary", "incumbent", "difference", "95 % at all times", "evidence of harm", "limit"),
-        _signals(it, tallies),
-    )
+    if it.state == "rolling":
+        show.line(f"now       {next_move(plan, it.step, read, requests).reason.text}")
+    show.line(f"canary    {requests} requests on this step, {exposed} on all steps")
+    rows = [_signal(watch, read[watch.signal]) for watch in plan.watches]
+    show.table(("signal", "canary", "incumbent", "points", "95 %", "allowed", "harm 1 :", "limit"), rows)
     if left := sum(tally.left_out for tally in tallies):
         show.line(f"{left} outcomes are left out: their tenants are too new to be compared with themselves")
 
 
-def _signals(it: Proposal, tallies: Sequence[Tally]) -> list[Sequence[str]]:
-    import math
-
-    from router.core.tally import readings
-
-    assert it.plan is not None
-    read = readings(it.plan, tallies, it.step)
-    rows: list[Sequence[str]] = []
-    for watch in it.plan.watches:
-        r = read[watch.signal]
-        gap = "-" if r.difference is None else f"{100 * r.difference:+.2f}"
-        band = "-" if r.difference is None else f"{100 * r.low:+.2f} to {100 * r.high:+.2f}"
-        odds = f"{math.exp(min(r.harm, 50)):.3g}"
-        rows.append((_named(watch), str(r.canary), str(r.incumbent), gap, band, odds, f"{1 / watch.alpha:.0f}"))
-    return rows
-
-
-def _named(watch: Watch) -> str:
-    return f"{watch.signal} ({watch.allowed:.0%} allowed)" if watch.allowed else watch.signal
+def _signal(watch: Watch, read: Reading) -> Sequence[str]:
+    """One line: outcomes on this step, the difference and the evidence over all steps."""
+    points = "-" if read.difference is None else f"{100 * read.difference:+.1f}"
+    wide = read.difference is None or read.high - read.low > 1
+    band = "-" if wide else f"{100 * read.low:+.1f} to {100 * read.high:+.1f}"
+    odds = f"{math.exp(min(read.harm, 50)):.3g}"
+    counts = (str(read.canary), str(read.incumbent))
+    return watch.signal, *counts, points, band, f"{100 * watch.allowed:.0f}", odds, f"{1 / watch.alpha:.0f}"
 
 
 def as_json(it: Proposal) -> dict[str, Any]:
