@@ -7,7 +7,8 @@ from pathlib import Path
 
 from evals.rollout.baselines import stops
 from evals.rollout.days import play
-from evals.rollout.report import of_days, of_stops, write
+from evals.rollout.report import of_days, of_stops, share, write
+from evals.rollout.sessions import false_alarms
 from evals.rollout.world import World
 from evals.stamp import stamp
 from router.core.rollout import Plan
@@ -46,8 +47,11 @@ def main() -> None:
         name: of_stops(stops(World(drop=drop), plan.steps[0], alpha, 0.03, count, chosen.seed, UPTO))
         for name, drop, count in (("no drop", 0.0, chosen.same), ("3 points", 0.03, chosen.days))
     }
+    alike = false_alarms(World().quality, alpha, UPTO, chosen.same, chosen.seed)
+    sessions = {name: share(alarms) for name, alarms in alike.items()}
     command = f"python -m evals.rollout --days {chosen.days} --same {chosen.same} --seed {chosen.seed}"
-    body = {"about": stamp(command), "days": days, "judged": judged, "ways": ways, "alpha": alpha, "upto": UPTO}
+    body = {"about": stamp(command), "days": days, "judged": judged, "ways": ways}
+    body |= {"sessions": sessions, "alpha": alpha, "upto": UPTO}
     write(chosen.out, body)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from evals.intervals import wilson
 from evals.rollout.days import Days
+from evals.rollout.sessions import ALIKE, MEAN_TURNS
 from evals.rollout.world import Ints, World
 from router.core.rollout import Plan
 
@@ -101,6 +102,14 @@ def _lines(body: Mapping[str, Any]) -> Iterator[str]:
     for name, one in body["ways"]["no drop"].items():
         seen = body["ways"]["3 points"][name]
         yield f"| {name} | {_share(one['alarm'])} | {_share(seen['alarm'])} | {_spread(seen['outcomes'])} |"
+    yield "\n## Sessions: the same policy in both arms, outcomes alike within a session\n"
+    yield (
+        f"Sessions of {MEAN_TURNS:g} turns on average, correlation {1 / (1 + ALIKE):g} within one; quality alone, "
+        f"{body['upto']:,} outcomes, meant to raise a false alarm in {body['alpha']:.1%} of runs.\n"
+    )
+    yield "| what counts | false alarms |\n|---|---|"
+    for name, one in body["sessions"].items():
+        yield f"| {name} | {_share(one)} |"
 
 
 def _share(one: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from router.ledger.migrations import LedgerError
 from router.ledger.store import open_reader
 from router.types import Frozen
 
@@ -69,8 +70,14 @@ class Arms:
         return (last if row is None else row - 1), given.fetchone()[0]
 
     def rows(self, variants: Sequence[str], after: int) -> tuple[int, list[ArmRow]]:
-        """The rows of a stretch behind ``after``, and its end."""
+        """The rows of a stretch behind ``after``, and its end.
+
+        Raises:
+            LedgerError: rows that were read already are gone, so what is new cannot be told.
+        """
         last = self._db.execute("SELECT coalesce(max(rowid), 0) FROM requests").fetchone()[0]
+        if last < after:
+            raise LedgerError("the ledger is shorter than it was: it was pruned to its end, or replaced by another")
         end = min(last, after + STRETCH)
         names = ", ".join(("rowid", *ArmRow.__struct_fields__[1:]))
         found = self._db.execute(
@@ -79,7 +86,7 @@ class Arms:
             (after, end, *variants),
         )
         fields = ArmRow.__struct_fields__
-        return max(after, end), [ArmRow(**dict(zip(fields, row, strict=True))) for row in found]
+        return end, [ArmRow(**dict(zip(fields, row, strict=True))) for row in found]
 
     def judgements(self, variants: Sequence[str], after: int, now_ms: int) -> tuple[int, list[Judgement]]:
         """The first judgements of requests behind ``after``, and where to go on.

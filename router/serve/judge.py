@@ -98,19 +98,24 @@ class Judge:
 
 def _measured(tally: Tally, ledger: Arms, trial: Trial, plan: Plan) -> Tally:
     """With a scale, and tenants' own means, as soon as there is enough to take them from."""
-    it = trial.proposal
-    if tally.scale is None:
+    known = tally.scale is not None
+    if not known:
         usual = ledger.usual(trial.incumbent)
         tally = msgspec.structs.replace(tally, scale=Scale.of(usual.costs, usual.times))
-    if plan.unit == "tenant" and tally.own is None:
-        scale = (tally.scale.cap, tally.scale.slow) if tally.scale else None
-        means = ledger.means(it.policy, it.begun_ms, sorted(NO_ANSWER), scale)
-        own = {
-            tenant: {signal: mean for signal, (mean, n) in signals.items() if n >= OWN}
-            for tenant, signals in means.items()
-        }
-        tally = msgspec.structs.replace(tally, own=own)
+    if plan.unit == "tenant" and (tally.own is None or (tally.scale is not None and not known)):
+        tally = msgspec.structs.replace(tally, own=_own(tally, ledger, trial.proposal))
     return tally
+
+
+def _own(tally: Tally, ledger: Arms, it: Proposal) -> dict[str, dict[str, float]]:
+    """Tenants' own means from before; what was taken already stays as it is."""
+    scale = (tally.scale.cap, tally.scale.slow) if tally.scale else None
+    means = ledger.means(it.policy, it.begun_ms, sorted(NO_ANSWER), scale)
+    before = tally.own or {}
+    return {
+        tenant: {signal: mean for signal, (mean, n) in signals.items() if n >= OWN} | dict(before.get(tenant, {}))
+        for tenant, signals in means.items()
+    }
 
 
 def _read(tally: Tally, ledger: Arms, turn: Turn, trial: Trial, plan: Plan, now_ms: int) -> Tally:

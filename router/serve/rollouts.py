@@ -174,7 +174,7 @@ def in_arm(cell: Cell, request: ChatRequest, wish: Order, story: Story) -> Order
         BadRequest: the caller marks what guards shall read, and the version on trial allows no such marks.
     """
     trial = cell.taken.trials.get(wish.policy.name)
-    if trial is None or trial.proposal.state != "rolling":
+    if trial is None or trial.proposal.state != "rolling" or wish.policy.hash != trial.incumbent:
         return wish
     place = place_of(trial.key, trial.proposal.id, _unit(trial, request, wish, story))
     arm: Arm = "canary" if place < trial.proposal.share else "incumbent"

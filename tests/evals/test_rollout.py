@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from evals.rollout import baselines, report
+from evals.rollout import baselines, report, sessions
 from evals.rollout.days import CHUNK, play
 from evals.rollout.world import World, closings, differences, meetings
 from router.core.rollout import WATCHES, Plan, next_move
@@ -101,6 +101,12 @@ def test_peeking_at_an_ordinary_test_raises_the_alarms_that_ours_does_not():
     assert alarms[f"z-test after every {baselines.EVERY}"] > 2 * alarms["ours"] + 5
 
 
+def test_counting_every_outcome_of_a_session_raises_alarms_that_the_first_alone_does_not():
+    found = {name: int(alarms.sum()) for name, alarms in sessions.false_alarms(0.8, 0.02, 1_000, 250, 1).items()}
+    assert found["the first of each session"] <= 10
+    assert found["every outcome"] > found["the first of each session"] + 5
+
+
 def test_the_report_says_what_was_played(tmp_path):
     plan = Plan()
     one = report.of_days(SMALL, plan, play(SMALL, plan, 5, seed=1))
@@ -109,6 +115,7 @@ def test_the_report_says_what_was_played(tmp_path):
     body = {
         "about": about, "days": {"the same policy": one}, "judged": {"100%": one},
         "ways": {"no drop": ways, "3 points": ways}, "alpha": 0.005, "upto": 300,
+        "sessions": {"every outcome": report.share(np.zeros(5, bool))},
     }  # fmt: skip
     report.write(tmp_path, body)
     text = (tmp_path / "rollout.md").read_text()

@@ -5,6 +5,7 @@ import pytest
 from router.ledger import arms as module
 from router.ledger.arms import arms
 from router.ledger.feedback import Feedback, give
+from router.ledger.migrations import LedgerError
 from router.ledger.sqlite import Ledger
 from tests.support.records import NOON, request
 
@@ -54,6 +55,12 @@ def test_a_long_ledger_is_read_in_stretches(ledger, monkeypatch):
             after, rows = found.rows(VARIANTS, after)
             seen.append(len(rows))
     assert seen == [2, 2, 1, 0]
+
+
+def test_a_ledger_that_lost_what_was_read_is_refused(ledger):
+    path = filled(ledger, "canary:p-1")
+    with arms(path) as found, pytest.raises(LedgerError, match="shorter than it was"):
+        found.rows(VARIANTS, 5)
 
 
 def test_the_first_judgement_of_a_request_counts(ledger):
