@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -60,7 +60,21 @@ def load_policy(source: str | Path, *, families: frozenset[str] | None = None, t
     Raises:
         Mistakes: all that is wrong, each with its file, line and column.
     """
-    layers = _read_layers(_resolve(source), text)
+    return _assembled(_read_layers(_resolve(source), text), families)
+
+
+def load_layers(files: Sequence[Path], *, families: frozenset[str] | None = None) -> Policy:
+    """As ``load_policy``, from the very files given, the lowest floor first.
+
+    Where their ``extends`` would lead is not looked at: a kept version is read as it was, though its floor has moved.
+
+    Raises:
+        Mistakes: all that is wrong, each with its file, line and column.
+    """
+    return _assembled([_read_layer(path) for path in files], families)
+
+
+def _assembled(layers: list[_Layer], families: frozenset[str] | None) -> Policy:
     mistakes: list[Mistake] = []
     merged, names = _merge(layers, mistakes)
     body = complete(merged)
@@ -120,6 +134,12 @@ def _no_preset(name: str) -> tuple[str, str]:
     return f"there is no preset named {name!r}", hint
 
 
+def _read_layer(path: Path, text: str | None = None) -> _Layer:
+    said = read_text(path) if text is None else text
+    body, root = load_with_places(said, PolicyBody, file=str(path), stand_ins=_STAND_INS)
+    return _Layer(path, body, root)
+
+
 def _read_layers(path: Path, text: str | None = None) -> list[_Layer]:
     """The file (or the text in its place) and all it extends, the lowest floor first.
 
@@ -131,15 +151,14 @@ def _read_layers(path: Path, text: str | None = None) -> list[_Layer]:
     seen: dict[Path, str] = {}
     while True:
         try:
-            said = text if text is not None and not layers else read_text(path)
-            body, root = load_with_places(said, PolicyBody, file=str(path), stand_ins=_STAND_INS)
+            layer = _read_layer(path, None if layers else text)
         except Mistakes as found:
             if layers and all(mistake.line == 1 and mistake.path == show_path(()) for mistake in found.mistakes):
                 # The floor cannot be read at all: say so where it is asked for, too.
                 words = f"the floor {layers[-1].body.extends!r} cannot be read"
                 mistakes.append(layers[-1].locate(Problem(("extends",), words)))
             raise Mistakes([*mistakes, *found.mistakes]) from None
-        layer = _Layer(path, body, root)
+        body = layer.body
         layers.append(layer)
         seen[path.resolve()] = body.name
         if body.extends is None:

@@ -107,6 +107,17 @@ def order(cell: Cell, incoming: Incoming, story: Story, key: Key | None, model: 
     return Order(policy, Caller(tenant=story.tenant, tags=tags, tier=tier), deployment, session, guard_tag)
 
 
+def under(order: Order, policy: Policy) -> Order:
+    """The same order under another policy.
+
+    Raises:
+        BadRequest: the caller marks what guards shall read, and the other policy allows no marks.
+    """
+    if order.guard_tag is not None:
+        _guard_tag(policy, order.guard_tag.removeprefix("guard-"))
+    return msgspec.structs.replace(order, policy=policy)
+
+
 def _guard_tag(policy: Policy, suffix: str | None) -> str | None:
     """The tag's name. Its suffix should be random for each request, so that no text can close it.
 

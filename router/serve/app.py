@@ -21,6 +21,7 @@ from router.serve.cell import Cell, open_cell
 from router.serve.exchange import Incoming
 from router.serve.feedback import feedback
 from router.serve.front import Front
+from router.serve.judge import Judge
 from router.serve.moderating import moderations
 from router.serve.pages import pages
 from router.serve.pipeline import chat
@@ -40,6 +41,7 @@ HOT: dict[str, Handler] = {
 }
 SHAPED: dict[re.Pattern[str], Handler] = {APPLY: apply, BEDROCK: apply}
 log = logging.getLogger("stillhouse")
+JUDGE_SECONDS = 1.0
 RELOAD_SECONDS = 0.5  # an edit, a new key or a pin takes effect within a second
 
 
@@ -56,11 +58,12 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         cell = build() if build else open_cell(settings, ledger=ledger)
         app.state.cell = cell
-        watch = asyncio.create_task(_watch(cell))
+        tasks = [asyncio.create_task(_watch(cell)), asyncio.create_task(_judge(cell))]
         try:
             yield
         finally:
-            watch.cancel()
+            for task in tasks:
+                task.cancel()
             await cell.close()
 
     app = FastAPI(
@@ -84,13 +87,26 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
 
 
 async def _watch(cell: Cell) -> None:
-    """Look for another scorer, edited policies, keys and pins."""
+    """Look for another scorer, edited policies, versions, keys and pins."""
     while True:
         await asyncio.sleep(RELOAD_SECONDS)
         try:
-            cell.reload(await asyncio.to_thread(cell.watch.look))
+            cell.reload(await asyncio.to_thread(cell.look))
         except Exception as error:  # noqa: BLE001  (one bad look must not be the last: a pin has to work tomorrow)
             log.error("looking for another scorer, edited policies, keys and pins failed: %s", type(error).__name__)
+
+
+async def _judge(cell: Cell) -> None:
+    """Compare the arms of what is on trial, beside the requests."""
+    judge = Judge(cell.registry.home, cell.ledger.path, cell.name)
+    while True:
+        await asyncio.sleep(JUDGE_SECONDS)
+        if not cell.taken.trials:
+            continue
+        try:
+            await asyncio.to_thread(judge.look, cell.taken, cell.now_ms())
+        except Exception as error:  # noqa: BLE001  (as above: a roll-back has to work tomorrow)
+            log.error("comparing the arms of a roll-out failed: %s", type(error).__name__)
 
 
 def _answer(request: Request, error: StillhouseError, headers: dict[str, str] | None = None) -> Response:

@@ -31,6 +31,7 @@ from router.registry.references import reference_prices
 from router.registry.salt import SaltError, explore_salt
 from router.serve.metrics import Metrics
 from router.serve.prover import Prover
+from router.serve.rollouts import Registry, Taken
 from router.serve.scores import Scores
 from router.serve.scoring import Fresh, Watch, open_scorer
 from router.serve.sessions import Sessions
@@ -54,7 +55,8 @@ class Cell:
     """The running state of one gateway process.
 
     ``clock`` is monotonic seconds, ``now_ms`` the wall clock, ``draw`` uniform in [0, 1): arguments
-    here, so that a test or a simulation brings its own.
+    here, so that a test or a simulation brings its own. ``filed`` are the policies of the settings, ``taken`` what
+    the registry has live or on trial; ``policies`` is what is served: the first, with what is live over them.
     """
 
     settings: Settings
@@ -79,6 +81,9 @@ class Cell:
     blind: set[str] = field(default_factory=set)  # deployments that were seen to give no log-probabilities
     salt: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     watch: Watch = field(default_factory=Watch)
+    filed: Mapping[str, Policy] = field(default_factory=dict)
+    registry: Registry = field(default_factory=lambda: Registry(home()))
+    taken: Taken = field(default_factory=Taken)
     prover: Prover = field(default_factory=Prover)
     _refused: Scorer | None = None
     explore_salt: bytes = b""
@@ -126,13 +131,23 @@ class Cell:
 
     # --- what may change while running
 
-    def reload(self, fresh: Fresh | None = None) -> None:
+    def __post_init__(self) -> None:
+        self.filed = self.filed or self.policies
+
+    def look(self) -> tuple[Fresh, Taken | None]:
+        """Look for another scorer, and for what the registry says. Reads files: call it off the event loop."""
+        return self.watch.look(), self.registry.look(self.filed, self.families(), self.taken)
+
+    def reload(self, found: tuple[Fresh, Taken | None] | None = None) -> None:
         """Take up a changed scorer, policies, keys and the pin. What is bad keeps what is running and says so.
 
         Args:
-            fresh: what ``watch.look`` brought, where it was asked elsewhere; None looks here.
+            found: what ``look`` brought, where it was asked elsewhere; None looks here.
         """
-        self._reload_scorer_and_policies(self.watch.look() if fresh is None else fresh)
+        fresh, taken = self.look() if found is None else found
+        self._reload_scorer_and_policies(fresh)
+        if taken is not None:
+            self._reload_registry(taken)
         self._reload_keys()
         self._reload_pin()
 
@@ -153,7 +168,7 @@ class Cell:
 
     def _reload_scorer_and_policies(self, fresh: Fresh) -> None:
         """Together, because a policy may name a family that only one scorer knows."""
-        edited = self._changed("policies", *(path for policy in self.policies.values() for path in policy.files))
+        edited = self._changed("policies", *(path for policy in self.filed.values() for path in policy.files))
         if fresh.fault:
             self.metrics.reloads.add(1, "refused")
             log.error("another scorer was chosen but not taken up; the running one stays: %s", fresh.fault)
@@ -166,24 +181,27 @@ class Cell:
     def _swap(self, scorer: Scorer) -> bool:
         """Take up a scorer, and the policies as their files now are; neither, when it lacks a family they name."""
         families = frozenset(scorer.families)
+        found: PolicySet | None = None
+        fault: Exception | None = None
         try:
             found = read_policies(self.settings, families)
-        except (Mistakes, SaltError, ValueError) as fault:
-            lost = [
-                f"{p.name!r} names {p.body.family!r}" for p in self.policies.values() if p.body.family not in families
-            ]
-            if lost:
-                self._refused = scorer
-                self.metrics.reloads.add(1, "refused")
-                log.error(
-                    "scorer %s was chosen but not taken up; the running one stays: it has no profile of a family that "
-                    "a policy needs (%s)", scorer.digest[:12], ", ".join(lost),
-                )  # fmt: skip
-                return False
+        except (Mistakes, SaltError, ValueError) as error:
+            fault = error
+        needing = [*self.taken.policies(), *(() if found else self.filed.values())]
+        lost = [f"{p.name!r} names {p.body.family!r}" for p in needing if p.body.family not in families]
+        if lost:
+            self._refused = scorer
+            self.metrics.reloads.add(1, "refused")
+            log.error(
+                "scorer %s was chosen but not taken up; the running one stays: it has no profile of a family that "
+                "a policy needs (%s)", scorer.digest[:12], ", ".join(lost),
+            )  # fmt: skip
+            return False
+        if found is None:
             log.error("the policies as edited do not fit; the running ones stay:\n%s", fault)
-            found = PolicySet(self.policies, self.default_policy, self.explore_salt)
-        self.policies, self.default_policy, self.explore_salt = found
-        self.scorer, self._refused, self._fleets = scorer, None, {}
+            found = PolicySet(self.filed, self.default_policy, self.explore_salt)
+        self._lay(found)
+        self.scorer, self._refused = scorer, None
         self.metrics.reloads.add(1, "taken")
         log.info("scorer %s is in use", scorer.digest[:12])
         return True
@@ -195,12 +213,39 @@ class Cell:
             self.metrics.reloads.add(1, "refused")
             log.error("a policy was edited but not taken up; the running ones stay:\n%s", fault)
             return
-        before = {name: p.hash for name, p in self.policies.items()}
+        before = {name: p.hash for name, p in self.filed.items()}
         if {name: p.hash for name, p in found.policies.items()} != before:
-            self.policies, self.default_policy, self.explore_salt = found
-            self._fleets = {}
+            self._lay(found)
             self.metrics.reloads.add(1, "taken")
             log.info("policies reloaded: %s", ", ".join(f"{p.name}@{p.hash[:12]}" for p in self.policies.values()))
+
+    def _lay(self, found: PolicySet) -> None:
+        """Serve the policies of the settings, with what is live in the registry over them."""
+        self.filed, self.default_policy = found.policies, found.default
+        self.policies = {name: self.taken.live.get(name, policy) for name, policy in self.filed.items()}
+        exploring = {policy.hash: policy for policy in (*self.policies.values(), *self.taken.policies())}
+        self.explore_salt = found.salt or salt_for(exploring)
+        self._fleets = {}
+
+    def _reload_registry(self, taken: Taken) -> None:
+        """Take up what the registry says is live or on trial."""
+        before, self.taken = self.taken, taken
+        for fault in taken.faults:
+            if fault not in before.faults:
+                self.metrics.reloads.add(1, "refused")
+                log.error("the registry was not taken up; what is running stays: %s", fault)
+        for note in taken.notes:
+            if note not in before.notes:
+                log.warning("%s", note)
+        try:
+            self._lay(PolicySet(self.filed, self.default_policy, self.explore_salt))
+        except SaltError as fault:
+            self.taken = before
+            log.error("the registry was not taken up; what is running stays: %s", fault)
+            return
+        if (serving := _served(taken)) != _served(before):
+            self.metrics.reloads.add(1, "taken")
+            log.warning("policy versions in use: %s", serving or "none")
 
     def _reload_keys(self) -> None:
         path = keys_path(self.settings)
@@ -304,6 +349,13 @@ def read_policies(settings: Settings, families: frozenset[str] | None) -> Policy
     """
     policies = load_policies(settings, families)
     return PolicySet(policies, _default_policy(settings, policies), salt_for(policies))
+
+
+def _served(taken: Taken) -> str:
+    """In words, for the log."""
+    live = [f"{name}@{policy.hash[:12]} live" for name, policy in taken.live.items()]
+    trials = [f"{name}: {t.proposal.id} with {t.proposal.share:.0%}" for name, t in taken.trials.items()]
+    return ", ".join([*live, *trials])
 
 
 def salt_for(policies: Mapping[str, Policy]) -> bytes:

@@ -82,6 +82,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.requests = Counter("stillhouse_requests_total", "Requests by tier and outcome.", ("tier", "outcome"))
+        self.arms = Counter("stillhouse_arm_requests_total", "Requests of a roll-out's arms.", ("arm", "outcome"))
         self.overhead = Histogram(
             "stillhouse_overhead_seconds",
             "Time spent in the gateway itself, waiting for models left out.",

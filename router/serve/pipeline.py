@@ -28,6 +28,7 @@ from router.serve.exchange import Exchange, Incoming
 from router.serve.forward import forwarded
 from router.serve.guarding import Blocked, finding_names, guard_answer, guard_request, returned
 from router.serve.respond import EventMaker, headers_of, refusal
+from router.serve.rollouts import in_arm
 from router.serve.sessions import session_name
 from router.serve.story import Story
 from router.serve.stream import EventGuard
@@ -52,7 +53,7 @@ async def chat(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         key = accept(cell, incoming, story, "chat")
         request = read_chat(incoming.body)
         story.stream = request.stream
-        wish = order(cell, incoming, story, key, request.model)
+        wish = in_arm(cell, request, order(cell, incoming, story, key, request.model), story)
         masks = guard_in(request, wish, held, story)
         decision = score_and_decide(cell, request, wish, story)
         if request.stream:
@@ -98,8 +99,8 @@ def score_and_decide(cell: Cell, request: ChatRequest, wish: Order, story: Story
     caller = Caller(tenant=wish.caller.tenant, tags=wish.caller.tags, tier=wish.caller.tier, text=ask)
     fleet = cell.fleet(wish.policy)
     story.lot = cell.lot(wish.policy, story.id)
-    story.decision = decision = decide(
-        wish.policy, story.features, turn.score, caller, fleet, turn, story.stay, lot=story.lot
+    decision = story.decided(
+        decide(wish.policy, story.features, turn.score, caller, fleet, turn, story.stay, lot=story.lot)
     )
     story.spend("score", since)
     if fleet.pin is not None:

@@ -26,6 +26,8 @@ def headers_of(story: Story, *, stream: bool) -> Headers:
     decision, score, policy = story.decision, story.score, story.policy
     if policy is not None:
         headers.append((b"x-stillhouse-policy", latin(f"{policy.name}@{policy.hash[:12]}")))
+    if story.variant:
+        headers.append((b"x-stillhouse-arm", story.variant.encode()))
     if decision is None:
         return headers
     headers.append((b"x-stillhouse-wanted", decision.wanted.encode()))

@@ -20,6 +20,7 @@ from router.serve.exchange import Exchange, Incoming
 from router.serve.guarding import Blocked, finding_names, guard_request
 from router.serve.pipeline import confess, deadline_of, score_of, stay_in
 from router.serve.respond import headers_of
+from router.serve.rollouts import in_arm
 from router.serve.story import Story
 from router.types import Decision, Score, TierName, Usage
 
@@ -134,7 +135,7 @@ async def route(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     try:
         key = accept(cell, incoming, story, "route")
         request = read_chat(incoming.body)
-        wish = order(cell, incoming, story, key, request.model)
+        wish = in_arm(cell, request, order(cell, incoming, story, key, request.model), story)
         blocked = False
         try:
             guard_request(wish.policy.rails["input"], request.texts, Placeholders(), story, wish.guard_tag)
@@ -146,12 +147,15 @@ async def route(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         story.score, stay = turn.score, stay_in(cell, request, wish, story)
         caller = Caller(tenant=wish.caller.tenant, tags=wish.caller.tags, tier=wish.caller.tier, text=ask)
         story.lot, fleet = cell.lot(wish.policy, story.id), cell.fleet(wish.policy)
-        story.decision = decide(wish.policy, story.features, turn.score, caller, fleet, turn, stay, lot=story.lot)
-        climbed, why = planned(wish.policy.body, story.decision, turn.score, story.features, fleet)
+        decision = story.decided(
+            decide(wish.policy, story.features, turn.score, caller, fleet, turn, stay, lot=story.lot)
+        )
+        climbed, why = planned(wish.policy.body, decision, turn.score, story.features, fleet)
         story.because([why] if why else [])
+        decision = story.decision or decision
         body = {
             "id": story.id, "object": "stillhouse.route", "policy": wish.policy.name, "policy_hash": wish.policy.hash,
-            "blocked": blocked, **decision_words(story.decision, story.score, climbed),
+            "arm": story.variant, "blocked": blocked, **decision_words(decision, story.score, climbed),
         }  # fmt: skip
         await out.whole(200, headers_of(story, stream=False), msgspec.json.encode(body))
     except StillhouseError as error:

@@ -63,6 +63,8 @@ class Story:
         self.stream = False
         self.requested_model = ""
         self.mode: Mode = "routed"
+        self.variant = ""
+        self.on_trial: Reason | None = None
         self.policy: Policy | None = None
         self.features: Features | None = None
         self.score: Score | None = None
@@ -156,6 +158,13 @@ class Story:
             added = (*self.decision.reasons, *reasons)
             self.decision = msgspec.structs.replace(self.decision, reasons=added)
 
+    def decided(self, decision: Decision) -> Decision:
+        """Keep the decision; that its policy is on trial comes first among the reasons."""
+        if self.on_trial is not None:
+            decision = msgspec.structs.replace(decision, reasons=(self.on_trial, *decision.reasons))
+        self.decision = decision
+        return decision
+
     def _attempt(
         self, step: Try, outcome: AttemptOutcome, usage: Usage | None, error: UpstreamError | None, *,
         kind: AttemptKind | None = None, signals: Mapping[str, float] | None = None,
@@ -239,7 +248,7 @@ class Story:
             id=self.id, at_ms=self.at_ms, tenant=self.tenant, endpoint=self.endpoint, outcome=self.outcome,
             status=self.status, key_id=self.key_id, session=self.session or self._derived_session(),
             tag=self.tag, cell=self.cell.name,
-            mode=self.mode, stream=self.stream, requested_model=self.requested_model,
+            mode=self.mode, variant=self.variant, stream=self.stream, requested_model=self.requested_model,
             policy=policy.name if policy else "", policy_hash=policy.hash if policy else "",
             artefact_hash=score.artefact if score else None, price_book_hash=self.cell.book.hash,
             family=score.family if score else None, features=self.features,
@@ -267,6 +276,8 @@ class Story:
         metrics = self.cell.metrics
         tier: TierName | Literal["none"] = self.deployment.tier if self.deployment else "none"
         metrics.requests.add(1, tier, self.outcome)
+        if self.variant:
+            metrics.arms.add(1, self.variant.partition(":")[0], self.outcome)
         metrics.overhead.observe(max(0.0, total_ms - self.spent.get("upstream", 0.0)) / 1e3)
         if self.usage is not None:
             metrics.tokens.add(self.usage.input_tokens, "input", self.usage.source)

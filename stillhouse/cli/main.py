@@ -10,6 +10,7 @@ import click
 COMMANDS: dict[str, str] = {
     "serve": "Start the gateway.",
     "check": "Check policy and settings files; every mistake at once.",
+    "policy": "Propose, approve, roll out and roll back policies.",
     "explain": "Say where a prompt would go, and why.",
     "route": "Decide for many prompts: JSON lines in, JSON lines out.",
     "guard": "Run a policy's guards over many texts: JSON lines in, JSON lines out.",

@@ -1,1 +1,1 @@
-"""Intervals and tests that serving and measuring share. Pure: numbers in, numbers out."""
+"""Intervals and tests that serving and measuring share. Pure: no clock, no dice; numbers in, numbers out."""
