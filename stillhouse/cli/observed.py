@@ -118,7 +118,9 @@ def _apart(outlook: Outlook) -> None:
 
 def _pruned(pruned: int) -> None:
     if pruned:
-        show.line(f"Of {count(pruned, 'observed request')} only daily sums are left, from which nothing can be forecast.")
+        show.line(
+            f"Of {count(pruned, 'observed request')} only daily sums are left, from which nothing can be forecast."
+        )
 
 
 def _share(figure: Figure) -> str:
