@@ -112,6 +112,9 @@ def _tiers(chat: Sequence[Model], tiers: Mapping[str, Sequence[TierName]], tale:
             entry: dict[str, Any] = {"tier": tier, "upstream": model.upstream, "model": model.model, "name": free}
             if id(model) in shares:
                 entry["share"] = shares[id(model)]
+            elif model.weight is not None and groups[model.public] > 1:
+                words = "some deployments of the name say a weight and some do not: each gets an equal part"
+                tale.say("lost", model.file, model.line, f"weight of {free}", words)
             entries.append((model.public, entry | model.settings))
     _mixed(chat, entries, tale)
     return sorted((entry for _, entry in entries), key=lambda entry: TIER_NAMES.index(entry["tier"]))

@@ -8,7 +8,7 @@ environment variable that the operator fills.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -185,7 +185,7 @@ class Models:
         wire = provider in WIRE
         address, fine = self._address(params)
         if not fine:
-            entry.account()
+            self._say("lost", entry.account(), "it cannot be served without its address")
             return None
         base = address or WIRE.get(provider)
         if wire and base is None:
@@ -241,28 +241,16 @@ class Models:
     # --- what else is known
 
     def _facts(self, model: Model, params: Tree, info: Tree | None) -> None:
-        both = [tree for tree in (params, info) if tree is not None]
-        prices = {
-            ours: next((n for n in (tree.number(theirs) for tree in both) if n is not None), None)
-            for ours, theirs in (
-                ("input", "input_cost_per_token"),
-                ("output", "output_cost_per_token"),
-                ("cached_input", "cache_read_input_token_cost"),
-            )
-        }
-        if prices["input"] is not None and (prices["output"] is not None or model.embedding):
-            if not model.embedding:
-                price = {name: round(value * 1e6, 9) for name, value in prices.items() if value is not None}
-                model.settings["price"] = price
-        elif any(value is not None for value in prices.values()):
-            words = "a price needs both input and output; without them the price book is asked"
-            self._say("lost", both[0], words)
+        """Price, window, abilities and weight of a chat model; of one for embeddings nothing is kept."""
+        if model.embedding:
+            return
+        self._price(model, [tree for tree in (params, info) if tree is not None])
         if info is not None:
             model.base_model = info.text("base_model")
             if model.base_model and "price" not in model.settings:
                 self._say("lost", info.entries()["base_model"], _REASONS["base_model"])
             window = info.number("max_input_tokens")
-            if window and window > 0 and not model.embedding:
+            if window and window > 0:
                 model.settings["context_window"] = int(window)
             for ours, theirs in (("tools", "supports_function_calling"), ("images", "supports_vision")):
                 if info.truth(theirs) is False:
@@ -272,6 +260,23 @@ class Models:
         for name in ("rpm", "tpm"):
             if (limit := params.get(name)) is not None:
                 self._say("lost", limit, _REASONS[name])
+
+    def _price(self, model: Model, both: Sequence[Tree]) -> None:
+        """A price of one's own, where both ends of it are said."""
+        prices = {
+            ours: next((n for n in (tree.number(theirs) for tree in both) if n is not None), None)
+            for ours, theirs in (
+                ("input", "input_cost_per_token"),
+                ("output", "output_cost_per_token"),
+                ("cached_input", "cache_read_input_token_cost"),
+            )
+        }
+        if prices["input"] is not None and prices["output"] is not None:
+            price = {name: round(value * 1e6, 9) for name, value in prices.items() if value is not None}
+            model.settings["price"] = price
+        elif any(value is not None for value in prices.values()):
+            words = "a price needs both input and output; without them the price book is asked"
+            self._say("lost", both[0], words)
 
     def _rest(self, tree: Tree, entry: Tree) -> None:
         """Everything that was not carried, each with its reason."""

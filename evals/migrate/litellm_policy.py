@@ -65,6 +65,11 @@ PII: Final[Mapping[str, str]] = {
     "UK_NHS": "UK_NATIONAL_HEALTH_SERVICE_NUMBER", "UK_NINO": "UK_NATIONAL_INSURANCE_NUMBER", "URL": "URL",
     "PERSON": "NAME", "LOCATION": "ADDRESS", "MAC_ADDRESS": "MAC_ADDRESS", "KR_RRN": "KR_RRN",
 }  # fmt: skip
+_GUARD: Final[Mapping[str, str]] = {
+    "output_parse_pii": "write 'restore: true' under the policy's guards to put masked values back into answers",
+    "presidio_analyzer_api_base": "the guard runs in the gateway and asks nobody",
+    "presidio_anonymizer_api_base": "the guard runs in the gateway and asks nobody",
+}
 _SIDES: Final[Mapping[str, str]] = {"pre_call": "input", "during_call": "input", "post_call": "output"}
 
 
@@ -149,6 +154,9 @@ class Rules:
         """Between models becomes between their tiers; inside a tier there is none."""
         mine = self._tiers.get(name)
         names = [str(item.value) for item in others if isinstance(item.value, str)]
+        for item in others:
+            if not isinstance(item.value, str):
+                self.lost(item, "a fallback with parameters of its own; no setting adds parameters to a request")
         theirs = [tier for other in names for tier in self._tiers.get(other, ())]
         if unknown := [other for other in names if other not in self._tiers]:
             words = f"{', '.join(map(repr, unknown))} was not carried as a chat model"
@@ -180,6 +188,8 @@ class Rules:
             if why:
                 self.lost(item, f"{name!r}: {why}")
             else:
+                for left in list(item.left()):
+                    self.lost(left, _GUARD.get(left.path.rsplit(".", 1)[-1], _UNKNOWN))
                 self._carried(item, f"{name!r} is a guard of the policy; try it: stillhouse guard test")
 
     def _guardrail(self, params: Tree, kind: str) -> str:
@@ -213,6 +223,7 @@ class Rules:
         wanted = params.get("pii_entities_config")
         actions: dict[str, str] = {}
         for name, tree in (wanted.entries() if wanted is not None else {}).items():
+            tree.account()
             if name not in PII:
                 words = f"{name} is no category here (docs/guards/categories.md)"
                 self._tale.say("lost", self._file, tree.line, tree.path, words)
