@@ -1,7 +1,8 @@
 """Calls that other gateways logged, in one shape: what was asked, of whom, what came of it, what it cost.
 
 One JSON object a line with ``id`` and ``messages``, so ``stillhouse route --in`` decides for it and a suite may name
-the file as its data. A bad row is refused by file and line; rows that are no chat, or hold no text, are counted by their reason.
+the file as its data. A bad row is refused by file and line; rows that are no chat, or hold no text, are counted by
+their reason.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Logged calls as observed requests in a ledger of their own: what the policy would have done with last month's traffic.
+"""Logged calls as observed requests in a ledger of their own: what a policy would have done with past traffic.
 
 The same record that ``serve --observe`` leaves, made from a log, so that ``report --observe --ledger FILE`` reads both.
 Each call is judged by itself: a log does not tell what a session would have remembered.

@@ -1,4 +1,4 @@
-"""``stillhouse migrate litellm-logs`` and ``bedrock-logs``: calls that others logged, as rows and as observed requests."""
+"""``stillhouse migrate litellm-logs`` and ``bedrock-logs``: logged calls as rows and as observed requests."""
 
 from __future__ import annotations
 
