@@ -2,8 +2,8 @@
 
 An *output item* (``eval.run.output_item``) has the item, the messages that were sent, the answer and what each grader
 said. It gives a row of a suite, and an outcome: how well this model answered this question, which training and
-simulating read. A *data item* (``{"item": {…}}``) gives a row alone. The graders' definitions are not part of an export,
-so the suite's scorers are a guess by their types.
+simulating read. A *data item* (``{"item": {…}}``) gives a row alone. The graders' definitions are not part of an
+export, so the suite's scorers are a guess by their types.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeGuard
 
 from evals.importers.rows import Row, row
 from evals.migrate.calls import MOST_NAMED, LogError, RowError, json_rows
@@ -83,13 +83,12 @@ def openai_export(
         found = each.item.get(field) if field else None
         made = {"id": each.key, "messages": each.messages, "item": dict(each.item)}
         rows.setdefault(each.key, made | ({"reference": found} if _fits(found) else {}))
+    answered = any("reference" in each for each in rows.values())
     suite = {
         "about": f"From OpenAI's hosted evals: {path.name}"[:500],
         "config": config,
         "targets": [{"name": "large", "tier": "large"}],
-        "scorers": _scorers(
-            seen, with_reference=any("reference" in each for each in rows.values()), tale=tale, file=path.name
-        ),
+        "scorers": _scorers(seen, with_reference=answered, tale=tale, file=path.name),
     }
     return Export(Made(name, suite, list(rows.values())), tuple(_outcomes(seen, name, field, tale, path.name)), tale)
 
@@ -154,14 +153,12 @@ def _item(line: Mapping[str, Any], number: int, prompt: str | None) -> _Seen:
     elif _are_messages(value):
         messages = value
     else:
-        hint = (
-            f"{name!r} holds neither a text nor messages" if name else "no field holds the question; name it (--prompt)"
-        )
-        raise RowError(hint)
+        missing = "no field holds the question; name it (--prompt)"
+        raise RowError(f"{name!r} holds neither a text nor messages" if name else missing)
     return _Seen(f"item-{number}", item, list(messages), "", None, None, ())
 
 
-def _are_messages(value: object) -> bool:
+def _are_messages(value: object) -> TypeGuard[list[dict[str, Any]]]:
     return (
         isinstance(value, list)
         and bool(value)
@@ -173,13 +170,8 @@ def _reference(seen: Sequence[_Seen], tale: Tale, file: str) -> str | None:
     """The field that most likely holds the right answer."""
     for name in REFERENCES:
         if any(_fits(each.item.get(name)) for each in seen):
-            tale.say(
-                "guess",
-                file,
-                1,
-                "reference",
-                f"the right answer is in {name!r} of each item (--reference says otherwise)",
-            )
+            words = f"the right answer is in {name!r} of each item (--reference says otherwise)"
+            tale.say("guess", file, 1, "reference", words)
             return name
     tale.say("lost", file, 1, "reference", "no field is known to hold the right answer; name it (--reference)")
     return None
@@ -196,15 +188,13 @@ def _scorers(seen: Sequence[_Seen], *, with_reference: bool, tale: Tale, file: s
         plain = kind.lower().replace("-", "_")
         scorer = next((made for name, made in _SCORERS.items() if plain.startswith(name)), None)
         if scorer is None:
-            tale.say(
-                "lost", file, 1, f"grader {kind}", "code of your own is not run; score it with a pattern or a judge"
-            )
+            words = "code of your own is not run; score it with a pattern or a judge"
+            tale.say("lost", file, 1, f"grader {kind}", words)
         elif "judge" not in scorer and not with_reference:
             tale.say("lost", file, 1, f"grader {kind}", "without a right answer it has nothing to compare with")
         elif scorer not in found:
-            tale.say(
-                "guess", file, 1, f"grader {kind}", f"as {next(iter(scorer))}; its own settings are not in an export"
-            )
+            words = f"as {next(iter(scorer))}; its own settings are not in an export"
+            tale.say("guess", file, 1, f"grader {kind}", words)
             found.append(scorer)
     if not found:
         found = ["exact"] if with_reference else [{"judge": {"by": "large"}}]
@@ -220,30 +210,26 @@ def _outcomes(seen: Sequence[_Seen], name: str, field: str | None, tale: Tale, f
             items.setdefault(each.key, []).append(each)
     found: list[Row] = []
     for key, runs in items.items():
-        scores: dict[str, float] = {}
-        tokens: dict[str, int] = {}
-        for model in dict.fromkeys(run.model for run in runs):
-            mine = [run for run in runs if run.model == model]
-            scores[model] = sum(run.score or 0.0 for run in mine) / len(mine)
-            counted = [run.tokens for run in mine if run.tokens is not None]
-            if len(counted) == len(mine):
-                tokens[model] = round(sum(counted) / len(counted))
         asked = [str(m.get("content")) for m in runs[0].messages if m.get("role") == "user"]
-        if not asked:
+        if asked:
+            answer = runs[0].item.get(field) if field else None
+            found.append(_outcome(key, name, asked[-1], str(answer) if _fits(answer) else None, runs))
+        else:
             tale.say("lost", file, 1, f"outcome of {key}", "no user asked anything in it")
-            continue
-        answer = runs[0].item.get(field) if field else None
-        found.append(
-            row(
-                id=key,
-                source="openai-evals",
-                task=name,
-                prompt=asked[-1],
-                scores=scores,
-                output_tokens=tokens,
-                token_method="upstream",
-                reference=str(answer) if _fits(answer) else None,
-                splits=False,
-            )  # fmt: skip
-        )
     return found
+
+
+def _outcome(key: str, task: str, prompt: str, reference: str | None, runs: Sequence[_Seen]) -> Row:
+    scores: dict[str, float] = {}
+    tokens: dict[str, int] = {}
+    for model in dict.fromkeys(run.model for run in runs):
+        mine = [run for run in runs if run.model == model]
+        scores[model] = sum(run.score or 0.0 for run in mine) / len(mine)
+        counted = [run.tokens for run in mine if run.tokens is not None]
+        if len(counted) == len(mine):
+            tokens[model] = round(sum(counted) / len(counted))
+    how = "upstream"
+    return row(
+        id=key, source="openai-evals", task=task, prompt=prompt, scores=scores, output_tokens=tokens, token_method=how,
+        reference=reference, splits=False,
+    )  # fmt: skip

@@ -10,9 +10,9 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from evals.migrate.places import ForeignError, Tree, read_tree
 from evals.migrate.suites import Made
@@ -59,12 +59,8 @@ _JUDGED: Final = frozenset({"llm-rubric", "model-graded-closedqa"})
 _PROVIDER_KINDS: Final = frozenset({"chat", "messages", "completion", "responses"})
 
 
-class ReadFile(Protocol):
-    """Gives a file beside the configuration as text; raises ``ForeignError`` with the reason where it cannot."""
-
-    def __call__(self, name: str) -> str:
-        """Read it."""
-        ...
+#: Gives a file beside the configuration as text; raises ``ForeignError`` with the reason where it cannot.
+ReadFile = Callable[[str], str]
 
 
 class Prompt(NamedTuple):
