@@ -71,7 +71,8 @@ async def test_observing_is_said_at_the_start_and_done(home):
                 if said.startswith("observe"):
                     assert "every request goes where its caller asked" in said
             url = said.split()[1]
-            async with httpx.AsyncClient(trust_env=False) as http:
+            patient = httpx.AsyncHTTPTransport(retries=8)  # "ready" is said just before the first accept
+            async with httpx.AsyncClient(trust_env=False, transport=patient) as http:
                 body = {"model": "auto", "messages": [{"role": "user", "content": "hi"}]}
                 answer = await http.post(f"{url}/chat/completions", json=body)
             assert (answer.headers["x-stillhouse-reason"], answer.headers["x-stillhouse-model"]) == ("observed", "b")
