@@ -175,12 +175,12 @@ class _Table:
         return Line(
             key=key,
             requests=int(index.sum()),
-            differ=self._ratio(self.differs, ones, index, confidence),
+            differ=self._over(self.differs, ones, index, confidence),
             paid_nano=round(paid),
             saved_nano=round(saved),
             known=int(known.sum()),
-            saved=self._ratio(self.saved, self.paid, known, confidence) if paid > 0 else None,
-            quality=self._ratio(self.quality, ones, judged, confidence) if judged.any() else None,
+            saved=self._over(self.saved, self.paid, known, confidence) if paid > 0 else None,
+            quality=self._over(self.quality, ones, judged, confidence) if judged.any() else None,
         )
 
     def lines(self, keys: Sequence[tuple[str, ...]]) -> tuple[Line, ...]:
@@ -190,22 +190,27 @@ class _Table:
         codes = np.array([places[key] for key in keys], np.int64)
         return tuple(self.line(key, codes == place) for key, place in places.items())
 
+    def _over(self, above: Floats, below: Floats, index: NDArray[np.bool_], confidence: float) -> Figure:
+        return ratio(above[index], below[index], self.group[index], confidence)
+
     def feedback(self) -> Figure | None:
         """How far what was said of the answers lies above the chances."""
         index = ~np.isnan(self.surprise)
-        return self._ratio(self.surprise, np.ones(len(index)), index, CONFIDENCE) if index.any() else None
+        return self._over(self.surprise, np.ones(len(index)), index, CONFIDENCE) if index.any() else None
 
-    def _ratio(self, above: Floats, below: Floats, index: NDArray[np.bool_], confidence: float) -> Figure:
-        names, codes = np.unique(self.group[index], return_inverse=True)
-        a = np.bincount(codes, above[index], len(names))
-        b = np.bincount(codes, below[index], len(names))
-        value, n = float(a.sum() / b.sum()), len(names)
-        reach: float | None = None
-        if n >= LEAST_GROUPS:
-            spread = float(np.sqrt(n / (n - 1) * ((a - value * b) ** 2).sum())) / float(b.sum())
-            reach = NormalDist().inv_cdf((1 + confidence) / 2) * spread
-        low, high = (None, None) if reach is None else (value - reach, value + reach)
-        return Figure(value=value, low=low, high=high, n=int(index.sum()), groups=n)
+
+def ratio(above: Floats, below: Floats, group: Codes, confidence: float = CONFIDENCE) -> Figure:
+    """Σ above / Σ below with its interval over groups; see the module's docstring."""
+    names, codes = np.unique(group, return_inverse=True)
+    a = np.bincount(codes, above, len(names))
+    b = np.bincount(codes, below, len(names))
+    value, n = float(a.sum() / b.sum()), len(names)
+    reach: float | None = None
+    if n >= LEAST_GROUPS:
+        spread = float(np.sqrt(n / (n - 1) * ((a - value * b) ** 2).sum())) / float(b.sum())
+        reach = NormalDist().inv_cdf((1 + confidence) / 2) * spread
+    low, high = (None, None) if reach is None else (value - reach, value + reach)
+    return Figure(value=value, low=low, high=high, n=len(above), groups=n)
 
 
 def _rank(key: tuple[str, ...]) -> tuple[object, ...]:

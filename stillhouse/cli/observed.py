@@ -29,9 +29,9 @@ def print_outlook(outlook: Outlook, scope: str, pruned: int) -> None:
     else:
         _headline(outlook.total)
         show.line()
-        _lines("What the policy would have done", ("asked", "would be"), outlook.moves)
-        _lines("By tenant", ("tenant",), outlook.tenants)
-        _lines("By policy", ("policy",), outlook.policies)
+        _lines("What the policy would have done", "asked → instead", outlook.moves)
+        _lines("By tenant", "tenant", outlook.tenants)
+        _lines("By policy", "policy", outlook.policies)
         _worst(outlook)
         _feedback(outlook.feedback)
         show.line()
@@ -53,17 +53,17 @@ def _headline(total: Line) -> None:
         show.line(f"quality  {_points(total.quality)} points expected, by the scorer's own chances: a forecast")
 
 
-def _lines(title: str, keys: Sequence[str], lines: Sequence[Line]) -> None:
-    columns = [*keys, "requests", "other tier", "paid", "saved", "of paid (95 %)", "quality, points (95 %)"]
+def _lines(title: str, key: str, lines: Sequence[Line]) -> None:
+    columns = [key, "requests", "other tier", "paid", "saved", "of paid", "points"]
     rows = [
         [
-            *line.key,
+            " → ".join(line.key),
             f"{line.requests:,}",
             f"{line.differ.value:.1%}",
             usd(line.paid_nano) if line.known else "unknown",
             usd(line.saved_nano) if line.known else "unknown",
-            "unknown" if line.saved is None else _share(line.saved),
-            "unknown" if line.quality is None else _points(line.quality),
+            "unknown" if line.saved is None else f"{line.saved.value:.1%}{_reach(line.saved)}",
+            "unknown" if line.quality is None else f"{100 * line.quality.value:+.1f}{_reach(line.quality)}",
         ]
         for line in lines[:_SHOWN]
     ]
@@ -73,8 +73,15 @@ def _lines(title: str, keys: Sequence[str], lines: Sequence[Line]) -> None:
     show.line()
 
 
+def _reach(figure: Figure) -> str:
+    """Half the 95 % interval, in points."""
+    return "" if figure.high is None else f" ±{100 * (figure.high - figure.value):.1f}"
+
+
 def _worst(outlook: Outlook) -> None:
     worst = outlook.worst
+    if len(outlook.tenants) < 2:
+        return
     if worst is None or worst.quality is None:
         show.line("worst tenant: cannot be told; none has 20 conversations yet")
         return
@@ -113,7 +120,8 @@ def _apart(outlook: Outlook) -> None:
     ):  # fmt: skip
         if n:
             show.line(f"{count(n, 'request')}: {words}")
-    show.line("Intervals are over conversations, and over prompts that begin alike; below 20 of them none is given.")
+    show.line("± and brackets: 95 %, over conversations and prompts that begin alike; below 20 of them none is given.")
+    show.line("points: change of the expected share of right answers.")
 
 
 def _pruned(pruned: int) -> None:
