@@ -181,9 +181,8 @@ def markdown(about: Mapping[str, str], lines: Sequence[Mapping[str, object]]) ->
     for line in lines:
         cells = [_cell(line[word], str(line["what"])) for word in ("forecast", "truth", "error")]
         name = f"{line['family']} ({line['n']:,})"
-        out.append(
-            f"| {line['policy']} | {name} | {line['profile']} | {line['moved']:.0%} | {line['what']} | {' | '.join(cells)} |"
-        )
+        about_it = (line["policy"], name, line["profile"], f"{line['moved']:.0%}", line["what"], *cells)
+        out.append(f"| {' | '.join(map(str, about_it))} |")
     places = dict.fromkeys(f"{line['family']}: {line['where']}." for line in lines)
     return "\n".join([*out, "", *places]) + "\n"
 

@@ -121,7 +121,12 @@ def _apart(outlook: Outlook) -> None:
         if n:
             show.line(f"{count(n, 'request')}: {words}")
     show.line("± and brackets: 95 %, over conversations and prompts that begin alike; below 20 of them none is given.")
-    show.line("points: change of the expected share of right answers.")
+    show.line(
+        "points: change of the expected share of right answers. No interval covers the scorer's own error, which may be"
+    )
+    show.line(
+        "larger than all of them: docs/observe.md says how large it was measured, and feedback checks it on your traffic."
+    )
 
 
 def _pruned(pruned: int) -> None:

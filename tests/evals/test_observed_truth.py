@@ -84,7 +84,7 @@ def test_a_forecast_that_is_the_truth_has_no_error():
 
 
 def test_without_prices_there_is_no_money():
-    family = Family("f", MODELS, {t: (1.0, 2.0) for t in MODELS})
+    family = Family("f", MODELS, dict.fromkeys(MODELS, (1.0, 2.0)))
     from evals.importers.outcomes import Outcome
 
     row = Outcome(id="a", prompt="Say hello.", scores=dict.fromkeys(MODELS.values(), 1.0))
