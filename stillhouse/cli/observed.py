@@ -122,11 +122,9 @@ def _apart(outlook: Outlook) -> None:
             show.line(f"{count(n, 'request')}: {words}")
     show.line("± and brackets: 95 %, over conversations and prompts that begin alike; below 20 of them none is given.")
     show.line(
-        "points: change of the expected share of right answers. No interval covers the scorer's own error, which may be"
+        "points: change of the expected share of right answers. No interval covers the scorer's own error, which may"
     )
-    show.line(
-        "larger than all of them: docs/observe.md says how large it was measured, and feedback checks it on your traffic."
-    )
+    show.line("be larger: docs/observe.md says how large it was measured, and feedback checks it on your traffic.")
 
 
 def _pruned(pruned: int) -> None:
