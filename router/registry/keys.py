@@ -149,6 +149,19 @@ class KeyStore:
             self._write((*self.keys, key))
         return key, token
 
+    def adopt(self, keys: Iterable[Key]) -> None:
+        """Take in keys that were made elsewhere and are known by their hashes.
+
+        Raises:
+            KeyFileError: the file cannot be read or written, or holds one of these ids or hashes already.
+        """
+        new = tuple(keys)
+        with self._editing():
+            for key in new:
+                if any(key.id == other.id or key.sha256 == other.sha256 for other in self.keys):
+                    raise KeyFileError(f"{self.path}: the key {key.id} is in it already. Name another file.")
+            self._write((*self.keys, *new))
+
     def revoke(self, key_id: str, *, now: datetime) -> Key:
         """End a key for good; it stays in the file so that the ledger's key ids keep their meaning.
 

@@ -23,6 +23,7 @@ from router.serve.feedback import feedback
 from router.serve.front import Front
 from router.serve.judge import Judge
 from router.serve.moderating import moderations
+from router.serve.observing import observe, observe_embeddings
 from router.serve.pages import pages
 from router.serve.pipeline import chat
 from router.serve.schema import openapi_of
@@ -39,6 +40,8 @@ HOT: dict[str, Handler] = {
     "/v1/feedback": feedback,
     "/v1/moderations": moderations,
 }
+# What only looks on takes the place of what acts; whoever asks for a decision or a verdict still gets one.
+OBSERVING: dict[str, Handler] = {**HOT, "/v1/chat/completions": observe, "/v1/embeddings": observe_embeddings}
 SHAPED: dict[re.Pattern[str], Handler] = {APPLY: apply, BEDROCK: apply}
 log = logging.getLogger("stillhouse")
 JUDGE_SECONDS = 1.0
@@ -81,7 +84,7 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(Exception, _bug)
-    app.add_middleware(Front, state=app.state, hot=HOT, shaped=SHAPED)
+    app.add_middleware(Front, state=app.state, hot=OBSERVING if settings.server.observe else HOT, shaped=SHAPED)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]
     return app
 

@@ -77,6 +77,22 @@ class Exchange:
         """Say ``[DONE]`` and end the stream."""
         await self._send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
 
+    async def straight(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send a whole answer whose content type is among its headers."""
+        self.begun = True
+        size = (b"content-length", str(len(body)).encode())
+        await self._send({"type": "http.response.start", "status": status, "headers": [size, *headers]})
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def straight_head(self, status: int, headers: Headers) -> None:
+        """Send the head of an answer that comes in parts."""
+        self.begun = True
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def straight_part(self, body: bytes, *, last: bool = False) -> None:
+        """Send bytes of such an answer. Where ``last`` is never said, the caller sees it broken off."""
+        await self._send({"type": "http.response.body", "body": body, "more_body": not last})
+
     async def gone(self) -> None:
         """Return when the caller has left."""
         while (await self._receive())["type"] != "http.disconnect":

@@ -124,6 +124,11 @@ class Metrics:
             ("tier", "verdict", "check"),
         )
         self.unscored = Counter("stillhouse_unscored_total", "Requests decided without a score.")
+        self.unobserved = Counter(
+            "stillhouse_unobserved_total",
+            "Requests that were passed on while observing and could not be judged beside it, by reason.",
+            ("reason",),
+        )
         self.feedback = Counter("stillhouse_feedback_total", "Judgements of answers that were kept.")
         self.reloads = Counter("stillhouse_reloads_total", "Configuration reloads by result.", ("result",))
 

@@ -34,6 +34,8 @@ class ServerSettings(Strict):
     max_body_mb: Annotated[float, Field(gt=0, le=512)] = 32
     drain_seconds: Annotated[float, Field(ge=0)] = 30
     cell: str = "0"
+    observe: bool = False
+    observe_tier: TierName | None = None
 
 
 class UpstreamSettings(Strict):
@@ -123,6 +125,9 @@ class Settings(Strict):
         for name, place in self.upstreams.items():
             if place.kind == "local" and len({t.model for t in self.tiers if t.upstream == name}) > 1:
                 raise ValueError(f"the local upstream {name!r} runs one model; list another upstream of kind local")
+        aim = self.server.observe_tier
+        if aim is not None and aim not in {tier.tier for tier in self.tiers}:
+            raise ValueError(f"server.observe_tier is {aim!r}, and no deployment under 'tiers' is of that tier")
         names = [tier.name or tier.model for tier in self.tiers]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:

@@ -47,7 +47,7 @@ async def embeddings(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     try:
         key = accept(cell, incoming, story, "embeddings")
         model, sites, body = _read_embeddings(incoming.body)
-        upstream = _embedding_upstream(cell, model)
+        upstream = embedding_upstream(cell, model)
         story.requested_model = model
         if key is not None and key.models and model not in key.models:
             raise ModelNotFound(f"The model {model!r} does not exist, or this key may not use it.", param="model")
@@ -55,7 +55,7 @@ async def embeddings(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         masks = guard_request(policy.rails["input"], sites, Placeholders(), story)
         body = splice(body, [Edit(*span(body, site.raw), msgspec.json.encode(text)) for site, text in masks])
         reply = await cell.upstreams[upstream].embeddings(body, deadline_of(policy.body.timeouts, story))
-        story.usage = _embedding_usage(reply.body)
+        story.usage = embedding_usage(reply.body)
         await out.whole(200, headers_of(story, stream=False), reply.body)
     except Blocked:
         story.outcome = "blocked_input"
@@ -110,7 +110,7 @@ def _texts_or_tokens(raw: Raw) -> list[Raw]:
     return texts
 
 
-def _embedding_upstream(cell: Cell, model: str) -> str:
+def embedding_upstream(cell: Cell, model: str) -> str:
     """Where an embeddings model lives: as configured, else the one OpenAI-wire upstream there is."""
     for item in cell.settings.embeddings:
         if item.model == model:
@@ -121,7 +121,8 @@ def _embedding_upstream(cell: Cell, model: str) -> str:
     raise ModelNotFound(f"No upstream serves embeddings of {model!r}; list it under 'embeddings'.", param="model")
 
 
-def _embedding_usage(body: bytes) -> Usage | None:
+def embedding_usage(body: bytes) -> Usage | None:
+    """What an answer says it used; None where it says nothing."""
     try:
         usage = msgspec.json.decode(body, type=_EmbeddingAnswer).usage
     except msgspec.MsgspecError:

@@ -81,6 +81,7 @@ class Story:
         self.status = 200
         self.error_code: str | None = None
         self.spent: dict[str, float] = {}
+        self.total_ms: float | None = None  # where work goes on after the last byte: when that left
         self.delivered = False  # the caller has all of the answer: leaving now is no loss
         self._call_begun = 0.0
         self._call_first: float | None = None
@@ -239,7 +240,8 @@ class Story:
 
     def finish(self) -> tuple[RequestRecord, tuple[AttemptRecord, ...]]:
         """The frozen records, and the metrics of the whole request."""
-        total, cost = self.elapsed_ms(), self.cost()
+        total = self.elapsed_ms() if self.total_ms is None else self.total_ms
+        cost = self.cost()
         self._count(total, cost)
         d, decision, score, policy, usage = self.deployment, self.decision, self.score, self.policy, self.usage
         last = self.attempts[-1] if self.attempts else None

@@ -19,6 +19,9 @@ from router.errors import (
     UpstreamUnavailable,
 )
 
+OPERATORS_OWN = frozenset({401, 403, 407})
+"""Statuses that speak of the gateway's own credentials."""
+
 _CALLERS_FAULT = frozenset({400, 404, 409, 413, 415, 422})
 MAX_MESSAGE = 2000
 
@@ -33,7 +36,7 @@ _DEFAULT_CODE = {
 
 def error_of(status: int, content_type: str, body: bytes, retry_after: str = "") -> UpstreamError:
     """The error for an HTTP answer that is not a 200."""
-    if status in {401, 403, 407}:
+    if status in OPERATORS_OWN:
         return UpstreamAuth("The gateway's own credentials for this model were refused; the operator has to mend them.")
     if status == 429:
         words, code, _ = _words(content_type, body)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from router.core.wire import given, read_answer, read_chunk
 from router.errors import UpstreamInvalid, UpstreamUnavailable
 from router.upstream.base import Deadline, Reply
-from router.upstream.errormap import error_of, error_of_event
+from router.upstream.errormap import OPERATORS_OWN, error_of, error_of_event
 from router.upstream.sse import EventDecoder
 from router.upstream.transport import Response, Transport
 
@@ -61,6 +61,21 @@ class OpenAIUpstream:
 
     async def embeddings(self, body: bytes, deadline: Deadline) -> Reply:
         return await self._whole("POST", "/embeddings", body, deadline)
+
+    async def straight(self, path: str, body: bytes, deadline: Deadline) -> Response:
+        """The server's own answer, whatever it is, not yet read; who asked for it closes it.
+
+        Raises:
+            UpstreamAuth, UpstreamMisplaced: it is about the operator's key or address, which no caller may see.
+            UpstreamUnavailable, UpstreamTimeout: there is none.
+        """
+        response = await self._transport.send("POST", self._base + path, self._headers, body, deadline)
+        if response.status in OPERATORS_OWN or 300 <= response.status < 400:
+            try:
+                raise await _refusal(response)
+            finally:
+                response.close()
+        return response
 
     async def models(self, deadline: Deadline) -> list[str]:
         reply = await self._whole("GET", "/models", None, deadline)

@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "report": "What was served, what it cost, what was saved.",
     "ledger": "Look after the ledger: info, prune, export.",
     "label": "Have the answers worth most judged, and check the judge.",
+    "migrate": "Carry over what another gateway or eval tool wrote.",
     "train": "Adapt the scorer to your own outcomes or feedback.",
     "scorer": "List the scorers, choose one, go back.",
     "models": "List, add and remove weights for the embedded engine.",

@@ -51,10 +51,17 @@ Write your own under 'price:' of each tier in the settings file."""
 @click.option("--policy", help="Only requests under this policy.")
 @click.option("--tenant", help="Only this tenant's requests.")
 @click.option("--by", type=click.Choice(list(GROUPINGS)), help="Add a table by day, tenant, policy, …")
+@click.option("--observe", is_flag=True, help="What following the policy would have saved; see 'serve --observe'.")
 @ledger_option
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON instead of tables.")
 def command(  # noqa: D103
-    since: timedelta | None, policy: str | None, tenant: str | None, by: str | None, ledger: Path | None, as_json: bool
+    since: timedelta | None,
+    policy: str | None,
+    tenant: str | None,
+    by: str | None,
+    observe: bool,
+    ledger: Path | None,
+    as_json: bool,
 ) -> None:
     from router.ledger import summary as summaries
     from router.ledger.read import Reader, Span
@@ -62,6 +69,11 @@ def command(  # noqa: D103
     start = None if since is None else datetime.now(UTC) - since
     span = Span(since_ms=None if start is None else int(start.timestamp() * 1000), tenant=tenant, policy=policy)
     path = ledger_path(ledger)
+    if observe:
+        if by:
+            raise click.UsageError("--observe has its own tables; leave --by out.")
+        _observed(path, span, as_json)
+        return
     summary = summaries.NOTHING
     groups: list[Group] = []
     if ledger is not None or path.exists():
@@ -74,6 +86,21 @@ def command(  # noqa: D103
         _print(summary, _scope(span), by, groups)
     else:
         _nothing(span)
+
+
+def _observed(path: Path, span: Span, as_json: bool) -> None:
+    import msgspec
+
+    from evals.observed import outlook
+    from router.ledger.observed import observed, pruned
+    from stillhouse.cli.observed import print_outlook
+
+    with explained(path):
+        seen, gone = outlook(observed(path, span)), pruned(path, span)
+    if as_json:
+        show.json_line({"since_ms": span.since_ms, **msgspec.to_builtins(seen), "pruned": gone})
+    else:
+        print_outlook(seen, _scope(span), gone)
 
 
 def _as_json(summary: Summary, span: Span, by: str | None, groups: Sequence[Group]) -> dict[str, object]:
@@ -111,7 +138,7 @@ def _minute(ms: int) -> str:
 
 
 def _print(summary: Summary, scope: str, by: str | None, groups: Sequence[Group]) -> None:
-    show.line(f"{_count(summary.requests, 'request')} {scope}")
+    show.line(f"{count(summary.requests, 'request')} {scope}")
     show.line(f"cost    {_cost(summary)}")
     show.line(f"saving  {_saving(summary.saving)}")
     show.line()
@@ -129,7 +156,7 @@ def _cost(summary: Summary) -> str:
         return "unknown: no answer has a known price" if summary.cost_unknown else "none"
     known = usd(summary.cost_nano) + (" (hypothetical)" if summary.cost_trust == "hypothetical" else "")
     if summary.cost_unknown:
-        known += f" and {_count(summary.cost_unknown, 'answer')} of unknown price"
+        known += f" and {count(summary.cost_unknown, 'answer')} of unknown price"
     return known
 
 
@@ -137,7 +164,7 @@ def _saving(saving: Saving) -> str:
     if saving.trust == "unknown":
         return "unknown: the large tier has no known price to compare with"
     mark = " (hypothetical)" if saving.trust == "hypothetical" else ""
-    against = f"{usd(saving.always_large_nano)} for always-large{mark}, over {_count(saving.requests, 'request')}"
+    against = f"{usd(saving.always_large_nano)} for always-large{mark}, over {count(saving.requests, 'request')}"
     if saving.saved_nano < 0:
         return f"none: {usd(-saving.saved_nano)} more than {against}"
     share = "" if saving.saved_share is None else f"{saving.saved_share:.1%}, "
@@ -146,13 +173,13 @@ def _saving(saving: Saving) -> str:
 
 def _tiers(summary: Summary) -> None:
     columns = ["tier", "served", "share", "wanted", "tokens in", "tokens out", "cost"]
-    _numbers("What served", columns, [_tier(line, summary.requests) for line in summary.tiers])
+    numbers("What served", columns, [_tier(line, summary.requests) for line in summary.tiers])
     for source, tokens in summary.tokens.items():
         word = "counted by the upstream" if source == "upstream" else "estimated by the gateway"
         cached = f" ({tokens.cached:,} of them cached)" if tokens.cached else ""
         show.line(f"tokens {word}: {tokens.input:,} in{cached}, {tokens.output:,} out")
-    moved = [f"{_count(summary.retries, 'retry', 'retries')}", _count(summary.fallbacks, "fallback")]
-    moved += [_count(summary.escalations, "escalation"), f"{summary.elsewhere:,} served by another tier than wanted"]
+    moved = [f"{count(summary.retries, 'retry', 'retries')}", count(summary.fallbacks, "fallback")]
+    moved += [count(summary.escalations, "escalation"), f"{summary.elsewhere:,} served by another tier than wanted"]
     show.line(", ".join(moved))
     show.line()
 
@@ -177,7 +204,7 @@ def _known(nano: int, unknown: int) -> str:
 
 def _outcomes(summary: Summary) -> None:
     rows = [[_OUTCOMES.get(o, o), f"{n:,}", f"{n / summary.requests:.1%}"] for o, n in summary.outcomes.items()]
-    _numbers("What happened", ["outcome", "requests", "share"], rows)
+    numbers("What happened", ["outcome", "requests", "share"], rows)
     for direction, word in (("input", "requests"), ("output", "answers")):
         if actions := summary.guards[direction]:
             show.line(f"guards on {word}: {_listed(actions)}")
@@ -196,7 +223,7 @@ def _latency(summary: Summary) -> None:
     rows = [
         [_PARTS[part], _ms(p.p50), _ms(p.p95), _ms(p.p99), f"{p.requests:,}"] for part, p in summary.latency_ms.items()
     ]
-    _numbers("How long answers took, ms", ["part", "p50", "p95", "p99", "answers"], rows)
+    numbers("How long answers took, ms", ["part", "p50", "p95", "p99", "answers"], rows)
     show.line()
 
 
@@ -213,7 +240,7 @@ def _by(by: str, groups: Sequence[Group]) -> None:
         ]
         for group in groups
     ]
-    _numbers(f"By {by}", columns, rows)
+    numbers(f"By {by}", columns, rows)
     show.line()
 
 
@@ -226,7 +253,7 @@ def _name(by: str | None, key: str | int) -> str:
 # --- words and figures
 
 
-def _numbers(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def numbers(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table whose columns but the first stand to the right, as figures should."""
     widths = [max(show.width(line[i]) for line in [columns, *rows]) for i in range(len(columns))]
 
@@ -236,7 +263,8 @@ def _numbers(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) 
     show.table(right(columns), [right(row) for row in rows], title)
 
 
-def _count(n: int, one: str, many: str = "") -> str:
+def count(n: int, one: str, many: str = "") -> str:
+    """A number and its noun, in the plural but for one."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 

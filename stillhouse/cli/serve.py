@@ -32,6 +32,7 @@ LISTING_SECONDS = 5.0
 @click.option("--host", help="Address to listen on. Anything but loopback requires API keys.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.")
 @click.option("--ledger", type=click.Path(dir_okay=False, path_type=Path), help="Ledger file.")
+@click.option("--observe", is_flag=True, help="Send every request where its caller asked; only record the decision.")
 def command(  # noqa: D103
     config: Path | None,
     from_env: bool,
@@ -42,6 +43,7 @@ def command(  # noqa: D103
     host: str | None,
     port: int | None,
     ledger: Path | None,
+    observe: bool,
 ) -> None:
     chosen: dict[TierName, str] = {}
     if small:
@@ -53,6 +55,8 @@ def command(  # noqa: D103
     settings = find_settings(config, from_env, chosen, host, port)
     if policies:
         settings = settings.model_copy(update={"policies": policies, "default_policy": None})
+    if observe:
+        settings = settings.model_copy(update={"server": settings.server.model_copy(update={"observe": True})})
     run(settings, ledger)
 
 
@@ -227,6 +231,10 @@ def announce(cell: Cell, port: int) -> None:
         show.line("note     there are no keys yet, so nobody may use it. Make one: stillhouse keys add --tenant NAME")
     if cell.pin:
         show.line(f"pin      all traffic goes to {cell.pin} until 'stillhouse unpin'")
+    if cell.settings.server.observe:
+        auto = cell.settings.server.observe_tier or "the largest tier"
+        show.line(f"observe  every request goes where its caller asked ('auto': {auto}); decisions are only recorded,")
+        show.line("         guards do not act. See: stillhouse report --observe")
     for notice in cell.settings.notices:
         show.line(f"note     {notice}")
     if len({d.model for d in cell.deployments}) == 1:

@@ -1,11 +1,16 @@
 """What a person reads when the gateway cannot start. That it starts is proved by the suite's real gateways."""
 
+import asyncio
+import os
 import socket
+import sys
 
+import httpx
 import pytest
 from click.testing import CliRunner
 
 from stillhouse.cli.serve import command
+from tests.support.upstream import ScriptedUpstream
 
 
 @pytest.fixture
@@ -47,3 +52,30 @@ def test_a_ledger_that_is_none_is_named(serve, home):
 def test_an_address_without_a_scheme_is_named(serve, monkeypatch):
     monkeypatch.setenv("OPENAI_BASE_URL", "localhost:8000/v1")
     assert "OPENAI_BASE_URL must begin with https:// or http://" in serve("--small", "a")
+
+
+async def test_observing_is_said_at_the_start_and_done(home):
+    """A real process in front of a real server: what the flag says at the start is what then happens."""
+    async with ScriptedUpstream() as up:
+        environment = {**os.environ, "OPENAI_BASE_URL": up.base_url, "STILLHOUSE_HOME": str(home)}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "stillhouse.cli", "serve", "--observe", "--port", "0", "--small", "a", "--large", "b",
+            env=environment, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            said = ""
+            while "ready" not in said:
+                line = await process.stdout.readline()
+                assert line, said
+                said = line.decode()
+                if said.startswith("observe"):
+                    assert "every request goes where its caller asked" in said
+            url = said.split()[1]
+            patient = httpx.AsyncHTTPTransport(retries=8)  # "ready" is said just before the first accept
+            async with httpx.AsyncClient(trust_env=False, transport=patient) as http:
+                body = {"model": "auto", "messages": [{"role": "user", "content": "hi"}]}
+                answer = await http.post(f"{url}/chat/completions", json=body)
+            assert (answer.headers["x-stillhouse-reason"], answer.headers["x-stillhouse-model"]) == ("observed", "b")
+        finally:
+            process.terminate()
+            await process.wait()

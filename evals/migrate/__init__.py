@@ -1,0 +1,1 @@
+"""What other gateways and eval tools wrote, carried over: every part is carried or named, none skipped in silence."""
