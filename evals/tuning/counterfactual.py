@@ -164,8 +164,16 @@ def _support(weight: Floats, mine: Floats, propensity: Floats) -> Support:
 
 
 def _changed(mine: Floats, propensity: Floats) -> float:
-    """Over the rows that took the log's likely tier, each standing for those of its kind that did not."""
-    likely = ~(propensity < 0.5)
-    standing = np.where(likely, 1.0 / np.where(np.isnan(propensity) | ~likely, 1.0, propensity), 0.0)
+    standing = standing_of(propensity)
     total = standing.sum()
     return float((standing * (1.0 - mine)).sum() / total) if total else 1.0
+
+
+def standing_of(propensity: Floats) -> Floats:
+    """(n,): how many requests a row stands for when the log's likely decision is asked for.
+
+    A row that took the likely tier stands for those of its kind that did not, too; those stand for nothing. Where the
+    propensity is unknown a row stands for itself.
+    """
+    unknown, unlikely = np.isnan(propensity), propensity < 0.5
+    return np.where(unlikely, 0.0, 1.0 / np.where(unknown | unlikely, 1.0, propensity))

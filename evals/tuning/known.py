@@ -6,7 +6,7 @@ import numpy as np
 
 from evals.tuning import clusters
 from evals.tuning.result import Evidence, Said
-from evals.tuning.saying import NO_OTHER, money, said
+from evals.tuning.saying import LEAST_ROWS, NO_OTHER, money, said
 from evals.tuning.side import Side, Told, TooFew, moved_share
 from evals.tuning.slices import Compared
 from evals.tuning.table import Floats
@@ -16,14 +16,15 @@ def recorded(candidate: Side, against: Side | None) -> Told:
     """Look it up.
 
     Raises:
-        TooFew: no row knows what the policy would get.
+        TooFew: hardly any row knows what the policy would get.
     """
     table = candidate.table
     mine, best = _quality(candidate), table.quality[:, -1]
     theirs = None if against is None else _quality(against)
     known = ~np.isnan(mine) & ~np.isnan(best) & (True if theirs is None else ~np.isnan(theirs))
-    if not known.any():
-        raise TooFew("no row knows the quality of the tiers that the policy would take")
+    if np.count_nonzero(known) < LEAST_ROWS:
+        words = f"{np.count_nonzero(known)} rows know the quality of the tiers that the policy would take"
+        raise TooFew(f"{words}, and at least {LEAST_ROWS} are needed")
     stem = table.stem[known]
     reference = best if theirs is None else theirs
     always = np.zeros_like(candidate.made.shares)

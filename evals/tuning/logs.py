@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from evals.tuning import clusters
-from evals.tuning.counterfactual import Logged, Support, logged
+from evals.tuning.counterfactual import NEGLIGIBLE, Logged, Support, logged, standing_of
 from evals.tuning.result import Evidence, Money, Said
 from evals.tuning.saying import bounded, dollars, said, saving, short
 from evals.tuning.side import Side, Told, moved_share
@@ -39,12 +39,20 @@ def from_log(candidate: Side, against: Side | None) -> Told:
         large=Said(why="a log seldom shows what the large tier would have answered; --against names another policy"),
         current=unknown if refused and against else bounded(clusters.mean(other, stem)) if len(stem) else unknown,
         change=unknown if refused else said(clusters.paired(mine.dr, other, stem, same=same)),
-        moved=said(clusters.share(np.clip(moved, 0.0, 1.0), table.stem)),
+        moved=_changed(moved, table) if against is None else said(clusters.share(moved, table.stem)),
         evidence=_evidence(mine, stem, refused, refused_money),
         compared=None if refused else Compared(mine.rows, mine.dr, other, moved[mine.rows] > 0, mine.weight),
         notes=_log_notes(mine.support, len(table), against, table),
         money=money,
     )
+
+
+def _changed(moved: Floats, table: Table) -> Said:
+    """How many of the log's likely decisions the candidate changes; what exploring drew does not count as one."""
+    standing = standing_of(table.propensity)
+    if not standing.any():
+        return Said(why="the log holds no decision that was likely")
+    return bounded(clusters.ratio(moved * standing, standing, table.stem))
 
 
 def _taken_by(side: Side) -> Floats:
@@ -116,7 +124,7 @@ def _log_notes(support: Support, rows: int, against: Side | None, table: Table) 
             f"{support.unsupported:.1%} of the decisions could not have been made by the log's policy: there the "
             "figures are the scorer's word, and no interval covers its error"
         )
-    if support.rows and not support.refusal and support.changed > 0 and support.explored < FEW_EXPLORED:
+    if support.rows and not support.refusal and support.changed > NEGLIGIBLE and support.explored < FEW_EXPLORED:
         words = f"only {support.explored} answers of explored tiers show what changed decisions do"
         notes.append(f"{words}: the intervals are rough")
     if support.unknown > _WORTH_SAYING:

@@ -122,12 +122,13 @@ def _escalations(candidate: Side) -> Said:
 def _guards(table: Table) -> Guards:
     """Of a log as logged, requests that were stopped at once among them; of outcomes as the policy's guards find."""
     found, blocked = table.facts.get("found"), table.facts.get("blocked")
-    if found is None:
-        findings = table.slices.get("findings")
-        if findings is None:
-            nothing = Said(why="the rows do not tell what guards found")
-            return Guards(found=nothing, blocked=nothing)
+    findings = table.slices.get("findings")
+    if found is None and (findings is None or (blocked is None and not any(findings.names))):
+        nothing = Said(why="the policy has no guards of requests, or the rows do not tell what they find")
+        return Guards(found=nothing, blocked=nothing)
+    if found is None and findings is not None:
         found = np.array([bool(name) for name in findings.names], dtype=bool)[findings.codes]
+    assert found is not None
     stopped: Mask = np.zeros(len(table), dtype=bool) if blocked is None else blocked
     more = table.left_out.get(BLOCKED, 0)
     stem = np.append(table.stem, table.stem.max() + 1 + np.arange(more, dtype=np.int32))

@@ -105,6 +105,20 @@ def test_json_holds_every_figure_with_its_interval(policy, outcomes) -> None:
     assert len(found["fingerprint"]) == 64
 
 
+def test_guards_read_the_prompts_and_settings_say_which_tiers_there_are(policy, outcomes, tmp_path) -> None:
+    guarded = policy(
+        OURS + "guards: {input: [{regex: {name: three, pattern: 'number 3', max_length: 10, action: block}}]}\n"
+    )
+    config = tmp_path / "stillhouse.yaml"
+    config.write_text(
+        "upstreams: {lab: {kind: openai, base_url: 'http://127.0.0.1:1/v1'}}\n"
+        "tiers: [{tier: large, upstream: lab, model: m}]\n"
+    )
+    found = json.loads(run(guarded, "--on", outcomes, *MODELS, "--config", config, "--json").output)
+    assert found["tiers"]["large"]["value"] == 1.0
+    assert found["guards"]["blocked"]["value"] == pytest.approx(17 / 120, abs=1e-4)
+
+
 def test_a_file_of_families_names_the_models(policy, outcomes, tmp_path) -> None:
     families = tmp_path / "families.json"
     prices = {tier: {"input": 1.0, "output": 1.0} for tier in ("small", "large")}

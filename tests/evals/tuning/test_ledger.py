@@ -6,14 +6,17 @@ import numpy as np
 import pytest
 
 from evals.tuning import reading
-from evals.tuning.choose import tiers_of
+from evals.tuning.choose import decided, tiers_of
+from evals.tuning.counterfactual import logged
 from evals.tuning.ledger import BLOCKED, NO_TIER, from_ledger
+from router.core.decide import Caller, Fleet, decide
+from router.core.explore import Lot
 from router.ledger.decisions import SIGNAL, decisions, judgements, kind_of
 from router.ledger.feedback import Feedback, give
 from router.ledger.migrations import LedgerError
 from router.ledger.read import Span
 from router.ledger.sqlite import Ledger
-from router.types import Features, Reason
+from router.types import TIER_NAMES, Deployment, Features, Reason, Score
 from tests.evals.tuning.worlds import policy_of
 from tests.support.records import NOON, attempt, request
 
@@ -195,3 +198,34 @@ def test_a_callers_odd_words_stay_in_the_tag(ledger):
     kind = kind_of(page.kind[0], page.flags[0])
     assert (kind.tenant, kind.tag, kind.mode, kind.served) == ("acme", "odd\x1ftag", "routed", "small")
     assert judgements(path) == []
+
+
+def test_the_logging_policy_gives_every_taken_tier_its_logged_propensity(ledger):
+    policy = policy_of(quality={"keep": 0.9}, explore={"epsilon": 0.3, "band": 0.1})
+    there = tuple(Deployment(name=t, tier=t, model="m", upstream="u", private=True) for t in TIER_NAMES)
+    rng = np.random.default_rng(5)
+    stories, propensities = [], []
+    for n in range(200):
+        hard = rng.random()
+        p = {"small": 0.95 - 0.5 * hard, "medium": 0.95 - 0.2 * hard, "large": 0.95 - 0.1 * hard}
+        score = Score(p_right=p, output_tokens={}, complexity=hard, novelty=0.1, artefact="a", family="generic")
+        made = decide(policy, FEATURES, score, Caller(), Fleet(there, {}), lot=Lot(float(rng.random()), "k"))
+        propensities.append(made.propensity)
+        stories.append(
+            scored(
+                f"r{n:03d}",
+                p_right=p,
+                novelty=0.1,
+                predicted_cost={},
+                tier_wanted=made.wanted,
+                tier_served=made.served,
+                propensity=made.propensity,
+                reasons=made.reasons,
+            )
+        )
+    table = from_ledger(ledger(*stories))
+    shares = decided(policy, table).shares[np.arange(200), table.taken]
+    assert shares == pytest.approx(propensities)
+    assert len(set(propensities)) > 2
+    about = logged(table, decided(policy, table).shares, table.cost, table.guess).support
+    assert (about.ess, about.mean_weight) == pytest.approx((200, 1.0))

@@ -94,6 +94,12 @@ def test_rows_of_unknown_cost_leave_quality_alone():
     assert "the cost of only 0 rows is known" in nothing.money.cost.why
 
 
+def test_unknown_outcomes_are_no_rows():
+    table = recorded_table(300, seed=6)
+    with pytest.raises(TooFew, match=r"0 rows know the quality"):
+        simulate(side(SMALL, replace(table, quality=np.full_like(table.quality, np.nan))))
+
+
 def test_few_rows_are_refused():
     with pytest.raises(TooFew, match=r"12 rows can be used, and at least 30 are needed; 7 were left out: too old"):
         side(LARGE, replace(recorded_table(12, seed=7), left_out={"too old": 7}))
@@ -143,6 +149,14 @@ def test_a_log_gives_quality_cost_and_latency_of_a_policy_it_did_not_follow():
     assert found.money.saving_current.value > 0.1
     assert found.latency["p50"].low <= found.latency["p50"].value <= found.latency["p50"].high
     assert found.evidence.ess > 200
+
+
+def test_what_exploring_drew_is_no_changed_decision():
+    same = simulate(logged_side(20_000, 0.2, 5, threshold=0.45))
+    assert same.moved.value == 0.0
+    moved = simulate(logged_side(20_000, 0.2, 5))
+    assert moved.moved.value == pytest.approx(0.167, abs=0.01)
+    assert moved.moved.low < moved.evidence.changed < moved.moved.high
 
 
 def test_what_a_log_cannot_show_is_refused_and_decisions_are_still_told():
