@@ -13,6 +13,7 @@ COMMANDS: dict[str, str] = {
     "explain": "Say where a prompt would go, and why.",
     "route": "Decide for many prompts: JSON lines in, JSON lines out.",
     "guard": "Run a policy's guards over many texts: JSON lines in, JSON lines out.",
+    "eval": "Run suites: ask, score, assert.",
     "report": "What was served, what it cost, what was saved.",
     "ledger": "Look after the ledger: info, prune, export.",
     "train": "Adapt the scorer to your own outcomes or feedback.",
