@@ -136,7 +136,7 @@ def _least(first: int, end: int, alpha: float) -> Floats:
         middle = np.floor((low + high) / 2.0)
         rejects = 2.0 * beta.at_least(middle, differ, 0.5) <= alpha
         low, high = np.where(rejects | (low >= high), low, middle + 1.0), np.where(rejects, middle, high)
-    return high
+    return np.asarray(high)
 
 
 def _chances(k: Floats, n: int, p: float) -> Floats:
