@@ -29,6 +29,8 @@ METHODS: Final = (
     "In slices p is adjusted by Holm's rule for all slices that were judged.",
 )
 _PER: Final = 1000
+#: How the figure of an assertion is written, by its first word; shares are percent.
+_UNITS: Final = {"cost": words.money, "latency": words.milliseconds, "no": words.points}
 
 
 def headline(summary: Summary) -> Iterator[str]:
@@ -92,11 +94,15 @@ def tiles(summary: Summary) -> list[tuple[str, str, str]]:
 
 
 def check_value(check: Check) -> str:
-    """The figure of a check with its interval."""
+    """The figure of a check with its interval, in the unit of what it asserts."""
     if check.value is None:
         return ""
-    interval = "" if check.low is None or check.high is None else f" ({check.low:.3g} to {check.high:.3g})"
-    return (f"{check.value:.3g}{interval}" + (f", n = {check.n:,}" if check.n else "")).replace("-", words.MINUS)
+    write = _UNITS.get(check.says.split(" ", 1)[0], words.percent)
+    rows = f", n = {check.n:,}" if check.n else ""
+    if check.low is None or check.high is None:
+        return write(check.value) + rows
+    low, high = (write(end).removesuffix(" %") for end in (check.low, check.high))
+    return f"{write(check.value)} ({low} to {high}){rows}"
 
 
 def frontier_note(found: Frontier) -> str:
