@@ -73,7 +73,7 @@ def test_two_equal_sides_raise_few_false_alarms(world):
     assert alarms <= MOST_OF_200
 
 
-@pytest.mark.parametrize("n", [12, 25, 60])
+@pytest.mark.parametrize("n", [12, 40])
 def test_the_bootstrap_covers_a_skewed_mean_of_few_rows(n):
     """Losses are rare and large, gains common and small: the shape for which percentiles cover badly."""
     missed = 0
