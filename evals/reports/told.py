@@ -34,8 +34,11 @@ _UNITS: Final = {"cost": words.money, "latency": words.milliseconds, "no": words
 
 
 def headline(summary: Summary) -> Iterator[str]:
-    """One to three sentences: quality, what changed, what it costs."""
-    main = summary.main
+    """One to four sentences: whether it is whole, quality, what changed, what failed."""
+    main, run = summary.main, summary.run
+    if not run.ended:
+        here, wanted = sum(found.answers for found in summary.targets), run.rows * run.samples * len(run.targets)
+        yield f"This run did not finish: {here:,} of {count(wanted, 'answer')} are here."
     if main is None or main.quality is None:
         yield "No answer could be judged."
         return
@@ -43,11 +46,11 @@ def headline(summary: Summary) -> Iterator[str]:
     yield f"{main.target}: quality {words.percent_interval(main.quality)}, over {count(main.judged, 'answer')}{stems}."
     if summary.reference is not None:
         yield change(summary)
-    failed = sum(check.verdict == "fail" for check in summary.run.checks)
-    undecided = sum(check.verdict == "error" for check in summary.run.checks)
+    failed = sum(check.verdict == "fail" for check in run.checks)
+    undecided = sum(check.verdict == "error" for check in run.checks)
     if failed or undecided:
         parts = [f"{n} {what}" for n, what in ((failed, "failed"), (undecided, "could not be decided")) if n]
-        yield f"Of {count(len(summary.run.checks), 'check')} {' and '.join(parts)}."
+        yield f"Of {count(len(run.checks), 'check')} {' and '.join(parts)}."
 
 
 def change(summary: Summary) -> str:

@@ -97,6 +97,12 @@ def test_an_empty_run_is_reported_as_one(tmp_path):
     assert "No answer could be judged" in markdown.render(found)
 
 
+def test_a_run_that_was_stopped_says_so_first(tmp_path):
+    items = answers(world(40), "gateway", by_hardness)[:30]
+    found = summarise(load(write_items(tmp_path, items, ended="", rows=40)))
+    assert next(iter(told.headline(found))) == "This run did not finish: 30 of 40 answers are here."
+
+
 def test_unknown_costs_and_qualities_are_unknown_not_zero(tmp_path):
     bare = [Item(target="t", id=str(i), error="lost" if i else "", quality=None) for i in range(3)]
     main = summarise(load(write_items(tmp_path, bare))).main
