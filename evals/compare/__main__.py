@@ -60,7 +60,7 @@ def _alarms(runs: int) -> Iterator[Rate]:
 
 
 def _covered(runs: int) -> Iterator[Rate]:
-    for n in (12, 25, 60, 200):
+    for n in (12, 25, 35, 60, 200):
         inside = 0
         for seed in range(runs):
             sides, truth = worlds.rare_losses(np.random.default_rng([2, seed]), n)
