@@ -39,7 +39,7 @@ class Rate(NamedTuple):
 def main() -> int:
     """Run all worlds and write the tables."""
     parser = argparse.ArgumentParser(prog="python -m evals.compare", description=__doc__)
-    parser.add_argument("--runs", type=int, default=1000, help="runs of each world")
+    parser.add_argument("--runs", type=int, default=2000, help="runs of each world")
     parser.add_argument("--out", type=Path, default=RESULTS)
     chosen = parser.parse_args()
     rates = [*_alarms(chosen.runs), *_covered(chosen.runs), *_seen(chosen.runs)]
