@@ -39,7 +39,7 @@ class Rate(NamedTuple):
 def main() -> int:
     """Run all worlds and write the tables."""
     parser = argparse.ArgumentParser(prog="python -m evals.compare", description=__doc__)
-    parser.add_argument("--runs", type=int, default=1000, help="runs of each world")
+    parser.add_argument("--runs", type=int, default=2000, help="runs of each world")
     parser.add_argument("--out", type=Path, default=RESULTS)
     chosen = parser.parse_args()
     rates = [*_alarms(chosen.runs), *_covered(chosen.runs), *_seen(chosen.runs)]
@@ -60,7 +60,7 @@ def _alarms(runs: int) -> Iterator[Rate]:
 
 
 def _covered(runs: int) -> Iterator[Rate]:
-    for n in (12, 25, 60, 200):
+    for n in (12, 25, 35, 60, 200):
         inside = 0
         for seed in range(runs):
             sides, truth = worlds.rare_losses(np.random.default_rng([2, seed]), n)

@@ -8,6 +8,7 @@ Where rows share questions, count questions.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import ceil, inf, sqrt
 from statistics import NormalDist
 from typing import Final
@@ -38,8 +39,8 @@ def power_of(n: int, d: float, discordant: float, alpha: float = 0.05) -> float:
     if n * share > _MANY:
         return _normal_power(n, abs(d), share, alpha)
     middle, reach = n * share, _REACH * sqrt(n * share * (1.0 - share)) + 8.0
-    differ = np.arange(max(1, int(middle - reach)), min(n, int(middle + reach)) + 1, dtype=float)
-    needed = _least(differ, alpha)
+    ends = max(1, int(middle - reach)), min(n, int(middle + reach)) + 1
+    differ, needed = np.arange(*ends, dtype=float), _least(*ends, alpha)
     lean = (1.0 + abs(d) / share) / 2.0
     found = beta.at_least(needed, differ, lean) + beta.at_least(needed, differ, 1.0 - lean)
     return float(_chances(differ, n, share) @ found)
@@ -121,8 +122,13 @@ def _normal_power(n: int, d: float, share: float, alpha: float) -> float:
     return 1.0 - NormalDist().cdf((a * sqrt(share) + 1.0 / sqrt(n) - d * sqrt(n)) / spread)
 
 
-def _least(differ: Floats, alpha: float) -> Floats:
-    """Of so many rows that differ, the fewest on one side with which the test rejects; more than all if none."""
+@lru_cache(maxsize=16)
+def _least(first: int, end: int, alpha: float) -> Floats:
+    """Of so many rows that differ, the fewest on one side with which the test rejects; more than all if none.
+
+    Kept, because a search over differences asks for the same rows each time.
+    """
+    differ = np.arange(first, end, dtype=float)
     about = differ / 2.0 + NormalDist().inv_cdf(1.0 - alpha / 2.0) * np.sqrt(differ) / 2.0
     low = np.maximum(np.ceil(differ / 2.0), np.floor(about) - _AROUND)
     high = np.minimum(differ + 1.0, np.ceil(about) + _AROUND)
@@ -130,7 +136,7 @@ def _least(differ: Floats, alpha: float) -> Floats:
         middle = np.floor((low + high) / 2.0)
         rejects = 2.0 * beta.at_least(middle, differ, 0.5) <= alpha
         low, high = np.where(rejects | (low >= high), low, middle + 1.0), np.where(rejects, middle, high)
-    return high
+    return np.asarray(high)
 
 
 def _chances(k: Floats, n: int, p: float) -> Floats:

@@ -69,6 +69,6 @@ EQUAL: Final[Mapping[str, Callable[[np.random.Generator], Sides]]] = {
     "right and wrong, 60 rows, few differ": lambda rng: right_and_wrong(rng, 60, 0.85),
     "right and wrong, 3 samples of 50 questions": lambda rng: sampled(rng, 150, right_and_wrong),
     "continuous, 60 rows": lambda rng: continuous(rng, 60),
-    "continuous, 24 rows": lambda rng: continuous(rng, 24),
+    "continuous, 32 rows": lambda rng: continuous(rng, 32),
     "continuous, 3 samples of 30 questions": lambda rng: sampled(rng, 90, continuous),
 }

@@ -73,8 +73,7 @@ def _packed(items: Sequence[Item], columns: Sequence[Mapping[str, Any]], length:
     deflate = zlib.compressobj(6, zlib.DEFLATED, -15)
     block = base64.b64encode(deflate.compress(plain.encode("utf-8", "replace")) + deflate.flush()).decode("ascii")
     whole = all(len(item.prompt) <= length and len(item.answer) <= answer for item in items)
-    lengths = (None, None) if whole else (length, answer)
-    return Packed(block, *lengths, len(items), len(items))
+    return Packed(block, None if whole else length, None if whole else answer, len(items), len(items))
 
 
 def _columns(items: Sequence[Item], summary: Summary) -> list[dict[str, Any]]:

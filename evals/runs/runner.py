@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from evals.runs.asking import AskError
+from evals.runs.asking import AskError, ConfigError
 from evals.runs.budget import Budget
 from evals.runs.judging import Scored, judged, plain_scores, together
 from evals.runs.pace import Gate, Pace, pause_before
@@ -114,6 +114,7 @@ class Runner:
 
         Raises:
             CacheError: an answer cannot be kept. It was paid for, so the run ends rather than lose more.
+            ConfigError: there is a budget, and an answer does not say what it cost.
         """
         self._begun = time.monotonic()
         jobs = {id(asker): list(self._jobs(asker, rows)) for asker in self._askers}
@@ -258,6 +259,9 @@ class Runner:
             reply = await self._paid(asker, row, sample)
             self._ran.calls += reply.calls
         self._cache.put(key, reply)
+        if asker.learns and reply.cost_nano is None and self._budget.limit is not None:
+            words = f"a budget cannot be kept: {asker.name!r} does not say what its answers cost"
+            raise ConfigError(words, "take the budget away, or name the models in settings and ask them from here")
         return reply, False
 
     async def _paid(self, asker: Asker, row: Row, sample: int) -> Reply:

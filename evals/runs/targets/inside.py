@@ -67,7 +67,7 @@ class Inside:
         self._policy = next((p for p in policies if p.name == (settings.default_policy or p.name)), policies[0])
 
     def key(self, row: Row, sample: int) -> str:
-        return digest(self._who, body_of(row, sample, self._params, self._system), _caller(row), sample)
+        return digest(self._who, body_of(row, sample, self._params, self._system), caller(row), sample)
 
     def foretell(self, row: Row) -> int | None:
         """The dearest model that may answer; all of them together under a cascade."""
@@ -87,7 +87,7 @@ class Inside:
         request_id = f"req_{key[:20]}{self._failed[key]:04x}"  # the ledger takes an id once
         body = encode(body_of(row, sample, self._params, self._system), self._gateway.model)
         heard = _Heard()
-        headers = {**_caller(row), "x-stillhouse-session": f"eval-{key[:24]}"}
+        headers = {**caller(row), "x-stillhouse-session": f"eval-{key[:24]}"}
         sent = {name.encode(): value.encode("latin-1", "replace") for name, value in headers.items()}
         await chat(cell, Incoming(_PATH, sent, body, request_id), Exchange(heard.receive, heard.send, request_id))
         if heard.status != 200:
@@ -128,7 +128,7 @@ class _Heard:
             self._parts.append(message.get("body", b""))
 
 
-def _caller(row: Row) -> dict[str, str]:
+def caller(row: Row) -> dict[str, str]:
     """Headers that say who asks."""
     said = {"x-stillhouse-tag": ",".join(row.caller.get("tags") or ()), "x-stillhouse-tier": row.caller.get("tier")}
     return {name: value for name, value in said.items() if value}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from evals.runs.asking import AskError, ConfigError, ask_error
 from evals.runs.places import digest
 from evals.runs.reply import Reply
-from evals.runs.targets.inside import error_of
+from evals.runs.targets.inside import caller, error_of
 from evals.runs.targets.request import body_of, encode, read_completion
 from router.errors import UpstreamError
 from router.serve.settings import read_secret
@@ -88,7 +88,7 @@ class Remote:
         return found if isinstance(found, dict) else None
 
     def key(self, row: Row, sample: int) -> str:
-        return digest(self._who, body_of(row, sample, self._params, self._system), sample)
+        return digest(self._who, body_of(row, sample, self._params, self._system), caller(row), sample)
 
     def foretell(self, row: Row) -> int | None:  # noqa: ARG002  (no price is known here)
         """The dearest answer so far; before the first one nothing is known."""
@@ -96,7 +96,8 @@ class Remote:
 
     async def ask(self, row: Row, sample: int) -> Reply:
         body = encode(body_of(row, sample, self._params, self._system), self._model)
-        headers = {**self._headers, "x-stillhouse-session": f"eval-{self.key(row, sample)[:24]}"}
+        # A session of its own. A key may not be allowed our own header; this one is any client's.
+        headers = {**self._headers, **caller(row), "x-session-id": f"eval-{self.key(row, sample)[:24]}"}
         since = time.perf_counter()
         try:
             response = await self._wire.send("POST", f"{self._base}/chat/completions", headers, body, _PATIENCE)
@@ -116,6 +117,8 @@ class Remote:
         if usage is None and not text:
             raise AskError("the answer is empty and says nothing of its tokens")
         cost, tier = response.header("x-stillhouse-cost"), response.header("x-stillhouse-tier")
+        if response.header("x-stillhouse-policy") and not tier:
+            cost = "0"  # a guard stopped it: nobody was asked
         reply = Reply(
             text=text, calls=1, latency_ms=took, tier=next((t for t in TIER_NAMES if t == tier), None),
             model=response.header("x-stillhouse-model") or self._model,

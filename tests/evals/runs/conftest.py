@@ -65,11 +65,14 @@ class Bench:
     @property
     def asked(self):
         """Prompts that reached the server, in order."""
-        return [seen.json["messages"][-1]["content"] for seen in self.up.requests if seen.json]
+        chats = [seen for seen in self.up.requests if seen.path.endswith("/chat/completions")]
+        return [seen.json["messages"][-1]["content"] for seen in chats]
 
 
 def echo(seen):
-    """The prompt's last word."""
+    """The prompt's last word; nothing but chats is known here."""
+    if not seen.path.endswith("/chat/completions"):
+        return Answer.error(404, "no such page")
     return Answer.completion(seen.json["messages"][-1]["content"].split()[-1])
 
 

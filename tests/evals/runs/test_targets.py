@@ -108,6 +108,26 @@ async def test_a_running_gateway_is_asked_over_http(bench, home):
         assert with_budget.stopped
 
 
+async def test_a_running_server_that_does_not_say_what_it_costs_has_no_budget(bench):
+    bench.suite(PLAIN.replace("tier: small", f"gateway: {{base_url: '{bench.up.base_url}', model: m}}"))
+    with pytest.raises(ConfigError, match="'small' does not say what its answers cost"):
+        await bench.run(budget_usd=1)
+    done = await bench.run()
+    assert (done.run.calls, done.run.errors, {item.cost_nano for item in done.items}) == (5, 0, {None})
+
+
+async def test_what_a_running_gateway_stops_costs_nothing(bench, home):
+    bench.write("policy.yaml", POLICY)
+    settings = load_settings(bench.folder / "stillhouse.yaml")
+    settings = settings.model_copy(update={"policies": (str(bench.folder / "policy.yaml"),)})
+    async with gateway(settings, home) as running:
+        bench.suite(PLAIN.replace("tier: small", f"gateway: {{base_url: '{running.base_url}'}}"))
+        bench.rows({"id": "stop", "prompt": "this is forbidden", "reference": "x"})
+        done = await bench.run(budget_usd=1)
+    assert not bench.asked
+    assert (done.items[0].cost_nano, done.items[0].tier, done.run.spent_nano) == (0, None, 0)
+
+
 async def test_nobody_at_the_address_is_a_mistake_of_the_suite(bench):
     bench.suite(PLAIN.replace("tier: small", "gateway: {base_url: 'http://127.0.0.1:9/v1'}"))
     with pytest.raises(ConfigError, match="target 'small'"):
