@@ -176,6 +176,23 @@ async def test_feedback_on_the_arms_is_counted_once_a_request(serve, home):
     assert seen() == (arms(answers).count("canary"), arms(answers).count("incumbent"))
 
 
+async def test_of_a_session_only_the_first_outcome_counts(serve, home):
+    gw = await serve(OURS)
+    it = approved(home, Plan(steps=(0.5, 1.0), unit="session", min_requests=10_000, watches=WATCHES[1:2]))
+    await rolling(home, it, gw)
+    for session in ("a", "b", "a", "a", "b"):
+        await gw.chat("hi", headers={"x-stillhouse-session": session})
+    await asyncio.to_thread(gw.cell.ledger.flush)
+
+    def seen():
+        bodies = [json.loads(body)["counts"]["errors"] for body in counts.bodies(home, it.id)]
+        return sum(body.get("canary", 0) + body.get("incumbent", 0) for body in bodies)
+
+    await until(lambda: seen() == 2)
+    await asyncio.sleep(5 * PAUSE)
+    assert seen() == 2
+
+
 async def test_a_restart_goes_on_where_it_was_and_counts_nothing_twice(serve, up, home):
     settings = settings_for(up, (_written(home, OURS),))
     async with gateway(settings, home) as gw:
