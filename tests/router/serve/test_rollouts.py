@@ -176,6 +176,24 @@ async def test_feedback_on_the_arms_is_counted_once_a_request(serve, home):
     assert seen() == (arms(answers).count("canary"), arms(answers).count("incumbent"))
 
 
+async def test_a_canary_whose_answers_are_judged_worse_is_rolled_back(serve, home):
+    gw = await serve(OURS)
+    it = approved(home, Plan(steps=(0.5, 1.0), unit="request", min_requests=10_000, watches=WATCHES[:1]))
+    await rolling(home, it, gw)
+    async with asyncio.timeout(30):
+        while state(home, it).state == "rolling":
+            for answer in await ask(gw, 4):
+                arm = answer.headers.get("x-stillhouse-arm", "")
+                given = {
+                    "request_id": answer.headers["x-request-id"],
+                    "score": float(not arm.startswith("canary")),
+                    "who": "judge",
+                }
+                await gw.http.post("/v1/feedback", json=given)
+    assert state(home, it).said[0] == "canary-worse"
+    assert state(home, it).said[1].startswith("quality is worse")
+
+
 async def test_of_a_session_only_the_first_outcome_counts(serve, home):
     gw = await serve(OURS)
     it = approved(home, Plan(steps=(0.5, 1.0), unit="session", min_requests=10_000, watches=WATCHES[1:2]))
