@@ -61,7 +61,7 @@ def _share(gw):
 
 
 async def ask(gw, n, **headers):
-    return [await gw.chat(f"What is {i} and {i}?", headers=headers or None) for i in range(n)]
+    return await asyncio.gather(*(gw.chat(f"What is {i} and {i}?", headers=headers or None) for i in range(n)))
 
 
 def arms(answers):
@@ -121,7 +121,7 @@ async def test_a_canary_that_fails_is_rolled_back_by_itself_and_the_trail_says_w
     await rolling(home, it, gw)
     async with asyncio.timeout(30):
         while state(home, it).state == "rolling":
-            await ask(gw, 4)
+            await ask(gw, 10)
     done = state(home, it)
     assert (done.state, done.said[0]) == ("rolled_back", "canary-worse")
     assert "errors" in done.said[1]
