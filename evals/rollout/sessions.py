@@ -36,7 +36,7 @@ def _batch(rng: np.random.Generator, quality: float, alpha: float, n: int, runs:
     every = np.cumsum(against_harm(d), axis=1)
     only = np.cumsum(against_harm(d) * first[..., None], axis=1)
     ways = {"every outcome": every, "the first of each session": only}
-    return {name: (evidence(wealth) >= -log(alpha)).any(axis=1) for name, wealth in ways.items()}
+    return {name: np.any(evidence(wealth) >= -log(alpha), axis=1) for name, wealth in ways.items()}
 
 
 def _outcomes(

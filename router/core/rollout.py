@@ -167,10 +167,11 @@ def _worse(watch: Watch, reading: Reading) -> Reason:
 def _seen(reading: Reading) -> str:
     if reading.difference is None:
         return "nothing compared"
-    return (
-        f"{reading.difference * 100:+.2f} points, 95 % {reading.low * 100:+.2f} to {reading.high * 100:+.2f}, "
-        f"{reading.canary} against {reading.incumbent} outcomes on this step"
-    )
+    # The interval is wider than the test; while it spans half of everything it would only puzzle.
+    told = reading.high - reading.low <= 0.5
+    band = f" (95 % {reading.low * 100:+.2f} to {reading.high * 100:+.2f})" if told else ""
+    counts = f"{reading.canary} outcomes against {reading.incumbent} on this step"
+    return f"{reading.difference * 100:+.2f} points{band}, {counts}"
 
 
 # --- who is in ---------------------------------------------------------------------------------------

@@ -18,8 +18,7 @@ CREATE TABLE IF NOT EXISTS counts (
     rollout TEXT NOT NULL, ledger TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (rollout, ledger)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seen (
-    rollout TEXT NOT NULL, ledger TEXT NOT NULL, signal TEXT NOT NULL, unit TEXT NOT NULL,
-    PRIMARY KEY (rollout, ledger, signal, unit)
+    rollout TEXT NOT NULL, signal TEXT NOT NULL, unit TEXT NOT NULL, PRIMARY KEY (rollout, signal, unit)
 ) STRICT, WITHOUT ROWID;
 """
 
@@ -37,9 +36,9 @@ class Turn:
         self.body: str | None = row[0] if row else None
 
     def first(self, signal: str, unit: str) -> bool:
-        """Whether the unit has not been counted for this signal; from now on it has."""
-        words = "INSERT OR IGNORE INTO seen (rollout, ledger, signal, unit) VALUES (?, ?, ?, ?)"
-        return self._db.execute(words, (*self._key, signal, unit)).rowcount == 1
+        """Whether no ledger has counted the unit for this signal yet; from now on one has."""
+        words = "INSERT OR IGNORE INTO seen (rollout, signal, unit) VALUES (?, ?, ?)"
+        return self._db.execute(words, (self._key[0], signal, unit)).rowcount == 1
 
     def others(self) -> list[str]:
         """What is kept for the same roll-out from other ledgers."""

@@ -72,8 +72,7 @@ def keep(home: Path, source: str | Path) -> Policy:
         )
         manifest = Manifest(hash=policy.hash, name=policy.name, layers=layers)
         (new / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
-        if not (place / policy.hash).exists():
-            new.rename(place / policy.hash)
+        _move(new, place / policy.hash)
     except OSError as error:
         raise VersionError(f"{place}: {error.strerror or error}. Is STILLHOUSE_HOME writable?") from None
     finally:
@@ -149,6 +148,17 @@ def restore(home: Path, version: str, into: Path) -> Sequence[Path]:
     except OSError as error:
         raise VersionError(f"{into}: {error.strerror or error}") from None
     return targets
+
+
+def _move(new: Path, place: Path) -> None:
+    """Into place, unless another command was faster: what it kept under the same hash is as good."""
+    if place.exists():
+        return
+    try:
+        new.rename(place)
+    except OSError:
+        if not place.exists():
+            raise
 
 
 def _sha256(path: Path) -> str:

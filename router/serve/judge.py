@@ -16,7 +16,7 @@ import msgspec
 
 from router.core.rollout import Move, Plan, Reading, Signal, next_move
 from router.core.tally import NO_ANSWER, OWN, Scale, Tally, goodness_of, readings
-from router.ledger.arms import Arms, arms
+from router.ledger.arms import ArmRow, Arms, Judgement, arms
 from router.ledger.migrations import LedgerError
 from router.registry import counts, proposals
 from router.registry.counts import Turn
@@ -67,8 +67,8 @@ class Judge:
     def _move(
         self, it: Proposal, move: Move, read: dict[Signal, Reading], tallies: list[Tally], now_ms: int
     ) -> None:  # fmt: skip
-        if move.verb == "hold" and move.reason.id == it.said[0]:
-            return
+        if move.verb == "hold" and move.reason.id in ("canary-too-few", it.said[0]):
+            return  # waiting is no news
         data: dict[str, Any] = {
             "step": move.at, "share": move.share, "reason": (move.reason.id, move.reason.text),
             "exposed": sum(tally.exposed for tally in tallies), "left_out": sum(tally.left_out for tally in tallies),
@@ -127,7 +127,7 @@ def _read(tally: Tally, ledger: Arms, turn: Turn, trial: Trial, plan: Plan, now_
     for row in rows:
         ours = row.variant == canary
         tally = tally.saw(canary=ours)
-        if row.mode != "routed" or not _counts(turn, plan, "requests", row.session, row.id):
+        if row.mode != "routed" or not _counts(turn, plan, "requests", row):
             continue
         for signal, watch in watches.items():
             goodness = goodness_of(signal, row.outcome, row.cost_nano, row.total_ms, tally.scale)
@@ -136,14 +136,14 @@ def _read(tally: Tally, ledger: Arms, turn: Turn, trial: Trial, plan: Plan, now_
     given, judged = ledger.judgements(variants, tally.judgements, now_ms)
     quality = watches.get("quality")
     for one in judged:
-        if quality is not None and _counts(turn, plan, "quality", one.session, one.id):
+        if quality is not None and _counts(turn, plan, "quality", one):
             tally = tally.outcome(plan, quality, one.tenant, one.score, canary=one.variant == canary)
     return msgspec.structs.replace(tally, rows=end, judgements=given)
 
 
-def _counts(turn: Turn, plan: Plan, signal: str, session: str | None, request: str) -> bool:
+def _counts(turn: Turn, plan: Plan, signal: str, row: ArmRow | Judgement) -> bool:
     """Whether an outcome counts: of a session only the first does, for those after it depend on it."""
-    return plan.unit != "session" or turn.first(signal, session or request)
+    return plan.unit != "session" or turn.first(signal, f"{row.tenant}\0{row.session or row.id}")
 
 
 def _plain(reading: Reading) -> dict[str, Any]:

@@ -184,8 +184,12 @@ def rules(two_people: str, by: str, why: str) -> None:  # noqa: D103
 @command.command(help="What is live, what is on its way, and what the test last said.")
 @click.argument("name", metavar="[POLICY|PROPOSAL]", required=False)
 @click.option("--all", "every", is_flag=True, help="Those that have ended, too.")
+@click.option("--evidence", is_flag=True, help="Print what was shown for one proposal, as it was kept.")
 @_json
-def status(name: str | None, every: bool, as_json: bool) -> None:  # noqa: D103
+def status(name: str | None, every: bool, evidence: bool, as_json: bool) -> None:  # noqa: D103
+    if evidence:
+        _print_evidence(name)
+        return
     with _explained():
         standing = _standing()
         found = [p for p in standing.proposals.values() if name in (None, p.policy, p.id)]
@@ -285,6 +289,17 @@ def _policy(source: str) -> Policy:
     if re.fullmatch(r"[0-9a-f]{6,64}", source):
         return versions.read(home(), versions.find(home(), source))
     return load_policy(source)
+
+
+def _print_evidence(name: str | None) -> None:
+    from router.registry.home import home
+    from router.registry.proposals import bundle_path
+
+    with _explained():
+        it = _standing().one(name or "")
+    if not it.evidence:
+        show.fail(f"nothing was shown for {it.id}")
+    show.line(bundle_path(home(), it.evidence).read_text("utf-8"))
 
 
 def _standing() -> Any:

@@ -150,6 +150,10 @@ def _done(entry: Entry) -> str:
             return f"rejected{_because(data)}"
         case "stepped":
             return f"{'live' if data['share'] == 1 else format(data['share'], '.0%')}: {data['reason'][1]}"
+        case "rolled_back" if "exposed" in data:
+            return f"rolled back after {data['exposed']} requests of the canary: {data['reason'][1]}"
+        case "rolled_back":
+            return str(data["reason"][1])
         case _:
             return f"{entry.kind.replace('_', ' ')}: {data['reason'][1]}"
 

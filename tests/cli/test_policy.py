@@ -77,6 +77,13 @@ def test_from_a_proposal_to_live_and_back(run, home):
         assert words in told
 
 
+def test_what_was_shown_is_printed_as_it_was_kept(run):
+    name = propose(run)
+    assert json.loads(run("status", name, "--evidence")) == {"rows": 5000}
+    bare = run("propose", "next.yaml", "--against", "ours.yaml", "--by", "ana").split(":")[0]
+    assert "nothing was shown" in run("status", bare, "--evidence", code=2)
+
+
 def test_a_refused_gate_needs_an_override_and_the_reason_is_on_record(run):
     name = propose(run, "--gate", "refused.json")
     assert "the gate refused it" in run("approve", name, "--by", "bo", "--why", "x", code=2)

@@ -61,7 +61,7 @@ def _share(gw):
 
 
 async def ask(gw, n, **headers):
-    return [await gw.chat(f"What is {i} and {i}?", headers=headers or None) for i in range(n)]
+    return await asyncio.gather(*(gw.chat(f"What is {i} and {i}?", headers=headers or None) for i in range(n)))
 
 
 def arms(answers):
@@ -121,7 +121,7 @@ async def test_a_canary_that_fails_is_rolled_back_by_itself_and_the_trail_says_w
     await rolling(home, it, gw)
     async with asyncio.timeout(30):
         while state(home, it).state == "rolling":
-            await ask(gw, 4)
+            await ask(gw, 10)
     done = state(home, it)
     assert (done.state, done.said[0]) == ("rolled_back", "canary-worse")
     assert "errors" in done.said[1]
@@ -174,6 +174,41 @@ async def test_feedback_on_the_arms_is_counted_once_a_request(serve, home):
 
     await until(lambda: sum(seen()) == 20)
     assert seen() == (arms(answers).count("canary"), arms(answers).count("incumbent"))
+
+
+async def test_a_canary_whose_answers_are_judged_worse_is_rolled_back(serve, home):
+    gw = await serve(OURS)
+    it = approved(home, Plan(steps=(0.5, 1.0), unit="request", min_requests=10_000, watches=WATCHES[:1]))
+    await rolling(home, it, gw)
+    async with asyncio.timeout(30):
+        while state(home, it).state == "rolling":
+            for answer in await ask(gw, 4):
+                arm = answer.headers.get("x-stillhouse-arm", "")
+                given = {
+                    "request_id": answer.headers["x-request-id"],
+                    "score": float(not arm.startswith("canary")),
+                    "who": "judge",
+                }
+                await gw.http.post("/v1/feedback", json=given)
+    assert state(home, it).said[0] == "canary-worse"
+    assert state(home, it).said[1].startswith("quality is worse")
+
+
+async def test_of_a_session_only_the_first_outcome_counts(serve, home):
+    gw = await serve(OURS)
+    it = approved(home, Plan(steps=(0.5, 1.0), unit="session", min_requests=10_000, watches=WATCHES[1:2]))
+    await rolling(home, it, gw)
+    for session in ("a", "b", "a", "a", "b"):
+        await gw.chat("hi", headers={"x-stillhouse-session": session})
+    await asyncio.to_thread(gw.cell.ledger.flush)
+
+    def seen():
+        bodies = [json.loads(body)["counts"]["errors"] for body in counts.bodies(home, it.id)]
+        return sum(body.get("canary", 0) + body.get("incumbent", 0) for body in bodies)
+
+    await until(lambda: seen() == 2)
+    await asyncio.sleep(5 * PAUSE)
+    assert seen() == 2
 
 
 async def test_a_restart_goes_on_where_it_was_and_counts_nothing_twice(serve, up, home):
