@@ -209,7 +209,7 @@ async def test_embeddings_pass_unread(serve, up):
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_scorer_that_fails_costs_the_opinion_and_nothing_else(serve, up, caplog, stream):
     class Broken:
-        families = ("generic",)
+        families, digest = ("generic",), "0" * 64
 
         def score(self, *_):
             raise RuntimeError("the text of a prompt")
