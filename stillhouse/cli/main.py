@@ -15,13 +15,13 @@ COMMANDS: dict[str, str] = {
     "guard": "Run a policy's guards over many texts: JSON lines in, JSON lines out.",
     "report": "What was served, what it cost, what was saved.",
     "ledger": "Look after the ledger: info, prune, export.",
-    "migrate": "Carry over what another gateway or eval tool wrote.",
     "train": "Adapt the scorer to your own outcomes or feedback.",
     "scorer": "List the scorers, choose one, go back.",
     "models": "List, add and remove weights for the embedded engine.",
     "keys": "Make, list and revoke API keys.",
     "pin": "Send all traffic to one tier, within a second.",
     "unpin": "Let the policy decide again.",
+    "migrate": "Carry over what another gateway or eval tool wrote.",
     "doctor": "Check this installation and a running gateway.",
 }
 
