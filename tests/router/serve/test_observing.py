@@ -8,6 +8,7 @@ import pytest
 
 from router.registry.keys import KeyStore
 from router.serve import beside
+from router.serve.exchange import Exchange
 from router.serve.settings import ServerSettings, Settings, TierSettings, UpstreamSettings
 from tests.support.upstream import CLOSE, RESET, Answer, chunk, comment, error, finish, tool, usage
 
@@ -159,6 +160,31 @@ async def test_tokens_are_estimated_where_a_stream_was_not_asked_for_them(serve,
     assert (without["tokens_source"], told["tokens_source"]) == ("estimated", "upstream")
     assert without["tokens_out"] > 0
     assert without["cost_nano"] > 0
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_opinion_is_formed_when_the_answer_has_left(serve, up, monkeypatch, stream):
+    order = []
+
+    def noted(name, of=lambda *_, **__: True):
+        true = getattr(Exchange, name)
+
+        async def send(self, *given, **named):
+            await true(self, *given, **named)
+            if of(*given, **named):
+                order.append("answered")
+
+        monkeypatch.setattr(Exchange, name, send)
+
+    noted("straight")
+    noted("straight_part", lambda *_, last=False: last)
+    gw = await serve(observe=True)
+    true = gw.cell.scorer.score
+    monkeypatch.setattr(type(gw.cell.scorer), "score", lambda _, *given: order.append("scored") or true(*given))
+    answer = await gw.http.post(PATH, content=streamed(stream=stream), headers=JSON)
+    assert (await gw.record(answer))["tier_wanted"]
+    assert order[0] == "answered"
+    assert "scored" in order[1:]
 
 
 # --- guards do not act
