@@ -278,6 +278,51 @@ async def test_without_a_scorer_the_policys_fallback_is_what_is_recorded(serve, 
     assert (record["p_right"], record["reasons"][-1]["id"]) == (None, "no-score")
 
 
+# --- upstreams that do not speak the wire themselves
+
+
+class Adapter:
+    """Another kind of upstream: it gives answers and events, and no bytes of a server's."""
+
+    def __init__(self, inner):
+        self.chat, self.chat_stream, self.embeddings, self.close = (
+            inner.chat, inner.chat_stream, inner.embeddings, inner.close,
+        )  # fmt: skip
+
+
+def adapted(cell):
+    cell.upstreams = {name: Adapter(upstream) for name, upstream in cell.upstreams.items()}
+
+
+async def test_an_adapters_answer_goes_on_as_it_is(serve, up):
+    gw = await serve(GUARDED, observe=True, cell=adapted)
+    raw = b'{"id":"x",  "choices":[{"index":0,"message":{"content":"the secretword"}}],"usage":{"prompt_tokens":3,"completion_tokens":4}}'
+    up.script(Answer.raw(raw))
+    answer = await gw.chat(model="m-large")
+    assert answer.content == raw
+    record = await gw.record(answer)
+    assert (record["mode"], record["tokens_out"], record["attempts"][0]["outcome"]) == ("observed", 4, "ok")
+    assert [f["guard"] for f in record["findings"]] == ["words"]
+    assert (await gw.http.post("/v1/embeddings", json={"model": "embed", "input": "x"})).status_code == 200
+
+
+async def test_an_adapters_events_go_on_as_they_are_and_its_faults_are_told(serve, up):
+    gw = await serve(observe=True, cell=adapted)
+    up.script(
+        Answer.stream(chunk("Hi"), finish(), usage()), Answer.stream(chunk("Hi"), RESET), Answer.error(503, "busy")
+    )
+    whole = await gw.http.post(PATH, content=streamed(), headers=JSON)
+    assert whole.text.endswith("data: [DONE]\n\n")
+    assert json.loads(whole.text.split("\n")[0].removeprefix("data: "))["choices"][0]["delta"]["content"] == "Hi"
+    assert (await gw.record(whole))["tokens_source"] == "upstream"
+    torn = await gw.http.post(PATH, content=streamed(), headers=JSON)
+    assert "upstream_unavailable" in torn.text
+    assert (await gw.record(torn))["outcome"] == "upstream_error"
+    refused = await gw.http.post(PATH, content=streamed(), headers=JSON)
+    assert refused.status_code == 502
+    assert len((await gw.record(refused))["attempts"]) == 1
+
+
 # --- nothing is tried again, and nobody sees the operator's key
 
 
