@@ -192,7 +192,9 @@ def _tools(body: Any) -> list[dict[str, Any]]:
     listed = config.get("tools") if isinstance(config, Mapping) else body.get("tools")
     found = []
     for item in listed if isinstance(listed, list) else ():
-        spec = item.get("toolSpec", item) if isinstance(item, Mapping) else {}
+        spec = item.get("toolSpec", item) if isinstance(item, Mapping) else None
+        if not isinstance(spec, Mapping):
+            raise RowError("a tool of it has no specification")
         schema = spec.get("inputSchema") or spec.get("input_schema") or {}
         function = {"name": spec.get("name", ""), "description": spec.get("description", "")}
         parameters = schema.get("json", schema) if isinstance(schema, Mapping) else {}
@@ -271,7 +273,7 @@ def _nova(reply: Any) -> Said:
 
 
 def _nova_events(events: list[Any]) -> Said:
-    said = "".join(_of(event, "contentBlockDelta", "delta", "text") or "" for event in events)
+    said = "".join(_word(_of(event, "contentBlockDelta", "delta", "text")) or "" for event in events)
     finish = next((_of(event, "messageStop", "stopReason") for event in events if _of(event, "messageStop")), None)
     last: Any = next((event["metadata"] for event in events if _of(event, "metadata")), {})
     usage = _of(last, "usage")
@@ -291,7 +293,7 @@ def _anthropic(reply: Any) -> Said:
 
 
 def _anthropic_events(events: list[Any]) -> Said:
-    said = "".join(_of(event, "delta", "text") or "" for event in events)
+    said = "".join(_word(_of(event, "delta", "text")) or "" for event in events)
     begun = next((_of(event, "message", "usage") for event in events if _of(event, "type") == "message_start"), None)
     ended = next((event for event in events if _of(event, "type") == "message_delta"), None)
     return Said(
@@ -302,13 +304,13 @@ def _anthropic_events(events: list[Any]) -> Said:
 
 def _llama(reply: Any) -> Said:
     return Said(
-        str(_of(reply, "generation") or ""), _word(_of(reply, "stop_reason")),
+        _word(_of(reply, "generation")) or "", _word(_of(reply, "stop_reason")),
         _number(_of(reply, "prompt_token_count")), _number(_of(reply, "generation_token_count")),
     )  # fmt: skip
 
 
 def _llama_events(events: list[Any]) -> Said:
-    said = "".join(_of(event, "generation") or "" for event in events)
+    said = "".join(_word(_of(event, "generation")) or "" for event in events)
     last = _llama(events[-1]) if events else Said()
     first = next((n for n in (_number(_of(e, "prompt_token_count")) for e in events) if n is not None), None)
     return Said(said, last.finish, first, last.tokens_out)

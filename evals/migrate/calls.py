@@ -140,7 +140,10 @@ def json_rows(path: Path, text: str | None = None, *, inside: tuple[str, ...] = 
         value = _parsed(text, f"{path}")
         if isinstance(value, dict):
             listed = next((value[name] for name in inside if isinstance(value.get(name), list)), None)
-            value = [value] if listed is None else listed
+            if listed is None:  # JSON Lines of one line
+                yield f"{path}:1", value
+                return
+            value = listed
         yield from ((f"{path}: row {number}", row) for number, row in enumerate(value, start=1))
         return
     for number, line in enumerate(text.split("\n"), start=1):

@@ -16,6 +16,8 @@ import yaml
 MOST_NODES: Final = 1_000_000
 MOST_BYTES: Final = 32 * 1024 * 1024
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+#: Escapes of JSON strings, one by one; YAML has no pairs of surrogates.
+_ESCAPES: Final = re.compile(r"(?i)\\(?:u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|u(d[89a-f][0-9a-f]{2})|.)")
 _TABS: Final = re.compile(r"^\t+", re.MULTILINE)
 
 
@@ -134,7 +136,7 @@ def read_tree(text: str, *, file: str, listed: bool = False) -> Tree:
     if len(text) > MOST_BYTES:
         raise ForeignError(f"{file}: {len(text):,} characters; at most {MOST_BYTES:,} are read")
     if text.lstrip()[:1] in {"{", "["}:  # JSON may be indented with tabs, YAML may not
-        text = _TABS.sub(lambda found: " " * len(found[0]), text)
+        text = _ESCAPES.sub(_unescaped, _TABS.sub(lambda found: " " * len(found[0]), text))
     builder = _Builder(file)
     try:
         loader = _LOADER(text)
@@ -153,6 +155,13 @@ def read_tree(text: str, *, file: str, listed: bool = False) -> Tree:
     if root is None or not isinstance(root.value, (dict, list) if listed else dict):
         raise ForeignError(f"{file}:1: the file holds no settings ('name: value')")
     return root
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    high, low, alone = found.groups()
+    if high:
+        return chr(0x10000 + ((int(high, 16) - 0xD800) << 10) + int(low, 16) - 0xDC00)
+    return "\ufffd" if alone else "/" if found[0] == "\\/" else found[0]
 
 
 class _Builder:

@@ -15,47 +15,15 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from evals.migrate.places import ForeignError, Tree, read_tree
+from evals.migrate.promptfoo_asserts import REASONS, UNKNOWN, VARIABLE, Asserts, Wanted, text_of
 from evals.migrate.suites import Made
 from evals.migrate.told import Tale
 
 if TYPE_CHECKING:
     from evals.migrate.told import Kind
 
-_VARIABLE: Final = re.compile(r"\{\{-?\s*([A-Za-z_][\w.]*)\s*-?\}\}")
 _TEMPLATE: Final = re.compile(r"\{[{%#]")
 _MOST_ROWS: Final = 100_000
-_UNKNOWN: Final = "there is nothing like it in a suite (docs/evals.md)"
-_REASONS: Final[Mapping[str, str]] = {
-    "javascript": "code is not run; say it with a pattern, a schema or a judge",
-    "python": "code is not run; say it with a pattern, a schema or a judge",
-    "transform": "code is not run: answers are scored as they came",
-    "postprocess": "code is not run: answers are scored as they came",
-    "threshold": "an item passes by the weighted mean of its scorers",
-    "cost": "write 'cost per item <= … usd' under 'assert'",
-    "latency": "write 'latency p95 <= … ms' under 'assert'",
-    "scenarios": "write them out as tests",
-    "redteam": "the guards' own attack suites are here: stillhouse eval",
-    "contains-json": "an answer must be JSON, alone or in one code fence: write json_schema by hand",
-    "similar": "likeness is measured by words or letters (similarity), not by embeddings",
-    "evaluateOptions": "the runner's own options: stillhouse eval --help",
-    "outputPath": "runs are kept by themselves: stillhouse eval --help",
-    "description": "",
-    "sharing": "nothing is shared",
-    "env": "set it in the environment",
-    "nunjucksFilters": "code is not run",
-    "extensions": "code is not run",
-    "metric": "scorers have their own names",
-    "provider": "a judge is one of the suite's tiers or targets",
-}
-#: Assertions whose expectation goes into the row, and the scorer that reads it there.
-_BY_ROW: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
-    "equals": ("exact", {"strict": True}),
-    "contains": ("contains", {}),
-    "icontains": ("contains", {}),
-    "contains-any": ("contains", {}),
-    "icontains-any": ("contains", {}),
-}
-_JUDGED: Final = frozenset({"llm-rubric", "model-graded-closedqa"})
 _PROVIDER_KINDS: Final = frozenset({"chat", "messages", "completion", "responses"})
 
 
@@ -68,13 +36,6 @@ class Prompt(NamedTuple):
 
     label: str
     messages: tuple[Mapping[str, Any], ...]
-
-
-class Wanted(NamedTuple):
-    """What a test asserts: what its row holds, and the scorers of its suite as JSON, so that equal ones are equal."""
-
-    references: tuple[str, ...]
-    scorers: tuple[str, ...]
 
 
 def promptfoo_suites(text: str, *, file: str, name: str, read: ReadFile, config: str) -> tuple[list[Made], Tale]:
@@ -124,7 +85,7 @@ class _Reader:
         self._root, self._tale, self._file, self._read = root, tale, file, read
         self.about = root.text("description") or ""
         self._params: dict[str, Any] = {}
-        self._judged = False
+        self._scored = Asserts(tale, file)
 
     def _say(self, kind: Kind, tree: Tree, words: str, what: str = "") -> None:
         self._tale.say(kind, self._file, tree.line, what or tree.path, words)
@@ -132,7 +93,7 @@ class _Reader:
     def lost(self, tree: Tree, words: str = "") -> None:
         """Tell of a part that was not carried."""
         name = tree.path.rsplit(".", 1)[-1].split("[")[0]
-        self._say("lost", tree.account(), words or _REASONS.get(name, _UNKNOWN) or _UNKNOWN)
+        self._say("lost", tree.account(), words or REASONS.get(name, UNKNOWN) or UNKNOWN)
 
     def rest(self) -> None:
         """Every part that nobody has dealt with."""
@@ -189,7 +150,7 @@ class _Reader:
                 self.lost(item, "messages must have a role and a text as content")
                 return None
         for message in messages:
-            if _TEMPLATE.search(_VARIABLE.sub("", message["content"])):
+            if _TEMPLATE.search(VARIABLE.sub("", message["content"])):
                 self.lost(item, "only {{name}} is filled in; filters, conditions and loops are not")
                 return None
         return Prompt(label, tuple(messages))
@@ -264,7 +225,7 @@ class _Reader:
         slices: dict[str, Any] = {"description": title} if title else {}
         if meta is not None:
             slices["metadata"] = meta.account().data()
-        wanted = self._wanted([*own, *always])
+        wanted = self._scored.wanted([*own, *always])
         if not wanted.scorers:
             self._say("lost", item, "nothing is left that could be asserted of it, so it is left out")
             return
@@ -291,59 +252,12 @@ class _Reader:
                 self.lost(tree, "a value must be a text, a number, true or false")
                 continue
             tree.account()
-            found[name] = [_text(value) for value in listed]
+            found[name] = [text_of(value) for value in listed]
         return found
 
     def _asserts(self, item: Tree) -> list[Tree]:
         listed = item.get("assert")
         return [] if listed is None else list(listed)
-
-    def _wanted(self, asserts: Sequence[Tree]) -> Wanted:
-        references: tuple[str, ...] = ()
-        taken = ""
-        scorers: list[str] = []
-        for each in asserts:
-            kind, weight = each.text("type") or "", each.number("weight")
-            values = _listed(each.get("value"))
-            by_row = _BY_ROW.get(kind)
-            if by_row is not None and values and taken in {"", by_row[0]} and not references:
-                references, taken = values, by_row[0]
-                made: dict[str, Any] | None = {by_row[0]: by_row[1]}
-                if by_row[0] == "contains":
-                    self._say(
-                        "guess", each, "a text counts where it stands as words of its own, in any case of letters"
-                    )
-            else:
-                made = self._scorer(kind, values, each)
-            if made is None:
-                self.lost(each, f"{kind!r}: {_REASONS.get(kind, _UNKNOWN)}")
-                continue
-            for left in list(each.left()):
-                self.lost(left)
-            if weight is not None and weight != 1:
-                made["weight"] = weight
-            text = json.dumps(made, sort_keys=True, ensure_ascii=False)
-            scorers += [] if text in scorers else [text]
-        return Wanted(references, tuple(_named(scorers)))
-
-    def _scorer(self, kind: str, values: tuple[str, ...], each: Tree) -> dict[str, Any] | None:
-        """A scorer that says itself what it expects; None where there is none."""
-        if kind == "is-json":
-            schema = each.get("value")
-            if schema is not None and not isinstance(schema.value, dict):
-                return None
-            return {"json_schema": {"schema": {} if schema is None else schema.account().data()}}
-        if not values or any(_TEMPLATE.search(value) for value in values):
-            return None
-        if kind in _JUDGED:
-            if not self._judged:
-                self._say("guess", each, "rubrics are judged by the large tier, asked twice")
-                self._judged = True
-            return {"judge": {"by": "large", "question": "\n".join(values)}}
-        pattern = _pattern(kind.removeprefix("not-"), values)
-        if pattern is None:
-            return None
-        return {"regex": {"pattern": pattern, "absent": True} if kind.startswith("not-") else {"pattern": pattern}}
 
     # --- rows
 
@@ -351,20 +265,20 @@ class _Reader:
         self, number: int, place: int, prompt: Prompt, values: Mapping[str, str], wanted: Wanted, where: Tree
     ) -> dict[str, Any] | None:
         """One row; None, told, where the prompt needs a value that the test does not give."""
-        missing = sorted(
-            {name for m in prompt.messages for name in _VARIABLE.findall(m["content"]) if name not in values}
-        )
+        texts = [*(m["content"] for m in prompt.messages), *wanted.references]
+        missing = sorted({name for text in texts for name in VARIABLE.findall(text) if name not in values})
         if missing:
             words = f"{prompt.label}: no value for {', '.join(missing)}, so this test is left out for it"
             self._say("lost", where, words)
             return None
         messages = [
-            {**message, "content": _VARIABLE.sub(lambda found: values[found[1]], message["content"])}
+            {**message, "content": VARIABLE.sub(lambda found: values[found[1]], message["content"])}
             for message in prompt.messages
         ]
         row: dict[str, Any] = {"id": f"{number:05}-{place + 1}", "stem": f"{number:05}", "messages": messages}
         if wanted.references:
-            row["reference"] = list(wanted.references) if len(wanted.references) > 1 else wanted.references[0]
+            said = [VARIABLE.sub(lambda found: values[found[1]], text) for text in wanted.references]
+            row["reference"] = said if len(said) > 1 else said[0]
         return {**row, "prompt-label": prompt.label, "vars": dict(values)}
 
 
@@ -385,45 +299,3 @@ def _model_of(name: str) -> str | None:
 def _title(text: str) -> str:
     name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:48].strip("-")
     return name if name and name[0].isalpha() else f"m-{name or 'odel'}"
-
-
-def _text(value: object) -> str:
-    return json.dumps(value) if isinstance(value, bool) else "" if value is None else str(value)
-
-
-def _listed(tree: Tree | None) -> tuple[str, ...]:
-    """A value, or each of a list, as text; empty for anything else."""
-    if tree is None:
-        return ()
-    items = list(tree) if isinstance(tree.value, list) else [tree]
-    if any(isinstance(item.value, dict | list) for item in items):
-        return ()
-    return tuple(_text(item.account().value) for item in items)
-
-
-def _pattern(kind: str, values: tuple[str, ...]) -> str | None:
-    """An assertion as a pattern; None where it is none."""
-    escaped = [re.sub(r"([.^$*+?()\[\]{}|\\])", r"\\\1", value) for value in values]
-    if kind == "regex" and len(values) == 1:
-        return values[0]
-    if kind == "starts-with" and len(values) == 1:
-        return rf"^\s*{escaped[0]}"
-    if kind in {"contains", "contains-any"}:
-        return "|".join(escaped)
-    if kind in {"icontains", "icontains-any"}:
-        return f"(?i){'|'.join(escaped)}"
-    if kind == "equals" and len(values) == 1:
-        return rf"^\s*{escaped[0]}\s*$"
-    return None
-
-
-def _named(scorers: Sequence[str]) -> Iterator[str]:
-    """Two scorers of one kind need names."""
-    seen: dict[str, int] = {}
-    for text in scorers:
-        made = json.loads(text)
-        kind = next(name for name in made if name != "weight")
-        seen[kind] = seen.get(kind, 0) + 1
-        if seen[kind] > 1:
-            made["name"] = f"{kind.replace('_', '-')}-{seen[kind]}"
-        yield json.dumps(made, sort_keys=True, ensure_ascii=False)

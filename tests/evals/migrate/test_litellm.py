@@ -279,5 +279,7 @@ def test_a_blocked_key_stays_blocked_and_an_unlimited_one_unlimited():
     assert (made.keys[2].models, made.keys[2].id) == ((), f"litellm-{other[:12]}")
 
 
-def test_json_indented_with_tabs_is_read_too():
-    assert read_tree('{\n\t"a": [\n\t\t1]}', file="f").data() == {"a": [1]}
+@pytest.mark.parametrize("value", ["plain", "\U0001f600", 'a\\ud83d "b" /', "\u00e9\n\t\\", "\u2028"])
+def test_json_is_read_as_json_whatever_its_escapes_and_indentation(value):
+    for text in (json.dumps({"a": [value]}, indent="\t"), json.dumps({"a": [value]}).replace("/", "\\/")):
+        assert read_tree(text, file="f").data() == {"a": [value]}

@@ -130,6 +130,34 @@ def test_a_file_without_a_test_that_can_be_carried_is_refused(text):
         carry(text)
 
 
+def test_what_is_expected_may_be_a_value_of_the_test():
+    text = yaml.safe_dump(
+        {
+            "prompts": ["{{q}}"],
+            "defaultTest": {"assert": [{"type": "equals", "value": "{{right}}"}]},
+            "tests": [{"vars": {"q": "a", "right": "b"}}, {"vars": {"q": "c", "right": "d"}}, {"vars": {"q": "e"}}],
+        }
+    )
+    [made], tale = carry(text)
+    assert [row["reference"] for row in made.rows] == ["b", "d"]
+    assert "no value for right" in said(tale, "lost", "tests[2]")
+
+
+@pytest.mark.parametrize(
+    ("each", "words"),
+    [
+        ({"type": "regex", "value": "(?=a)b"}, "none that re2 knows"),
+        ({"type": "is-json", "value": {"type": "object", "dependentSchemas": {"a": {}}}}, "beyond the part"),
+        ({"type": "equals", "value": "{{ q | upper }}"}, "'equals'"),
+        ({"type": "starts-with", "value": "{{q}}"}, "'starts-with'"),
+    ],
+)
+def test_an_assertion_that_no_suite_could_load_is_named(each, words):
+    kept = {"type": "equals", "value": "x"}
+    _, tale = carry(yaml.safe_dump({"prompts": ["{{q}}"], "tests": [{"vars": {"q": "a"}, "assert": [each, kept]}]}))
+    assert words in said(tale, "lost", "tests[0].assert[0]")
+
+
 def test_a_setting_that_nobody_knows_is_named_wherever_it_stands():
     whole = yaml.safe_load(CONFIG.read_text())
     for place in ((), ("tests", 0), ("tests", 0, "assert", 0), ("defaultTest",), ("providers", 1), ("prompts", 1)):

@@ -8,6 +8,7 @@ import pytest
 
 from router.registry.keys import KeyStore
 from router.serve import beside
+from router.serve.exchange import Exchange
 from router.serve.settings import ServerSettings, Settings, TierSettings, UpstreamSettings
 from tests.support.upstream import CLOSE, RESET, Answer, chunk, comment, error, finish, tool, usage
 
@@ -161,6 +162,31 @@ async def test_tokens_are_estimated_where_a_stream_was_not_asked_for_them(serve,
     assert without["cost_nano"] > 0
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_opinion_is_formed_when_the_answer_has_left(serve, up, monkeypatch, stream):
+    order = []
+
+    def noted(name, of=lambda *_, **__: True):
+        true = getattr(Exchange, name)
+
+        async def send(self, *given, **named):
+            await true(self, *given, **named)
+            if of(*given, **named):
+                order.append("answered")
+
+        monkeypatch.setattr(Exchange, name, send)
+
+    noted("straight")
+    noted("straight_part", lambda *_, last=False: last)
+    gw = await serve(observe=True)
+    true = gw.cell.scorer.score
+    monkeypatch.setattr(type(gw.cell.scorer), "score", lambda _, *given: order.append("scored") or true(*given))
+    answer = await gw.http.post(PATH, content=streamed(stream=stream), headers=JSON)
+    assert (await gw.record(answer))["tier_wanted"]
+    assert order[0] == "answered"
+    assert "scored" in order[1:]
+
+
 # --- guards do not act
 
 
@@ -209,7 +235,7 @@ async def test_embeddings_pass_unread(serve, up):
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_scorer_that_fails_costs_the_opinion_and_nothing_else(serve, up, caplog, stream):
     class Broken:
-        families = ("generic",)
+        families, digest = ("generic",), "0" * 64
 
         def score(self, *_):
             raise RuntimeError("the text of a prompt")
@@ -250,6 +276,51 @@ async def test_without_a_scorer_the_policys_fallback_is_what_is_recorded(serve, 
     gw = await serve(observe=True, cell=lambda cell: setattr(cell, "scorer", None))
     record = await gw.record(await gw.chat())
     assert (record["p_right"], record["reasons"][-1]["id"]) == (None, "no-score")
+
+
+# --- upstreams that do not speak the wire themselves
+
+
+class Adapter:
+    """Another kind of upstream: it gives answers and events, and no bytes of a server's."""
+
+    def __init__(self, inner):
+        self.chat, self.chat_stream, self.embeddings, self.close = (
+            inner.chat, inner.chat_stream, inner.embeddings, inner.close,
+        )  # fmt: skip
+
+
+def adapted(cell):
+    cell.upstreams = {name: Adapter(upstream) for name, upstream in cell.upstreams.items()}
+
+
+async def test_an_adapters_answer_goes_on_as_it_is(serve, up):
+    gw = await serve(GUARDED, observe=True, cell=adapted)
+    raw = b'{"id":"x",  "choices":[{"index":0,"message":{"content":"the secretword"}}],"usage":{"prompt_tokens":3,"completion_tokens":4}}'
+    up.script(Answer.raw(raw))
+    answer = await gw.chat(model="m-large")
+    assert answer.content == raw
+    record = await gw.record(answer)
+    assert (record["mode"], record["tokens_out"], record["attempts"][0]["outcome"]) == ("observed", 4, "ok")
+    assert [f["guard"] for f in record["findings"]] == ["words"]
+    assert (await gw.http.post("/v1/embeddings", json={"model": "embed", "input": "x"})).status_code == 200
+
+
+async def test_an_adapters_events_go_on_as_they_are_and_its_faults_are_told(serve, up):
+    gw = await serve(observe=True, cell=adapted)
+    up.script(
+        Answer.stream(chunk("Hi"), finish(), usage()), Answer.stream(chunk("Hi"), RESET), Answer.error(503, "busy")
+    )
+    whole = await gw.http.post(PATH, content=streamed(), headers=JSON)
+    assert whole.text.endswith("data: [DONE]\n\n")
+    assert json.loads(whole.text.split("\n")[0].removeprefix("data: "))["choices"][0]["delta"]["content"] == "Hi"
+    assert (await gw.record(whole))["tokens_source"] == "upstream"
+    torn = await gw.http.post(PATH, content=streamed(), headers=JSON)
+    assert "upstream_unavailable" in torn.text
+    assert (await gw.record(torn))["outcome"] == "upstream_error"
+    refused = await gw.http.post(PATH, content=streamed(), headers=JSON)
+    assert refused.status_code == 502
+    assert len((await gw.record(refused))["attempts"]) == 1
 
 
 # --- nothing is tried again, and nobody sees the operator's key
