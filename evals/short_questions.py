@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 import msgspec
 import yaml
 
+from evals.scorers.words import holds
 from router.core.shapes import bare_json, chosen_letter, last_number, plain_words
 
 if TYPE_CHECKING:
@@ -79,17 +80,8 @@ def _is_number(answer: str, right: tuple[str, ...]) -> bool:
     return found is not None and any(abs(found - float(want)) < 1e-6 for want in right)
 
 
-_PARTICLES = "은는이가을를의에도로와과입니다이다에요예요년개일왕"
-
-
 def _is_fact(answer: str, right: tuple[str, ...]) -> bool:
-    said = f" {plain_words(answer)} "
-    for want in map(plain_words, right):
-        hangul = bool(re.search("[가-힣]", want))
-        after = rf"(?:[{_PARTICLES}]*)(?!\w)" if hangul else r"(?!\w)" if want.isascii() and not want.isdigit() else ""
-        if re.search(rf"(?<!\w){re.escape(want)}{after or '(?![0-9])'}", said):
-            return True
-    return False
+    return holds(answer, right)
 
 
 def _is_object(answer: str, right: tuple[str, ...]) -> bool:

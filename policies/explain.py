@@ -86,8 +86,9 @@ def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel] | None:
     """The model that describes the settings at ``path``; list indices and mapping keys are stepped over."""
     here: type[BaseModel] | None = model
     for part in path:
-        if here is not None and isinstance(part, str) and part in here.model_fields:
-            here = _inner_model(here.model_fields[part].annotation)
+        fields = {} if here is None else {field.alias or name: field for name, field in here.model_fields.items()}
+        if part in fields:
+            here = _inner_model(fields[str(part)].annotation)
     return here
 
 

@@ -163,8 +163,8 @@ def _standard_error(counts: Floats, found: Clusters) -> tuple[Floats, Floats]:
     clusters = found.clusters
     mean = sums[:, 0] / sums[:, 1]
     squares = sums[:, 2] - 2.0 * mean * sums[:, 3] + mean * mean * sums[:, 4]
-    # rounding may leave a hair where every cluster is alike
-    squares = np.where(squares > _SAME * clusters, squares, 0.0)
+    # rounding leaves a hair where every cluster is alike
+    squares = np.where(squares > _SAME * (sums[:, 2] + clusters), squares, 0.0)
     return mean, np.sqrt(squares * clusters / max(clusters - 1, 1)) / sums[:, 1]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from math import ceil, floor, log10
 from typing import Final
@@ -30,20 +31,22 @@ LOOKS: Final = {
     "prompt length": Look(ORANGE, "8 3 2 3", 1.8),
     "random": Look(GREY, "2 4", 1.8),
 }
+#: The page has its own ground.
+_GROUND: Final = re.compile(r"<rect [^>]*fill='#ffffff'/>\n")
 _PER: Final = 1000
 
 
 def quality_cost(found: Frontier) -> str:
     """Every target with both intervals, and the lines to beat."""
     high_cost = max(point.cost.high for point in found.points if point.cost.high < float("inf")) * _PER * 1.06
-    panel = Panel(0, 0, 760, 400, (0, high_cost), _quality_range(found))
+    panel = Panel(0, -26, 760, 420, (0, high_cost), _quality_range(found))
     panel.frame(
         "",
         "cost of 1,000 answers",
         "quality",
         _ticks(0, high_cost),
         _ticks(*panel.y_range),
-        words.money,
+        _price,
         _whole_percent,
     )
     for line in found.lines:
@@ -51,7 +54,7 @@ def quality_cost(found: Frontier) -> str:
     # targets last: nothing lies over them
     for point in sorted(found.points, key=lambda point: point.kind == "target"):
         _draw(panel, point, high_cost)
-    return _themed(drawing.picture(760, 400, panel.parts, title="Quality against cost"))
+    return _themed(drawing.picture(760, 394, panel.parts, title="Quality against cost"))
 
 
 def _draw(panel: Panel, point: Point, high_cost: float) -> None:
@@ -62,8 +65,8 @@ def _draw(panel: Panel, point: Point, high_cost: float) -> None:
     panel.dot((cost.value, quality.value), colour, hollow=point.kind != "target")
     late = cost.value > 0.7 * high_cost
     anchor, shift = ("end", -9) if late else ("start", 9)
-    drop = 17 if point.kind == "tier" else -9
-    panel.note((cost.value, quality.value), point.name, anchor, shift, drop)
+    drop = (24 if late else 17) if point.kind == "tier" else -9
+    panel.note((cost.value, quality.value), words.cut(point.name, 40), anchor, shift, drop)
 
 
 def _scaled(cost: Interval) -> Interval:
@@ -80,7 +83,7 @@ def _quality_range(found: Frontier) -> tuple[float, float]:
 
 def reliability(found: Reliability) -> str:
     """Stated chance against share right, with a mark for each bin of equal mass."""
-    panel = Panel(0, 0, 420, 380, (0, 1), (0, 1))
+    panel = Panel(0, -26, 420, 400, (0, 1), (0, 1))
     ticks = [0, 0.2, 0.4, 0.6, 0.8, 1]
     panel.frame("", "stated chance of a right answer", "really right", ticks, ticks, _whole_percent)
     panel.line([(0, 0), (1, 1)], Look(GREY, "2 4"))
@@ -88,7 +91,7 @@ def reliability(found: Reliability) -> str:
     for part in found.bins:
         panel.bar((part.said, part.right.low), (part.said, part.right.high), RED)
         panel.dot((part.said, part.right.value), RED)
-    return _themed(drawing.picture(420, 380, panel.parts, title="Stated chances and truth"))
+    return _themed(drawing.picture(420, 374, panel.parts, title="Stated chances and truth"))
 
 
 def swatch(look: Look) -> str:
@@ -113,6 +116,12 @@ def interval_bar(low: float, value: float, high: float, reach: float, *, shown: 
     return _themed(drawing.picture(120, 18, parts, title=""))
 
 
+def _price(nano: float) -> str:
+    """Round dollars as a scale writes them: ``$0.05``."""
+    shown = words.money(nano)
+    return shown.rstrip("0").rstrip(".") if "." in shown else shown
+
+
 def _whole_percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
@@ -128,6 +137,7 @@ def _ticks(low: float, high: float) -> Sequence[float]:
 
 def _themed(svg: str) -> str:
     """A drawing in the page's colours and letters; what it is of stands beside it, so readers skip the picture."""
+    svg = _GROUND.sub("", svg)
     for colour, name in _THEME.items():
         svg = svg.replace(colour, name)
     empty = "<title></title>" in svg

@@ -97,13 +97,13 @@
   // --- what is drawn
   let shownColumns = [];
   const body = make("div", { class: "body", tabindex: "0", role: "rowgroup", "aria-label": "Rows: arrow keys move, Enter opens" });
-  const space = make("div", { class: "space" });
+  const space = make("div", { class: "space", role: "presentation" });
   const head = make("div", { class: "row head", role: "row" });
   const told = make("p", { class: "count", role: "status" });
   body.append(space);
 
   function choose() {
-    const widths = { id: "minmax(6em, 10em)", quality: "4.5em", delta: "5em", cost: "6em", latency: "5em", tier: "5em", target: "minmax(5em, 9em)", prompt: "minmax(8em, 1fr)" };
+    const widths = { id: "minmax(4em, 6.5em)", quality: "3.6em", delta: "3.8em", cost: "6.2em", latency: "4.2em", tier: "4.2em", target: "minmax(3em, 5.5em)", prompt: "minmax(8em, 1fr)" };
     const narrow = body.clientWidth < 620;
     const wanted = narrow ? ["quality", "delta", "tier", "prompt"] : ["id", "target", "tier", "quality", "delta", "cost", "latency", "prompt"];
     shownColumns = wanted.filter((key) => columns.has(key) && !(key === "target" && columns.get(key).names.length < 2));

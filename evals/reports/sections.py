@@ -20,7 +20,7 @@ _EVERY_LINE: Final = 60
 
 
 def body(summary: Summary) -> Iterator[str]:
-    """Everything above the table of all rows: the verdict first."""
+    """The beginning of the page up to the table of all rows: the verdict first."""
     yield "<a class='skip' href='#rows'>Skip to all rows</a>"
     yield "<main>"
     yield from _verdict(summary)
@@ -30,7 +30,6 @@ def body(summary: Summary) -> Iterator[str]:
     yield from _slices(summary)
     yield from _judgement(summary)
     yield from _losses(summary)
-    yield "</main>"
 
 
 def _verdict(summary: Summary) -> Iterator[str]:
@@ -51,7 +50,7 @@ def _verdict(summary: Summary) -> Iterator[str]:
                 f"<li class='{check.verdict}'><span class='mark' aria-hidden='true'>{_MARKS[check.verdict]}</span>"
                 f"<span class='says'><span class='unseen'>{words.VERDICTS[check.verdict]}: </span>{text(check.says)}"
                 f" <span class='who'>{text(check.target)}</span></span>"
-                f"<span class='why'>{text(found)}{'. ' if found and check.why else ''}{text(check.why)}</span></li>"
+                f"<span class='why'>{text(found)}{' · ' if found and check.why else ''}{text(check.why)}</span></li>"
             )
         yield "</ul>"
     yield "</header>"
@@ -74,13 +73,13 @@ def _frontier(summary: Summary) -> Iterator[str]:
         return
     yield "<section aria-labelledby='frontier'><h2 id='frontier'>Quality and cost</h2>"
     yield f"<p class='note'>{text(told.frontier_note(found))}</p>"
-    yield f"<figure>{charts.quality_cost(found)}<figcaption><ul class='legend'>"
+    yield f"<figure class='wide' tabindex='0'>{charts.quality_cost(found)}<figcaption><ul class='legend'>"
     for line in found.lines:
         yield f"<li>{charts.swatch(charts.LOOKS[line.name])} {text(line.name)}</li>"
     yield "</ul></figcaption></figure>"
     yield "<details><summary>The same as a table</summary>"
     columns = ("", "cost of 1,000 answers", "quality")
-    yield table(columns, [[text(cell) for cell in row] for row in told.frontier_rows(found)])
+    yield table(columns, [[with_interval(cell) for cell in row] for row in told.frontier_rows(found)])
     yield "</details></section>"
 
 
@@ -88,7 +87,7 @@ def _targets(summary: Summary) -> Iterator[str]:
     if not summary.targets:
         return
     yield "<section aria-labelledby='targets'><h2 id='targets'>Targets</h2>"
-    yield table(told.TARGET_COLUMNS, [[text(cell) for cell in told.target_row(t)] for t in summary.targets])
+    yield table(told.TARGET_COLUMNS, [[with_interval(cell) for cell in told.target_row(t)] for t in summary.targets])
     yield "</section>"
 
 
@@ -103,11 +102,14 @@ def _slices(summary: Summary) -> Iterator[str]:
     reach = max((abs(e) for line in summary.slices for e in _ends(line)), default=0.0) or 1.0
     rows = []
     for line in summary.slices[:_EVERY_LINE]:
-        cells = [text(cell) for cell in told.slice_row(line)]
+        cells = [with_interval(cell) for cell in told.slice_row(line)]
         if held:
-            cells += [_bar(line, reach), *(text(cell) for cell in told.slice_against(line))]
+            # the change is what one looks for: before the cost, so that a narrow screen shows it
+            cells[3:3] = [_bar(line, reach), *(with_interval(cell) for cell in told.slice_against(line))]
         rows.append(cells)
-    columns = [*told.SLICE_COLUMNS, *(("", "change", "p, adjusted") if held else ())]
+    columns = [*told.SLICE_COLUMNS]
+    if held:
+        columns[3:3] = ["", "change", "p, adjusted"]
     yield table(columns, rows)
     if len(summary.slices) > _EVERY_LINE:
         yield f"<p class='note'>{len(summary.slices) - _EVERY_LINE} more slices: filter the rows below.</p>"
@@ -144,7 +146,10 @@ def _reliability(found: Reliability) -> Iterator[str]:
     yield f"<p class='note'>{text(told.reliability_note(found))}</p>"
     yield f"<figure>{charts.reliability(found)}</figure>"
     yield "<details><summary>The same as a table</summary>"
-    rows = [[words.percent(part.said), words.percent_interval(part.right), f"{part.n:,}"] for part in found.bins]
+    rows = [
+        [words.percent(part.said), with_interval(words.percent_interval(part.right)), f"{part.n:,}"]
+        for part in found.bins
+    ]
     yield table(("stated", "really right", "answers"), rows)
     yield "</details></section>"
 
@@ -205,11 +210,11 @@ def _block(words_of_a_run: str) -> str:
     return f"<pre dir='auto' tabindex='0'>{escape(words.cut(words_of_a_run, _TEXT))}</pre>"
 
 
-def all_rows(packed: Packed, rows: int) -> Iterator[str]:
+def all_rows(packed: Packed) -> Iterator[str]:
     """The frame of the table that the page's script fills."""
     yield "<section class='rows' id='rows' aria-labelledby='rows-title' tabindex='-1'>"
     yield "<h2 id='rows-title'>All rows</h2>"
-    yield f"<p class='note'>{text(told.rows_note(packed, rows))}</p>"
+    yield f"<p class='note'>{text(told.rows_note(packed))}</p>"
     yield "<noscript><p class='note'>The table of rows needs the page's own script.</p></noscript>"
     yield "<form id='filters' role='search' aria-label='Filter the rows'></form>"
     yield "<div class='split'><div id='grid'></div><aside id='detail' aria-live='polite'></aside></div>"
@@ -232,6 +237,14 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return f"<div class='scroll' tabindex='0'><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>"
 
 
+def with_interval(value: str) -> str:
+    """A figure with what stands in brackets after it on a line of its own."""
+    figure, bracket, interval = value.partition(" (")
+    if not bracket or not interval.endswith(")"):
+        return text(value)
+    return f"<span class='figure'>{text(figure)}</span><small>{text(interval[:-1])}</small>"
+
+
 def text(value: str) -> str:
     """Words of a run or of ours, as text."""
-    return escape(words.inert(value))
+    return escape(words.inert(value)).replace(" %", "&nbsp;%")

@@ -32,6 +32,8 @@ class Item(Frozen, frozen=True, kw_only=True):
         cost_nano: of all attempts together. baseline_nano: what the large tier would have cost.
         cached: whether the answer came from the cache of an earlier run; then ``latency_ms`` is that call's.
         reason: the id of the decision's reason.
+        alarm: the surest finding's score of guards that read the text, 0 where they found nothing.
+        label: whether they should have found something, where the row says so.
     """
 
     target: str
@@ -56,6 +58,8 @@ class Item(Frozen, frozen=True, kw_only=True):
     cached: bool = False
     reason: str = ""
     p_right: Mapping[str, float] = {}
+    alarm: float | None = None
+    label: bool | None = None
 
 
 class Check(Frozen, frozen=True, kw_only=True):

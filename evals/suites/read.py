@@ -1,113 +1,49 @@
-"""Read a suite file strictly: unknown words refused, every mistake at once with file, line and column."""
+"""Find a suite by name or path and read it strictly: every mistake at once with file, line and column."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Final
 
-from pydantic import Field, model_validator
-
-from evals.importers.catalog import CATALOG
-from policies.mistakes import Problem, refuse
-from policies.schema import Strict
+from evals.suites.grammar import Suite
+from evals.suites.protocol import Protocol
+from policies.explain import closest
+from policies.mistakes import Mistake, Mistakes, show_path
+from policies.nodes import parse
 from policies.yaml import load_strict, read_text
 
 FOLDER: Final = Path(__file__).parent
-Text = Annotated[str, Field(min_length=1)]
-Rows = Literal["train", "valid", "routellm"]
-
-
-class Command(Strict):
-    """Which evaluation runs it.
-
-    Attributes:
-        module: run as ``python -m module``.
-        only: its parts, passed as ``--only``.
-        results: the file it writes under ``evals/results``.
-        data: whether it needs ``--data``.
-    """
-
-    module: Annotated[str, Field(pattern=r"^evals\.[a-z_]+$")]
-    only: tuple[Text, ...] = ()
-    results: Annotated[str, Field(pattern=r"^[a-z0-9-]+\.json$")] = "routing.json"
-    data: bool = True
-
-
-class Split(Strict):
-    """What is kept apart: rows of one stem, one subset, one task or one source; and in how many folds."""
-
-    by: Literal["stem", "subset", "task", "source", "none"]
-    folds: Annotated[int, Field(ge=2, le=20)] | None = None
-
-
-class Expectation(Strict):
-    """What a figure should be. Give ``expected``, or a ``note`` that says it in words.
-
-    Attributes:
-        known: the best figure known elsewhere.
-        higher: whether more is better.
-    """
-
-    target: Text
-    metric: Text
-    known: float | None = None
-    expected: float | None = None
-    stretch: float | None = None
-    higher: bool
-    note: str = ""
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if self.expected is None and not self.note:
-            refuse([Problem((), "give expected, or a note that says what to expect")])
-        return self
-
-
-class Suite(Strict):
-    """One protocol.
-
-    Attributes:
-        importers: what rebuilds its rows from public clones.
-        rows: the outcome files it reads.
-        baselines: what every figure stands beside.
-    """
-
-    suite: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
-    about: Text
-    command: Command
-    importers: tuple[str, ...]
-    rows: tuple[Rows, ...]
-    split: Split
-    metrics: Annotated[tuple[Text, ...], Field(min_length=1)]
-    baselines: tuple[Text, ...]
-    expect: tuple[Expectation, ...]
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        problems = [
-            Problem(("importers", index), f"no importer {name!r}", f"one of {', '.join(sorted(CATALOG))}")
-            for index, name in enumerate(self.importers)
-            if name not in CATALOG
-        ]
-        problems += [
-            Problem(("expect", index, "metric"), f"{item.metric!r} is not among metrics")
-            for index, item in enumerate(self.expect)
-            if item.metric not in self.metrics
-        ]
-        if problems:
-            refuse(problems)
-        return self
+_STAND_INS: Final = {"suite": "unnamed", "about": "-", "data": {"file": "-.csv"}}
 
 
 def names(folder: Path = FOLDER) -> tuple[str, ...]:
-    """The suites that are there."""
+    """The suites that ship."""
     return tuple(sorted(path.stem for path in folder.glob("*.yaml")))
 
 
-def load_suite(path: Path) -> Suite:
-    """Read one file.
+def find(name: str, folder: Path = FOLDER) -> Path:
+    """The file of a suite: one that ships, or a path.
+
+    Raises:
+        Mistakes: it is a bare word, but no suite that ships.
+    """
+    if "/" in name or "\\" in name or name.endswith((".yaml", ".yml")):
+        return Path(name)
+    if name in names(folder):
+        return folder / f"{name}.yaml"
+    meant = closest(name, list(names(folder)))
+    hint = f"did you mean {meant!r}?" if meant else "'stillhouse eval' lists them; a file of yours ends in .yaml"
+    raise Mistakes([Mistake(name, 1, 1, show_path(()), f"there is no suite named {name!r}", hint)])
+
+
+def load(path: Path) -> Suite | Protocol:
+    """Read one file. A suite with a ``command`` is a published protocol; every other is asked by the runner.
 
     Raises:
         Mistakes: everything that is wrong with it.
     """
-    return load_strict(read_text(path), Suite, file=str(path))
+    text = read_text(path)
+    root, _ = parse(text, file=str(path))
+    if root.step("command") is not None:
+        return load_strict(text, Protocol, file=str(path))
+    return load_strict(text, Suite, file=str(path), stand_ins=_STAND_INS)

@@ -9,7 +9,8 @@ They are read off the rows whenever they are asked for and stored nowhere, so th
     invalid_json  the answer breaks the form that was asked for, and was served all the same
     left          the caller left in the middle of the answer
 
-Only sessions that the caller named are looked at. An agent's steps repeat their ask by nature, so ``retry`` looks at requests without tools only.
+Only sessions that the caller named are looked at. An agent's steps repeat their ask by nature, so ``retry`` looks at
+requests without tools only.
 """
 
 from __future__ import annotations

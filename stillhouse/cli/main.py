@@ -15,6 +15,7 @@ COMMANDS: dict[str, str] = {
     "guard": "Run a policy's guards over many texts: JSON lines in, JSON lines out.",
     "simulate": "What a policy would cost and answer, on recorded outcomes.",
     "gate": "Judge a candidate against what it would replace, on every metric.",
+    "eval": "Run suites: ask, score, assert.",
     "report": "What was served, what it cost, what was saved.",
     "ledger": "Look after the ledger: info, prune, export.",
     "label": "Have the answers worth most judged, and check the judge.",

@@ -72,6 +72,12 @@ def fail(message: str, hint: str = "", code: int = EXIT_BAD_INPUT) -> NoReturn:
     raise SystemExit(code)
 
 
+def status(text: str) -> None:
+    """Replace the one line on standard error that moves; nothing where that is no terminal."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\x1b[K{text}", nl=False, err=True)
+
+
 def progress(items: Iterable[T], total: int | None, label: str) -> Iterator[T]:
     """Yield ``items`` behind a progress bar on standard error; silent when it is not a terminal."""
     if not sys.stderr.isatty():

@@ -54,7 +54,9 @@ class Page:
             if "id" in said:
                 future = self.waiting.pop(said["id"])
                 if not future.done():
-                    future.set_exception(RuntimeError(said["error"])) if "error" in said else future.set_result(said["result"])
+                    future.set_exception(RuntimeError(said["error"])) if "error" in said else future.set_result(
+                        said["result"]
+                    )
             else:
                 self.note(said["method"], said.get("params", {}))
 
@@ -94,7 +96,9 @@ class Page:
 
     async def see(self, width=1280, height=900, *, dark=False, still=False):
         """Set the window's size and the reader's preferences."""
-        await self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        await self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+        )
         features = [
             {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
             {"name": "prefers-reduced-motion", "value": "reduce" if still else "no-preference"},
@@ -122,9 +126,10 @@ async def browser(profile):
     )  # fmt: skip
     try:
         port, path = await _address(Path(profile) / "DevToolsActivePort", process)
-        async with aiohttp.ClientSession() as session, session.ws_connect(
-            f"ws://127.0.0.1:{port}{path}", max_msg_size=0
-        ) as socket:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"ws://127.0.0.1:{port}{path}", max_msg_size=0) as socket,
+        ):
             page = Page(socket)
             listening = asyncio.create_task(page.listen())
             target = (await page.call("Target.createTarget", url="about:blank"))["targetId"]

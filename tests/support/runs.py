@@ -134,7 +134,7 @@ def write_pair(runs: Path, rows: int = 2500, *, ladder: bool = True, seed: int =
 
 def write_items(runs: Path, items, **more) -> Path:
     """A run of just these items."""
-    targets = list(dict.fromkeys(item.target for item in items))
+    targets = more.pop("targets", list(dict.fromkeys(item.target for item in items)))
     return write_run(runs, header("20261124T110000Z-routing-cccc", targets, items, **more), items)
 
 

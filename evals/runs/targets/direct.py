@@ -1,0 +1,110 @@
+"""One tier or model alone: no guards, no decision, straight to the upstream."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from evals.runs.asking import AskError, ConfigError, ask_error
+from evals.runs.places import digest
+from evals.runs.reply import Reply
+from evals.runs.targets.request import body_of, encode, input_tokens, most_output, read_completion
+from router.core.cost import cost_of
+from router.core.plan import pick
+from router.errors import UpstreamError
+from router.types import Deployment, Usage
+from router.upstream.base import Deadline
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from evals.runs.places import Places
+    from evals.suites.rows import Row
+    from router.types import TierName
+
+_PATIENCE: Final = Deadline(first_byte=600, gap=120, total=900)
+
+
+class Direct:
+    """Asks the deployments of a tier, or one deployment.
+
+    Args:
+        wanted: a tier, or a deployment by its name or its model's.
+        params: further fields of every request.
+    """
+
+    calls = True
+    learns = False
+
+    def __init__(
+        self, name: str, places: Places, config: str | None, *, tier: TierName | None = None, model: str | None = None,
+        params: Mapping[str, Any], system: str | None = None,
+    ) -> None:  # fmt: skip
+        self.name = name
+        self._places = places
+        self._config = config
+        self._wanted = (tier, model)
+        self._params = params
+        self._system = system
+        self._there: tuple[Deployment, ...] = ()
+        self._who = ""
+
+    async def open(self) -> None:
+        tier, model = self._wanted
+        listed = self._places.deployments(self._config)
+        self._there = tuple(d for d in listed if d.tier == tier or model in {d.name, d.model})
+        if not self._there:
+            known = ", ".join(f"{d.name} ({d.tier})" for d in listed) or "none"
+            raise ConfigError(f"target {self.name!r}: no model here is {tier or model!r}", f"there are: {known}")
+        self._who = digest("direct", self._places.identity(self._there, self._config))
+
+    def key(self, row: Row, sample: int) -> str:
+        return digest(self._who, self._chosen(row).name, body_of(row, sample, self._params, self._system), sample)
+
+    def _chosen(self, row: Row) -> Deployment:
+        """One of several generations, by their shares; the same row always asks the same."""
+        if len(self._there) == 1:
+            return self._there[0]
+        return pick(self._there, int(digest(row.id)[:12], 16) / 16**12)
+
+    def foretell(self, row: Row) -> int | None:
+        usage = Usage(input_tokens=input_tokens(row, self._system), output_tokens=most_output(self._params))
+        return cost_of(usage, self._chosen(row).price)
+
+    async def ask(self, row: Row, sample: int) -> Reply:
+        d = self._chosen(row)
+        upstream = self._places.cell(config=self._config).upstreams[d.upstream]
+        body = encode(body_of(row, sample, self._params, self._system), d.model)
+        since = time.perf_counter()
+        try:
+            answer = await upstream.chat(body, _PATIENCE)
+        except UpstreamError as error:
+            raise ask_error(error) from None
+        took = (time.perf_counter() - since) * 1e3
+        text, usage = read_completion(answer.body)
+        if usage is None and not text:
+            raise AskError("the answer is empty and says nothing of its tokens")
+        return self.priced(
+            Reply(
+                text=text, calls=1, tier=d.tier, model=d.model, latency_ms=took,
+                tokens_in=usage.input_tokens if usage else None, tokens_out=usage.output_tokens if usage else None,
+            )
+        )  # fmt: skip
+
+    def priced(self, reply: Reply) -> Reply:
+        """At the price of its deployment; against the large tier's, where one is configured."""
+        if reply.tokens_in is None or reply.tokens_out is None:
+            return reply
+        usage = Usage(input_tokens=reply.tokens_in, output_tokens=reply.tokens_out)
+        mine = next((d.price for d in self._there if d.model == reply.model), None)
+        large = next((d.price for d in self._places.deployments(self._config) if d.tier == "large"), None)
+        return msgspec.structs.replace(
+            reply,
+            cost_nano=cost_of(usage, mine) if mine else reply.cost_nano,
+            baseline_nano=cost_of(usage, large) if large else None,
+        )
+
+    async def close(self) -> None:
+        """The places are shared; who made them closes them."""
