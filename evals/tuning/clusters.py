@@ -40,7 +40,9 @@ class Spread(NamedTuple):
 
     def reach(self, level: float = LEVEL) -> Floats:
         """Half the width of each group's interval; infinite for a single cluster."""
-        return np.asarray(student(self.clusters - 1, level) * self.error)
+        alone = self.clusters < 2
+        times = student(np.maximum(self.clusters - 1, 1), level)
+        return np.asarray(np.where(alone, np.inf, times * self.error))
 
 
 class Groups(NamedTuple):

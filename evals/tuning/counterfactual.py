@@ -29,6 +29,7 @@ LEAST_ESS: Final = 200.0
 LEAST_EXPLORED: Final = 5
 #: Changed decisions up to this share cannot move the quality by more, and need not be shown.
 NEGLIGIBLE: Final = 0.005
+_EXPLORE: Final = "let the policy in force explore ('explore:', docs/policies.md) and come back"
 #: A propensity this near to 1 was no chance.
 _CERTAIN: Final = 1 - 1e-9
 
@@ -60,19 +61,19 @@ class Support:
         """Why nothing can be said, and how many rows are missing; empty where something can."""
         if not self.rows:
             return "no row's outcome is known"
-        if self.ess < LEAST_ESS:
-            words = f"the effective sample size is {self.ess:,.0f}, and {LEAST_ESS:.0f} are needed"
-            if not self.ess:
-                return f"{words}: the log never took a tier that this policy would take"
-            return f"{words}: about {self._missing(LEAST_ESS / self.ess)} more rows with a known outcome are missing"
-        if self.changed <= NEGLIGIBLE or self.explored >= LEAST_EXPLORED:
-            return ""
-        words = (
+        changed = self.changed > NEGLIGIBLE
+        shown = (
             f"{self.changed:.1%} of the decisions differ from the log's, and it shows the outcome of {self.explored}"
         )
-        if not self.explored:
-            return f"{words}: let the policy in force explore ('explore:', docs/policies.md) and come back"
-        return f"{words}: about {self._missing(LEAST_EXPLORED / self.explored)} more rows are missing"
+        if changed and not self.explored:
+            return f"{shown}; {_EXPLORE}"
+        if self.ess < LEAST_ESS:
+            words = f"the effective sample size is {self.ess:,.0f}, and {LEAST_ESS:.0f} are needed"
+            missing = self._missing(LEAST_ESS / max(self.ess, 1.0))
+            return f"{words}: about {missing} more rows with a known outcome are missing"
+        if changed and self.explored < LEAST_EXPLORED:
+            return f"{shown}: about {self._missing(LEAST_EXPLORED / self.explored)} more rows are missing"
+        return ""
 
     def _missing(self, times: float) -> str:
         return f"{int(np.ceil(self.rows * (times - 1))):,}"

@@ -18,7 +18,9 @@ NO_OTHER: Final = "no other policy was named (--against)"
 
 
 def said(figure: Figure) -> Said:
-    """A figure as it is written down."""
+    """A figure as it is written down; nothing where all rows are of one question, for then there is no interval."""
+    if not np.isfinite(figure.high - figure.low):
+        return Said(n=figure.n, stems=figure.stems, why="all rows are of one question or session")
     return Said(
         value=short(figure.value),
         low=short(figure.low),

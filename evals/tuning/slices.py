@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from evals.tuning.clusters import LEVEL, Groups, Spread, student
+from evals.tuning.clusters import LEVEL, Groups, Spread
 from evals.tuning.result import Said, Slice, Slices
 from evals.tuning.table import Codes, Floats, Ints, Labels, Mask, Table
 
@@ -79,7 +79,7 @@ def _cut(dimension: str, table: Table, compared: Compared) -> _Cut:
 
 
 def _described(cut: _Cut, looked_at: int, *, listed: bool) -> Slices:
-    half = student(cut.change.clusters - 1, 1 - (1 - LEVEL) / looked_at) * cut.change.error
+    half = cut.change.reach(1 - (1 - LEVEL) / looked_at)
     order = sorted(np.flatnonzero(cut.thick).tolist(), key=lambda g: (cut.change.mean[g], cut.labels.names[g]))
     there = cut.change.n > 0
     thin = there & ~cut.thick

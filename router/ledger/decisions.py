@@ -54,12 +54,10 @@ class Kind(NamedTuple):
     tag: str
     mode: str
     family: str
-    artefact: str
     wanted: str
     served: str
     outcome: str
     guard_in: str
-    policy: str
     found: bool
     turned: bool
     climbed: bool
@@ -97,12 +95,10 @@ _WORDS: Final = (
     "coalesce(tag, '')",
     "mode",
     "coalesce(family, '')",
-    "coalesce(artefact_hash, '')",
     "coalesce(tier_wanted, '')",
     "coalesce(tier_served, '')",
     "outcome",
     "guard_in",
-    "policy_hash",
     "fallbacks > 0",
     "escalations > 0",
 )
@@ -135,18 +131,16 @@ def kind_of(text: str, flags: int) -> Kind:
     """Read ``Page.kind`` and ``Page.flags``. A separator inside a caller's own words is read as part of the tag."""
     parts = text.split(_PART)
     tag = len(parts) - len(_WORDS) + 2
-    mode, family, artefact, wanted, served, outcome, guard_in, policy, stood_in, escalated = parts[tag:]
+    mode, family, wanted, served, outcome, guard_in, stood_in, escalated = parts[tag:]
     return Kind(
         tenant=parts[0],
         tag=_PART.join(parts[1:tag]),
         mode=mode,
         family=family,
-        artefact=artefact,
         wanted=wanted,
         served=served,
         outcome=outcome,
         guard_in=guard_in,
-        policy=policy,
         found=bool(flags & _FOUND),
         turned=bool(flags & _TURNED),
         climbed=bool(flags & _CLIMBED),
