@@ -17,7 +17,7 @@ SHARE_OF_VALUE: Final = 0.02
 """Of a metric without a scale: a fiftieth of the current value."""
 
 DEFAULTS: Final[Mapping[str, tuple[float, bool]]] = {
-    "errors": (0.01, False),
+    "errors": (0.02, False),
     "refused": (0.02, False),
     "cost": (0.05, True),
     "latency": (0.10, True),

@@ -96,7 +96,7 @@ def _columns(pairs: Sequence[tuple[Item | None, Item | None]], said: Sequence[Ma
     scorers = sorted({name for pair in pairs for item in pair if item is not None for name in item.scores})
     found = [column(name, both(_score(name)), scale=True, higher=True) for name in scorers]
     quality = column("quality", both(_quality), scale=True, higher=True)
-    if len(scorers) != 1 or not _same(quality, found[0]):
+    if not any(_same(quality, column) for column in found):
         found.insert(0, quality)
     latency = both(_latency)
     return [
@@ -121,7 +121,8 @@ def _quality(item: Item | None) -> float | None:
 
 
 def _latency(item: Item | None) -> float | None:
-    return None if item is None else item.latency_ms
+    """How long a model took. Where none was asked it is this machine's own haste, and says nothing of a candidate."""
+    return None if item is None or not item.model else item.latency_ms
 
 
 def _failed(item: Item | None) -> float | None:

@@ -9,7 +9,8 @@ They are read off the rows whenever they are asked for and stored nowhere, so th
     invalid_json  the answer breaks the form that was asked for, and was served all the same
     left          the caller left in the middle of the answer
 
-An agent's steps repeat their ask by nature, so ``retry`` looks at requests without tools only.
+Only sessions that the caller named are looked at. An agent's steps repeat their ask by nature, so ``retry`` looks at
+requests without tools only.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 SOON_MS: Final = 10 * 60_000
 """What comes later than this is another matter."""
+
+DERIVED: Final = "~"
+"""Begins the name of a session that the gateway made out: all who open with the same words share it, so what follows in
+it may be somebody else's."""
 
 _RIGHT: Final = 0.5
 
@@ -148,7 +153,11 @@ def _rows(db: sqlite3.Connection, given: dict[str, Any]) -> Iterator[_Row]:
 
 def _between(before: _Row, after: _Row) -> Kind | None:
     """What the next request of a session says about the answer before it."""
-    if before.session is None or (before.tenant, before.session) != (after.tenant, after.session):
+    if (
+        before.session is None
+        or before.session.startswith(DERIVED)
+        or (before.tenant, before.session) != (after.tenant, after.session)
+    ):
         return None
     if before.outcome != "ok" or after.at_ms - before.at_ms > SOON_MS:
         return None

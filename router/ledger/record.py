@@ -126,7 +126,8 @@ class RequestRecord(Frozen, frozen=True, kw_only=True):
             only guards were asked.
         parent: the request that this one continues (an escalation or retry across requests).
         variant: the arm of a roll-out that served it, e.g. ``canary``; empty outside one.
-        prompt_hash: keyed hash of the last ask, to see repeats without keeping text.
+        prompt_hash: keyed hash of the tenant and the last ask, to see repeats without keeping text; ``None`` where
+            the settings say not to keep it.
         requested_model, tag, session: the caller's own words; cut at 256 code points when stored.
         place: where the scorer placed the prompt, little-endian 16-bit floats in base64; no text can be read
             from it. ``None`` without a scorer, or where the settings say not to keep it.

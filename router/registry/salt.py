@@ -1,4 +1,6 @@
-"""The secret salt of exploration: one file in the home folder, so that a restarted gateway draws the same lots."""
+"""Secret salts that outlive the process, each a file in the home folder: a restarted gateway draws the same lots, and
+knows a repeated prompt by the same hash.
+"""  # noqa: D205
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ import secrets
 from pathlib import Path
 
 FILE = "explore.salt"
+PROMPTS = "prompts.salt"
 BYTES = 32
 _OTHERS = 0o077
 
@@ -22,11 +25,19 @@ def explore_salt(folder: Path) -> bytes:
     Raises:
         SaltError: the file is damaged, or other users may read it.
     """
-    path = folder / FILE
+    return _kept(folder / FILE)
+
+
+def prompt_salt(folder: Path) -> bytes:
+    """The salt by which repeated prompts are known in the ledger; errors and making as of ``explore_salt``."""
+    return _kept(folder / PROMPTS)
+
+
+def _kept(path: Path) -> bytes:
     try:
         found = _read(path)
     except FileNotFoundError:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         _make(path)
         found = _read(path)
     return found
@@ -44,7 +55,7 @@ def _read(path: Path) -> bytes:
 
 def _make(path: Path) -> None:
     """Written aside and linked into place: two cells that start together keep the one that was first."""
-    aside = path.with_name(f"{FILE}.{secrets.token_hex(8)}")
+    aside = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -28,7 +28,7 @@ from router.registry.home import home
 from router.registry.keys import KeyStore
 from router.registry.prices import PriceBook
 from router.registry.references import reference_prices
-from router.registry.salt import SaltError, explore_salt
+from router.registry.salt import SaltError, explore_salt, prompt_salt
 from router.serve.metrics import Metrics
 from router.serve.prover import Prover
 from router.serve.rollouts import Registry, Taken
@@ -87,6 +87,7 @@ class Cell:
     prover: Prover = field(default_factory=Prover)
     _refused: Scorer | None = None
     explore_salt: bytes = b""
+    prompt_salt: bytes | None = None
     sessions: Sessions = field(default_factory=Sessions)
     verdicts: Verdicts = field(default_factory=lambda: Verdicts(secrets.token_bytes(16)))
     scores: Scores = field(default_factory=lambda: Scores(secrets.token_bytes(16)))
@@ -123,6 +124,13 @@ class Cell:
     def lot(self, policy: Policy, request_id: str) -> Lot | None:
         """The lot by which a request may explore; None where the policy does not."""
         return None if policy.body.explore is None else lot_of(self.explore_salt, policy.hash, request_id)
+
+    def prompt_hash(self, tenant: str, ask: str) -> str | None:
+        """By what a repeat of this ask by this tenant is known; None where the settings keep nothing of prompts."""
+        if self.prompt_salt is None:
+            return None
+        said = f"{tenant}\0{ask}".encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(said, key=self.prompt_salt, digest_size=16).hexdigest()
 
     def share_draw(self, story: Story) -> float:
         """In [0, 1), the same for one session: which generation of a tier serves it."""
@@ -311,9 +319,19 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
         pin=read_pin(),
         watch=watch,
         explore_salt=found.salt,
+        prompt_salt=_prompt_salt() if settings.places else None,
     )
     cell.reload()
     return cell
+
+
+def _prompt_salt() -> bytes:
+    """The kept salt; one for this process where it cannot be kept, said aloud."""
+    try:
+        return prompt_salt(home())
+    except (SaltError, OSError) as error:
+        log.error("%s. Until then repeated prompts are known to this process only.", error)
+        return secrets.token_bytes(32)
 
 
 def load_policies(settings: Settings, families: frozenset[str] | None) -> dict[str, Policy]:

@@ -93,6 +93,7 @@ def score_and_decide(cell: Cell, request: ChatRequest, wish: Order, story: Story
     """
     since = cell.clock()
     ask = request.ask()
+    story.prompt_hash = cell.prompt_hash(story.tenant, ask)
     story.features = features_of(request, ask, finding_names(story))
     turn = turn_of(request, lambda text: score_of(cell, wish, text))
     story.score, story.stay = turn.score, stay_in(cell, request, wish, story)

@@ -66,6 +66,7 @@ class Story:
         self.variant = ""
         self.on_trial: Reason | None = None
         self.policy: Policy | None = None
+        self.prompt_hash: str | None = None
         self.features: Features | None = None
         self.score: Score | None = None
         self.decision: Decision | None = None
@@ -249,7 +250,7 @@ class Story:
         record = RequestRecord(
             id=self.id, at_ms=self.at_ms, tenant=self.tenant, endpoint=self.endpoint, outcome=self.outcome,
             status=self.status, key_id=self.key_id, session=self.session or self._derived_session(),
-            tag=self.tag, cell=self.cell.name,
+            tag=self.tag, cell=self.cell.name, prompt_hash=self.prompt_hash,
             mode=self.mode, variant=self.variant, stream=self.stream, requested_model=self.requested_model,
             policy=policy.name if policy else "", policy_hash=policy.hash if policy else "",
             artefact_hash=score.artefact if score else None, price_book_hash=self.cell.book.hash,

@@ -31,6 +31,7 @@ def item(number: int, quality: float | None, target: str = "new", **changes: Any
     """One answer, judged by ``exact``."""
     given: dict[str, Any] = {
         "quality": quality,
+        "model": "m",
         "scores": {} if quality is None else {"exact": quality},
         "error": "" if quality is not None else "no answer",
         "cost_nano": 1_000,

@@ -51,6 +51,11 @@ def _again(folder):
     return load(str(folder / "new"), folder), [load(str(folder / "old"), folder)]
 
 
+def test_where_no_model_was_asked_the_time_it_took_is_no_metric(tmp_path):
+    sides = [scored(300, 0.7, 6, target, model="") for target in ("new", "old")]
+    assert set(verdicts(ruling_of(tmp_path, *sides))) == {"exact", "errors", "cost"}
+
+
 def test_every_scorer_is_a_metric_and_one_that_fell_is_named(tmp_path):
     def two(target, polite):
         rng = np.random.default_rng(4)

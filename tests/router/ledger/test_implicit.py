@@ -55,6 +55,7 @@ def test_an_agents_steps_repeat_their_ask_and_are_no_retry(tmp_path: Path) -> No
     [
         {"session": "other"},
         {"session": None},
+        {"session": "~derived"},
         {"tenant": "else"},
         {"prompt_hash": "another"},
         {"prompt_hash": None},
@@ -63,6 +64,10 @@ def test_an_agents_steps_repeat_their_ask_and_are_no_retry(tmp_path: Path) -> No
 )
 def test_what_is_not_the_same_matter_is_no_sign(tmp_path: Path, second: dict[str, Any]) -> None:
     assert kinds(tmp_path, ask("a"), ask("b", **{"after_ms": 5_000, **second})) == {}
+
+
+def test_two_who_open_with_the_same_words_are_not_one_session(tmp_path: Path) -> None:
+    assert kinds(tmp_path, ask("a", session="~00ff"), ask("b", 5_000, session="~00ff")) == {}
 
 
 def test_a_repeat_after_a_failure_says_nothing_of_the_answer(tmp_path: Path) -> None:
