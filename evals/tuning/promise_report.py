@@ -14,9 +14,10 @@ _HEAD: Final = """# Promises, kept and broken
 
 Made by `{command}`; do not edit. {date}, commit {commit}, {machine}, seed {seed}.
 
-Rows: those of the training and the validation split that every tier of a family answered with known tokens. Scores:
-{scores}; where *left out* is said, one that saw nothing of the row's source (or fifth of the puzzle kinds), nor of the
-questions in it. One row of each question is drawn. Confidence 95 %, against the large tier. *loss* never lets a gain make
+Rows: those of the training and the validation split that every tier of a family answered with known tokens.
+Scores: {scores}.
+Where *left out* is said: by one that saw nothing of the row's source (or fifth of the puzzle kinds), nor of its
+questions. One row of each question is drawn. Confidence 95 %, against the large tier. *loss* never lets a gain make
 up for a loss, *net* does. Intervals hold 95 % of the resamples: half of the questions are evidence, the other half is
 scored, so doubt about both halves is in them. Tokens of the haerae ladder are estimated, the others measured.
 """
@@ -61,8 +62,8 @@ def _each(families: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any]
 
 def _kept(families: Mapping[str, Any]) -> list[str]:
     lines = [
-        "*In truth*: the mean over all of a family's questions is within the promise. *On the rest*: the mean over the half",
-        "that was not evidence is; that half is a sample too, and its mean strays as much as the evidence's did. *For the",
+        "*In truth*: the mean over all of a family's questions is within the promise. *On the rest*: that over the",
+        "half that was not evidence is; that half is a sample too, and its mean strays as the evidence's did. *For the",
         "rest*: the same where the promise was made for as many requests as the rest has. *Left out* as said above.\n",
         _row("family", "promise", "questions, evidence", "in truth", "on the rest", "for the rest", "loss on the rest",
              "left out: in truth", "left out: on the rest"),
@@ -124,8 +125,8 @@ def _interval(found: Mapping[str, float]) -> str:
 
 def _curve(families: Mapping[str, Any]) -> list[str]:
     lines = [
-        "Rows are drawn with replacement from the family's questions, which stand for all traffic: from their number up, draws",
-        "repeat questions. *Hindsight*: the cheapest pair of thresholds whose true loss is within the promise. *Certifiable*:",
+        "Rows are drawn with replacement from the family's questions, which stand for all traffic: from their number up,",
+        "draws repeat questions. *Hindsight*: the cheapest thresholds whose true loss is within the promise. *Certifiable*:",
         "the same among those that so many rows could certify, were their figures the true ones: the price of doubt.\n",
         _row("family", "promise", "questions", "rows", "saving", "hindsight", "share of it", "certifiable", "in truth"),
         _line(9),
@@ -133,8 +134,8 @@ def _curve(families: Mapping[str, Any]) -> list[str]:
     for title, promise, _, found in _each(families):
         lines += [
             _row(
-                title, promise, f"{each['questions']:,}", f"{each['rows']:,}", _interval(each), f"{each['hindsight']:.1%}",
-                f"{each['share']:.0%}", f"{each['certifiable']:.1%}", f"{each['kept_in_truth']:.1%}",
+                title, promise, f"{each['questions']:,}", f"{each['rows']:,}", _interval(each),
+                f"{each['hindsight']:.1%}", f"{each['share']:.0%}", f"{each['certifiable']:.1%}", f"{each['kept_in_truth']:.1%}",
             )
             for each in found.get("curve", ())
         ]  # fmt: skip
@@ -154,10 +155,10 @@ def _streams(families: Mapping[str, Any]) -> list[str]:
         "refused",
     )
     lines = [
-        "*By time*: the first 30 to 70 % of the rows in the files' order (source after source) are evidence, the rest the",
-        "stream. *By source*: evidence and 500 requests of all sources but one, then that one, which the scorer never saw.",
+        "*By time*: the first 30 to 70 % of the rows in the files' order (source after source) are evidence, the rest",
+        "the stream. *By source*: evidence and 500 requests of all sources but one, then that one, unseen by the scorer.",
         "*Unchanged*: 500 requests drawn like the evidence. *Void in time*: declared within 500 requests of the shift;",
-        "*needless*: of those, the loss stayed within the promise; *by losses*: the watch of losses alone spoke in time;",
+        "*needless*: of those, the loss stayed within the promise; *by losses*: the watch of losses alone was in time;",
         "*broken*: neither kept nor declared; *refused*: too little evidence to promise.\n",
         _row(
             "family", "promise", "stream", *(word.replace("_", " ") for word in words), "median requests", "loss after"

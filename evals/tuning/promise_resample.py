@@ -15,7 +15,7 @@ from evals import baselines
 from evals.importers.outcomes import Outcome
 from evals.tuning import certify, sweep
 from evals.tuning.stakes import Stakes
-from evals.tuning.table import Ints
+from evals.tuning.table import Floats, Ints
 from evals.tuning.tune import CHOOSING, MARGIN, RATIOS, Rows
 from policies.schema import Promise
 

@@ -56,7 +56,7 @@ def run(
         evidence: the numbers of the rows that showed it.
         stream: rows in their order.
         watched: the numbers of all rows.
-        shift: how many requests come before something changes.
+        shift: how many requests come before something changes; all of them where nothing does.
         rng: parts equal ranks.
     """
     assert made.ray is not None
@@ -72,7 +72,8 @@ def run(
             spoken["likeness"] = place - shift
         if len(spoken) == 2 or min(spoken.values(), default=0) < 0:
             break
-    return Ending(float(loss[shift:].mean()), spoken.get("losses"), spoken.get("likeness"))
+    after = loss[shift:] if shift < len(loss) else loss
+    return Ending(float(after.mean()), spoken.get("losses"), spoken.get("likeness"))
 
 
 def told(endings: Sequence[Ending], limit: float) -> dict[str, Any]:
@@ -122,7 +123,7 @@ def unchanged(on: Measured, table: Table, draws: int, length: int, seed: int) ->
             refused += 1
             continue
         stream = rest[:length]
-        endings.append(run(on, made, watched[mine], stream, watched, len(stream) - 1, rng))
+        endings.append(run(on, made, watched[mine], stream, watched, len(stream), rng))
     return {**told(endings, on.promise.max_quality_loss), "refused": refused, "length": length}
 
 
