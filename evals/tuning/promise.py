@@ -22,6 +22,7 @@ from evals.tuning import promise_resample as resample
 from evals.tuning import promise_rows as families
 from evals.tuning import promise_stream as stream
 from evals.tuning.promise_rows import Rows
+from evals.tuning.table import Floats
 from evals.tuning.tune import rows_of
 from policies.load import load_policy
 from policies.policy import Policy
@@ -38,6 +39,8 @@ PROMISES: Final = {
 SIZES: Final = (500, 1000, 2000, 5000, 10_000, 20_000)
 #: Parts of the rows, in their order, that serve as evidence for the rest.
 PARTS: Final = (0.3, 0.4, 0.5, 0.6, 0.7)
+#: Requests of a stream in which nothing changes.
+UNCHANGED: Final = 500
 PARTS_OF_ALL: Final = ("kept", "curve", "savings", "streams")
 
 
@@ -48,8 +51,9 @@ def measure(data: Mapping[str, Rows], draws: int, only: Sequence[str]) -> dict[s
     for name, rows in data.items():
         print(f"{name}: {len(rows.rows)} rows", file=sys.stderr, flush=True)
         found[name] = {"rows": len(rows.rows), "title": families.FAMILIES[name], **_facts(rows)}
+        scores = resample.rivals(rows.rows, SEED) if "savings" in only else {}
         found[name]["promises"] = {
-            word: _promise(policy, rows, promise, draws, only) for word, promise in PROMISES.items()
+            word: _promise(policy, rows, promise, draws, only, scores) for word, promise in PROMISES.items()
         }
     return found
 
@@ -64,22 +68,28 @@ def _facts(rows: Rows) -> dict[str, Any]:
     }
 
 
-def _promise(policy: Policy, rows: Rows, promise: Promise, draws: int, only: Sequence[str]) -> dict[str, Any]:
+def _promise(
+    policy: Policy, rows: Rows, promise: Promise, draws: int, only: Sequence[str], scores: Mapping[str, Floats]
+) -> dict[str, Any]:
     stem = rows.known.stem
     ours = {which: rows_of(policy, table, promise) for which, table in (("known", rows.known), ("left", rows.left_out))}
     known, left = (resample.measured(each, promise) for each in ours.values())
     found: dict[str, Any] = {}
     if "kept" in only:
         found["kept"] = resample.kept(known, stem, draws, SEED)
-        found["kept_left_out"] = resample.kept(left, stem, draws, SEED)
+        found["kept_left_out"] = resample.kept(left, stem, max(draws // 4, 20), SEED)
     if "curve" in only:
-        found["curve"] = resample.against_hindsight(known, stem, SIZES, max(draws // 10, 20), SEED)
+        found["curve"] = resample.against_hindsight(known, stem, SIZES, max(draws // 20, 20), SEED)
     if "savings" in only:
         for which, each in ours.items():
-            others = resample.routers(each, rows.rows, SEED)
-            on = {name: resample.measured(mine, promise) for name, mine in others.items()}
-            found[f"savings_{which}"] = resample.savings(on, stem, max(draws // 5, 20), SEED)
+            on = {name: resample.measured(mine, promise) for name, mine in resample.routers(each, scores).items()}
+            found[f"savings_{which}"] = resample.savings(on, stem, max(draws // 10, 20), SEED)
+        if known.net:
+            limits = (0.0, promise.max_quality_loss)
+            fewer = max(draws // 10, 20)
+            found["by_estimate"] = [resample.by_estimate(known, stem, limit, fewer, SEED) for limit in limits]
     if "streams" in only:
+        found["unchanged"] = stream.unchanged(known, rows.known, max(draws // 20, 10), UNCHANGED, SEED)
         found["by_time"] = stream.by_time(known, rows.known, PARTS, SEED)
         each_source = max(draws // 50, 4)
         found["by_source"] = stream.by_source(
@@ -90,9 +100,7 @@ def _promise(policy: Policy, rows: Rows, promise: Promise, draws: int, only: Seq
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m evals.tuning.promise", description="Measure how promises are kept."
-    )
+    parser = argparse.ArgumentParser(prog="python -m evals.tuning.promise", description="Measure promises.")
     parser.add_argument("--data", type=Path, required=True, help="folder of the outcome files and families.json")
     parser.add_argument("--cache", type=Path, help="folder that keeps the chances of the fitted scorers")
     parser.add_argument("--draws", type=int, default=1000, help="resamples for each promise and family")

@@ -14,11 +14,12 @@ _HEAD: Final = """# Promises, kept and broken
 
 Made by `{command}`; do not edit. {date}, commit {commit}, {machine}, seed {seed}.
 
-Rows: those of the training and the validation split that every tier of a family answered with known tokens; each is
-scored by a scorer fitted without its question ({scores}), or, where *left out* is said, without its
-whole source (or fifth of puzzle kinds) and the questions in it. One row of each question is drawn. Confidence 95 %, against the
-large tier. *loss* never lets a gain make up for a loss; *net* does. Intervals hold 95 % of the resamples: half of the questions are
-evidence, the other half is scored, so doubt about both halves is in them. Tokens of the haerae ladder are estimated.
+Rows: those of the training and the validation split that every tier of a family answered with known tokens.
+Scores: {scores}.
+Where *left out* is said: by one that saw nothing of the row's source (or fifth of the puzzle kinds), nor of its
+questions. One row of each question is drawn. Confidence 95 %, against the large tier. *loss* never lets a gain make
+up for a loss, *net* does. Intervals hold 95 % of the resamples: half of the questions are evidence, the other half is
+scored, so doubt about both halves is in them. Tokens of the haerae ladder are estimated, the others measured.
 """
 _LOOKS: Final = {
     "loss 2 %": Look(BLUE, width=2.2),
@@ -61,38 +62,61 @@ def _each(families: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any]
 
 def _kept(families: Mapping[str, Any]) -> list[str]:
     lines = [
-        "*In truth*: the mean over all of a family's questions is within the promise. *On the rest*: the mean over the half that",
-        "was not evidence is; that half is a sample too, and strays. *Proposed*: share of resamples with enough evidence.\n",
-        "| family | promise | questions, evidence | kept in truth | kept on the rest | proposed | mean loss on the rest | "
-        "left out: in truth | left out: on the rest |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+        "*In truth*: the mean over all of a family's questions is within the promise. *On the rest*: that over the",
+        "half that was not evidence is; that half is a sample too, and its mean strays as the evidence's did. *For the",
+        "rest*: the same where the promise was made for as many requests as the rest has. *Left out* as said above.\n",
+        _row("family", "promise", "questions, evidence", "in truth", "on the rest", "for the rest", "loss on the rest",
+             "left out: in truth", "left out: on the rest"),
+        _line(9),
+    ]  # fmt: skip
     for title, promise, _, found in _each(families):
         if "kept" in found:
             here, left = found["kept"], found["kept_left_out"]
             lines.append(
-                f"| {title} | {promise} | {here['rows']:,}, {here['evidence']:,} | {here['kept_in_truth']:.1%} | "
-                f"{here['kept_on_the_rest']:.1%} | {here['proposed']:.0%} | {here['loss']:.2%} | "
-                f"{left['kept_in_truth']:.1%} | {left['kept_on_the_rest']:.1%} |"
-            )
-    return lines if len(lines) > 4 else []
+                _row(
+                    title, promise, f"{here['rows']:,}, {here['evidence']:,}", f"{here['kept_in_truth']:.1%}",
+                    f"{here['kept_on_the_rest']:.1%}", f"{here['kept_if_for_the_rest']:.1%}", f"{here['loss']:.2%}",
+                    f"{left['kept_in_truth']:.1%}", f"{left['kept_on_the_rest']:.1%}",
+                )
+            )  # fmt: skip
+    return lines if len(lines) > 5 else []
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _line(columns: int) -> str:
+    return "|---" * columns + "|"
 
 
 def _saved(families: Mapping[str, Any]) -> list[str]:
+    names = ("ours", "prompt length", "LiteLLM v1", "random")
     lines = [
-        "| family | promise | scorer | ours | prompt length | LiteLLM v1 | random | oracle | ours − length | ours − LiteLLM |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "Certified saving, scored on the rest; every router is tuned in the same way on the same evidence.\n",
+        _row("family", "promise", "scorer", *names, "oracle", "ours less length", "ours less LiteLLM"),
+        _line(10),
     ]
     for title, promise, _, found in _each(families):
         for which, word in (("known", "knows the source"), ("left", "source left out")):
             routers = found.get(f"savings_{which}")
-            if routers is None:
-                continue
-            cells = [_interval(routers[name]) for name in ("ours", "prompt length", "LiteLLM v1", "random")]
-            cells.append(f"{routers['oracle']['saving']:.0%}")
-            cells += [_interval(routers[name]["ours_less_this"]) for name in ("prompt length", "LiteLLM v1")]
-            lines.append(f"| {title} | {promise} | {word} | {' | '.join(cells)} |")
-    return lines if len(lines) > 2 else []
+            if routers is not None:
+                cells = [_interval(routers[name]) for name in names] + [f"{routers['oracle']['saving']:.0%}"]
+                cells += [_interval(routers[name]["ours_less_this"]) for name in names[1:3]]
+                lines.append(_row(title, promise, word, *cells))
+    lines += [
+        "",
+        "As peers choose: the cheapest setting whose mean net loss on the evidence is within a limit, with no bound.\n",
+    ]
+    lines += [_row("family", "limit", "saving", "loss on the rest", "limit kept on the rest"), _line(5)]
+    for title, _, _, found in _each(families):
+        lines += [
+            _row(
+                title, f"{each['limit']:.0%}", _interval(each), f"{each['loss']:.2%}", f"{each['kept_on_the_rest']:.0%}"
+            )
+            for each in found.get("by_estimate", ())
+        ]
+    return lines if len(lines) > 7 else []
 
 
 def _interval(found: Mapping[str, float]) -> str:
@@ -101,39 +125,55 @@ def _interval(found: Mapping[str, float]) -> str:
 
 def _curve(families: Mapping[str, Any]) -> list[str]:
     lines = [
-        "Rows are drawn with replacement from the family's questions, which stand for all traffic; so from their number up the",
-        "draws repeat questions. *Hindsight*: the cheapest pair of thresholds whose true loss is within the promise. *Certifiable*:",
-        "the same among those that so many rows could certify, were their figures the true ones: the price of doubt alone.\n",
-        "| family | promise | questions | rows | saving | hindsight | share of it | certifiable | kept in truth |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "Rows are drawn with replacement from the family's questions, which stand for all traffic: from their number up,",
+        "draws repeat questions. *Hindsight*: the cheapest thresholds whose true loss is within the promise. *Certifiable*:",
+        "the same among those that so many rows could certify, were their figures the true ones: the price of doubt.\n",
+        _row("family", "promise", "questions", "rows", "saving", "hindsight", "share of it", "certifiable", "in truth"),
+        _line(9),
     ]
     for title, promise, _, found in _each(families):
-        for each in found.get("curve", ()):
-            lines.append(
-                f"| {title} | {promise} | {each['questions']:,} | {each['rows']:,} | {_interval(each)} | "
-                f"{each['hindsight']:.1%} | {each['share']:.0%} | {each['certifiable']:.1%} | {each['kept_in_truth']:.1%} |"
+        lines += [
+            _row(
+                title, promise, f"{each['questions']:,}", f"{each['rows']:,}", _interval(each),
+                f"{each['hindsight']:.1%}", f"{each['share']:.0%}", f"{each['certifiable']:.1%}", f"{each['kept_in_truth']:.1%}",
             )
+            for each in found.get("curve", ())
+        ]  # fmt: skip
     return lines if len(lines) > 5 else []
 
 
 def _streams(families: Mapping[str, Any]) -> list[str]:
+    words = (
+        "streams",
+        "kept",
+        "void in time",
+        "void late",
+        "broken",
+        "false alarm",
+        "needless",
+        "by_losses",
+        "refused",
+    )
     lines = [
-        "*By time*: the first 30 to 70 % of the rows in the files' order (source after source) are evidence, the rest the stream.",
-        "*By source*: evidence and 500 requests of all sources but one, then that one, which the scorer never saw. *Void in time*:",
-        "declared within 500 requests of the shift; *broken*: neither kept nor declared; *refused*: too little evidence to promise.\n",
-        "| family | promise | stream | streams | kept | void in time | void late | broken | false alarm | refused | "
-        "median requests | loss after |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+        "*By time*: the first 30 to 70 % of the rows in the files' order (source after source) are evidence, the rest",
+        "the stream. *By source*: evidence and 500 requests of all sources but one, then that one, unseen by the scorer.",
+        "*Unchanged*: 500 requests drawn like the evidence. *Void in time*: declared within 500 requests of the shift;",
+        "*needless*: of those, the loss stayed within the promise; *by losses*: the watch of losses alone was in time;",
+        "*broken*: neither kept nor declared; *refused*: too little evidence to promise.\n",
+        _row(
+            "family", "promise", "stream", *(word.replace("_", " ") for word in words), "median requests", "loss after"
+        ),
+        _line(14),
     ]
     for title, promise, _, found in _each(families):
-        for which, word in (("by_time", "by time"), ("by_source", "by source")):
+        for which in ("unchanged", "by_time", "by_source"):
             each = found.get(which)
             if each is not None:
-                words = ("streams", "kept", "void in time", "void late", "broken", "false alarm", "refused")
-                cells = " | ".join(str(each[name]) for name in words)
                 median = "" if each["median_requests"] is None else f"{each['median_requests']:.0f}"
-                lines.append(f"| {title} | {promise} | {word} | {cells} | {median} | {each['loss_after']:.2%} |")
-    return lines if len(lines) > 5 else []
+                cells = [str(each[name]) for name in words]
+                after = "" if which == "unchanged" else f"{each['loss_after']:.2%}"
+                lines.append(_row(title, promise, which.replace("_", " "), *cells, median, after))
+    return lines if len(lines) > 7 else []
 
 
 def picture(found: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from evals import baselines
 from evals.importers.outcomes import Outcome
 from evals.tuning import certify, sweep
 from evals.tuning.stakes import Stakes
-from evals.tuning.table import Ints
+from evals.tuning.table import Floats, Ints
 from evals.tuning.tune import CHOOSING, MARGIN, RATIOS, Rows
 from policies.schema import Promise
 
@@ -58,8 +58,12 @@ def measured(rows: Rows, promise: Promise) -> Measured:
     return Measured(rows, tuple(sweep.ray(rows.stakes.value, ratio, STEPS) for ratio in ratios), promise, {})
 
 
-def propose(on: Measured, index: Ints) -> Proposal:
-    """What tuning makes of drawn rows, in drawn order: the first choose, the others certify."""
+def propose(on: Measured, index: Ints, ahead: int | None = None) -> Proposal:
+    """What tuning makes of drawn rows, in drawn order: the first choose, the others certify.
+
+    With ``ahead`` the promise is for the mean of that many coming rows, which strays too: n rows of evidence count as
+    ``n · ahead / (n + ahead)`` then, as the variances add up.
+    """
     cut = round(CHOOSING * len(index))
     chooses, certifies = index[:cut], index[cut:]
     limit, sure = on.promise.max_quality_loss, on.promise.confidence
@@ -84,7 +88,10 @@ def propose(on: Measured, index: Ints) -> Proposal:
     weight = np.bincount(certifies, minlength=len(on.rows.loss)).astype(float)
     lost = sweep.along(ray, on.rows.loss, weight)
     won = sweep.along(ray, on.rows.gain, weight) if on.net else np.zeros_like(lost)
-    tested = certify.certified([certify.Sums(len(certifies), lost, won)], limit, sure, net=on.net, known=on.limits)
+    n = len(certifies)
+    shrunk = n if ahead is None else round(n * ahead / (n + ahead))
+    sums = certify.Sums(shrunk, np.ceil(lost * shrunk / n), np.floor(won * shrunk / n))
+    tested = certify.certified([sums], limit, sure, net=on.net, known=on.limits)
     return Proposal(None, 0) if tested == 0 else Proposal(ray, tested - 1)
 
 
@@ -104,10 +111,11 @@ def kept(on: Measured, stem: Ints, draws: int, seed: int, share: float = 0.5) ->
     """
     rng = np.random.default_rng(seed)
     _, everyone = halves(stem, np.random.default_rng(seed), 0.0)
-    held, true, made, losses, savings = 0, 0, 0, [], []
+    held, true, made, ahead, losses, savings = 0, 0, 0, 0, [], []
     for _ in range(draws):
         mine, rest = halves(stem, rng, share)
-        found = propose(on, mine)
+        found, careful = propose(on, mine), propose(on, mine, len(rest))
+        ahead += careful.ray is None or on.at(careful.ray, careful.step, rest)[0] <= on.promise.max_quality_loss
         if found.ray is None:
             held, true = held + 1, true + 1
             savings.append(0.0)
@@ -125,6 +133,7 @@ def kept(on: Measured, stem: Ints, draws: int, seed: int, share: float = 0.5) ->
         "proposed": made / draws,
         "kept_on_the_rest": held / draws,
         "kept_in_truth": true / draws,
+        "kept_if_for_the_rest": ahead / draws,
         "loss": float(np.mean(losses)) if losses else 0.0,
         **_interval(savings),
     }
@@ -194,31 +203,58 @@ def _surely(on: Measured, index: Ints, size: int) -> float:
 # --- routers ------------------------------------------------------------------------------------------------
 
 
-def routers(rows: Rows, outcomes: Sequence[Outcome], seed: int) -> dict[str, Rows]:
-    """Ours and the others, each with stakes of its own in 0..1: the share of rows that it would send down sooner."""
+def rivals(outcomes: Sequence[Outcome], seed: int) -> dict[str, Floats]:
+    """The others, as scores: the higher, the more a prompt deserves the large tier."""
     rng = np.random.default_rng(seed)
     prompts = [row.prompt for row in outcomes]
-    litellm = baselines.litellm_scores(prompts)["v1 tiers"]
-    scores = {
+    return {
         "prompt length": np.array([len(prompt) for prompt in prompts], dtype=float),
-        "LiteLLM v1": litellm + rng.random(len(rows.loss)) * 0.5,  # rows of one tier by lot
-        "random": rng.random(len(rows.loss)),
+        # Rows of one tier by lot.
+        "LiteLLM v1": baselines.litellm_scores(prompts)["v1 tiers"] + rng.random(len(prompts)) * 0.5,
+        "random": rng.random(len(prompts)),
     }
+
+
+def routers(rows: Rows, scores: Mapping[str, Floats]) -> dict[str, Rows]:
+    """Ours and the others, each with stakes of its own in 0..1: the share of rows that it would send down sooner."""
     return {"ours": rows, **{name: _ordered(rows, score) for name, score in scores.items()}}
 
 
 def _ordered(rows: Rows, score: NDArray[np.float64]) -> Rows:
     rank = (np.argsort(np.argsort(score, kind="stable"), kind="stable") + 1) / len(score)
     stakes = rows.stakes
-    return rows._replace(
-        stakes=Stakes(np.repeat(rank[:, None], len(stakes.lower), axis=1), stakes.lower, stakes.columns)
-    )
+    value = np.repeat(rank[:, None], len(stakes.lower), axis=1)
+    return rows._replace(stakes=Stakes(value, stakes.lower, stakes.columns))
 
 
 def oracle(rows: Rows, index: Ints) -> float:
     """What is saved by the cheapest tier that loses nothing, every outcome known."""
     cost = np.where(rows.loss[index] <= 0, rows.cost[index], np.inf).min(axis=1)
     return float(1.0 - cost.sum() / rows.always[index].sum())
+
+
+def by_estimate(on: Measured, stem: Ints, limit: float, draws: int, seed: int) -> dict[str, float]:
+    """As peers choose: the cheapest setting whose mean on the evidence is within the limit, with no bound.
+
+    What it saves and loses on the rest, and how often the rest keeps the limit.
+    """
+    rng = np.random.default_rng(seed)
+    saved, lost, held = [], [], 0
+    for _ in range(draws):
+        mine, rest = halves(stem, rng, 0.5)
+        best: tuple[float, sweep.Ray, int] | None = None
+        for ray in on.rays:
+            here = ray._replace(to_low=ray.to_low[mine], to_high=ray.to_high[mine])
+            risk = sweep.along(here, on.rows.loss[mine]) - (sweep.along(here, on.rows.gain[mine]) if on.net else 0.0)
+            cost = np.where(risk <= limit * len(mine), sweep.along(here, on.rows.cost[mine]), np.inf)
+            step = int(np.argmin(cost))
+            if np.isfinite(cost[step]) and (best is None or cost[step] < best[0]):
+                best = float(cost[step]), ray, step
+        loss, saving = (0.0, 0.0) if best is None else on.at(best[1], best[2], rest)
+        saved.append(saving)
+        lost.append(loss)
+        held += loss <= limit
+    return {"limit": limit, "kept_on_the_rest": held / draws, "loss": float(np.mean(lost)), **_interval(saved)}
 
 
 def savings(

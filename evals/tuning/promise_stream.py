@@ -56,7 +56,7 @@ def run(
         evidence: the numbers of the rows that showed it.
         stream: rows in their order.
         watched: the numbers of all rows.
-        shift: how many requests come before something changes.
+        shift: how many requests come before something changes; all of them where nothing does.
         rng: parts equal ranks.
     """
     assert made.ray is not None
@@ -72,7 +72,8 @@ def run(
             spoken["likeness"] = place - shift
         if len(spoken) == 2 or min(spoken.values(), default=0) < 0:
             break
-    return Ending(float(loss[shift:].mean()), spoken.get("losses"), spoken.get("likeness"))
+    after = loss[shift:] if shift < len(loss) else loss
+    return Ending(float(after.mean()), spoken.get("losses"), spoken.get("likeness"))
 
 
 def told(endings: Sequence[Ending], limit: float) -> dict[str, Any]:
@@ -84,9 +85,12 @@ def told(endings: Sequence[Ending], limit: float) -> dict[str, Any]:
         if ending.losses_at is not None or ending.likeness_at is not None
     ]
     after = [at for at in spoken if at >= 0]
+    timely = [ending for ending in endings if ending.word(limit) == "void in time"]
     return {
         "streams": len(endings),
         **{word: words.get(word, 0) for word in ("kept", "void in time", "void late", "broken", "false alarm")},
+        "needless": sum(ending.loss <= limit for ending in timely),
+        "by_losses": sum(ending.losses_at is not None and 0 <= ending.losses_at < SOON for ending in endings),
         "loss_after": float(np.mean([ending.loss for ending in endings])) if endings else 0.0,
         "median_requests": float(np.median(after)) if after else None,
     }
@@ -109,13 +113,28 @@ def by_time(on: Measured, table: Table, parts: Sequence[float], seed: int) -> di
     return {**told(endings, on.promise.max_quality_loss), "refused": refused}
 
 
+def unchanged(on: Measured, table: Table, draws: int, length: int, seed: int) -> dict[str, Any]:
+    """Streams in which nothing changes: every word of a watch within ``length`` requests is a false alarm."""
+    rng, watched, endings, refused = np.random.default_rng(seed), numbers(table), [], 0
+    for _ in range(draws):
+        mine, rest = halves(table.stem, rng, 0.5)
+        made = propose(on, mine)
+        if made.ray is None:
+            refused += 1
+            continue
+        stream = rest[:length]
+        endings.append(run(on, made, watched[mine], stream, watched, len(stream), rng))
+    return {**told(endings, on.promise.max_quality_loss), "refused": refused, "length": length}
+
+
 def by_source(
     known: Measured, blind: Measured, tables: tuple[Table, Table], group: Sequence[str], draws: int, seed: int
 ) -> dict[str, Any]:
     """Evidence and ``BEFORE`` requests of all sources but one, then that one, which the scorer never saw.
 
     Args:
-        known, blind: the rows as seen by scorers that know a row's source, and by those that do not.
+        known: the rows as seen by scorers that know a row's source.
+        blind: the same as seen by scorers that do not.
         tables: the same two.
         group: the source of each row.
         draws: streams for each source.

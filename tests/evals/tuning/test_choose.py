@@ -64,10 +64,12 @@ def policies(draw):
         "allow_degrade": draw(st.booleans()),
         "rules": draw(rules()),
     }
-    aim = draw(st.sampled_from(("none", "keep", "floor", "dial", "budget")))
+    aim = draw(st.sampled_from(("none", "keep", "lose", "floor", "by tier", "dial", "budget")))
     share = draw(st.one_of(st.sampled_from((0.0, 0.5, 0.95, 1.0)), st.floats(0, 1)))
-    if aim in ("keep", "floor"):
+    if aim in ("keep", "lose", "floor"):
         body["quality"] = {aim: share}
+    elif aim == "by tier":
+        body["quality"] = {draw(st.sampled_from(("keep", "lose"))): {draw(st.sampled_from(("small", "medium"))): share}}
     elif aim == "dial":
         body["cost_quality"] = share
     elif aim == "budget":
