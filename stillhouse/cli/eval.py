@@ -71,10 +71,11 @@ def command(  # noqa: D103
         for plan in plans:
             _say_plan(plan)
         return
-    done = [_run(plan, wishes) for plan in plans]
-    for each in done:
-        _tell(each, as_json)
-        _reports(each, wishes, html, markdown, whole=report)
+    done: list[Done] = []
+    for plan in plans:
+        done.append(_run(plan, wishes))
+        _tell(done[-1], as_json)
+        _reports(done[-1], wishes, html, markdown, whole=report)
     if junit is not None:
         from evals.runs.junit import junit as xml
 
@@ -231,7 +232,7 @@ def _figure(check: Check) -> str:
         return ""
     kind = check.says.split(" ", 1)[0]
     if kind in {"cost", "latency"}:
-        return f"{check.value / 1e9:.6f} usd" if kind == "cost" else f"{check.value:.1f} ms"
+        return f"{check.value:.6f} usd" if kind == "cost" else f"{check.value:.1f} ms"
     ends = f" ({check.low:.3f} to {check.high:.3f})" if check.low is not None and check.high is not None else ""
     return f"{check.value:.3f}{ends}, n = {check.n}"
 
