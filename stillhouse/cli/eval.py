@@ -145,6 +145,8 @@ def _say_plan(plan: Plan) -> None:
         f"{suite.suite}: {len(plan.rows)} rows, {len(suite.targets)} targets, at most {calls:,} answers to ask for "
         f"({plan.samples} a row)"
     )
+    if plan.left_out:
+        show.note(f"{plan.left_out:,} rows are left out: not every model that the suite names has an outcome there")
     if plan.sees is None:
         show.note("it can show no difference of quality between two runs at 80 % power: too few questions")
     else:

@@ -137,7 +137,7 @@ def test_suites_that_ship_have_their_data_beside_them():
     for name in names():
         path = FOLDER / f"{name}.yaml"
         suite = load(path)
-        if isinstance(suite, Suite):
+        if isinstance(suite, Suite) and suite.data.importer != "outcomes":  # its rows are rebuilt by importers
             rows = read_rows(suite, path)
             assert all(row.slices(suite.slices) for row in rows), name
     assert Path(FOLDER / "schema.json").exists()
