@@ -93,8 +93,10 @@ def _list() -> None:
     rows = []
     for name in names():
         suite = load(FOLDER / f"{name}.yaml")
-        asks = "a protocol" if not isinstance(suite, Suite) else ", ".join(t.kind for t in suite.targets)
-        rows.append([name, asks, suite.about])
+        kinds = (
+            dict.fromkeys(target.kind for target in suite.targets) if isinstance(suite, Suite) else {"a protocol": 1}
+        )
+        rows.append([name, ", ".join(kinds), suite.about])
     show.table(["suite", "targets", "what it is for"], rows)
 
 
