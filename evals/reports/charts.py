@@ -46,7 +46,7 @@ def quality_cost(found: Frontier) -> str:
         "quality",
         _ticks(0, high_cost),
         _ticks(*panel.y_range),
-        words.money,
+        _price,
         _whole_percent,
     )
     for line in found.lines:
@@ -114,6 +114,12 @@ def interval_bar(low: float, value: float, high: float, reach: float, *, shown: 
         f"<circle cx='{at(value):.1f}' cy='9' r='3.5' fill='{colour}'/>",
     ]
     return _themed(drawing.picture(120, 18, parts, title=""))
+
+
+def _price(nano: float) -> str:
+    """Round dollars as a scale writes them: ``$0.05``."""
+    shown = words.money(nano)
+    return shown.rstrip("0").rstrip(".") if "." in shown else shown
 
 
 def _whole_percent(share: float) -> str:

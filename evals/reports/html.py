@@ -49,11 +49,13 @@ def render(loaded: Loaded, summary: Summary) -> str:
     body = list(sections.body(summary))
     fixed = sum(len(part.encode()) + 1 for part in [*head, *body]) + len(script.encode()) + _SPARE
     packed = pack(loaded.items, summary, MOST - fixed) if loaded.items else None
-    rows = list(sections.all_rows(packed, len(loaded.items))) if packed else []
+    rows = list(sections.all_rows(packed)) if packed else []
     tail = (
         [f"<script type='text/plain' id='data'>{packed.block}</script>", f"<script>{script}</script>"] if packed else []
     )
-    return "\n".join([*head, "<body>", *body, *rows, sections.footer(summary), *tail, "</body>", "</html>", ""])
+    return "\n".join(
+        [*head, "<body>", *body, *rows, "</main>", sections.footer(summary), *tail, "</body>", "</html>", ""]
+    )
 
 
 def _file(name: str) -> str:

@@ -25,21 +25,31 @@ _ANSWER: Final = 0.6
 
 
 class Packed(NamedTuple):
-    """The data block of a page, and how far its texts are cut (0: left out; ``None``: whole)."""
+    """The data block of a page, how far its texts are cut (0: left out; ``None``: whole), and how many rows it has."""
 
     block: str
     prompt: int | None
     answer: int | None
+    rows: int
+    of: int
 
 
 def pack(items: Sequence[Item], summary: Summary, room: int) -> Packed:
     """The rows in at most ``room`` bytes, with texts as long as they may be.
 
-    Raises:
-        ValueError: not even the numbers fit.
+    Where not even the numbers of all rows fit, every second row is taken, or every fourth, and so on.
     """
+    step = 1
+    while (packed := _longest(items[::step], summary, room)) is None:
+        step *= 2
+        if step > len(items):
+            raise ValueError(f"not one of {len(items)} rows fits in {room} bytes")
+    return packed._replace(of=len(items))
+
+
+def _longest(items: Sequence[Item], summary: Summary, room: int) -> Packed | None:
     columns = _columns(items, summary)
-    longest = max((max(len(item.prompt), len(item.answer)) for item in items), default=0)
+    longest = max(max(len(item.prompt), len(item.answer)) for item in items)
     lengths = [length for length in _LENGTHS if length < 2 * longest] or [_LENGTHS[0]]
     # sizes fall with the length: the first that fits is found in four or five tries
     low, high, best = 0, len(lengths) - 1, None
@@ -50,8 +60,6 @@ def pack(items: Sequence[Item], summary: Summary, room: int) -> Packed:
             best, high = packed, middle - 1
         else:
             low = middle + 1
-    if best is None:
-        raise ValueError(f"{len(items)} rows do not fit in {room} bytes, even without their texts")
     return best
 
 
@@ -65,7 +73,7 @@ def _packed(items: Sequence[Item], columns: Sequence[Mapping[str, Any]], length:
     deflate = zlib.compressobj(6, zlib.DEFLATED, -15)
     block = base64.b64encode(deflate.compress(plain.encode("utf-8", "replace")) + deflate.flush()).decode("ascii")
     whole = all(len(item.prompt) <= length and len(item.answer) <= answer for item in items)
-    return Packed(block, *((None, None) if whole else (length, answer)))
+    return Packed(block, None if whole else length, None if whole else answer, len(items), len(items))
 
 
 def _columns(items: Sequence[Item], summary: Summary) -> list[dict[str, Any]]:

@@ -97,7 +97,7 @@
   // --- what is drawn
   let shownColumns = [];
   const body = make("div", { class: "body", tabindex: "0", role: "rowgroup", "aria-label": "Rows: arrow keys move, Enter opens" });
-  const space = make("div", { class: "space" });
+  const space = make("div", { class: "space", role: "presentation" });
   const head = make("div", { class: "row head", role: "row" });
   const told = make("p", { class: "count", role: "status" });
   body.append(space);

@@ -20,7 +20,7 @@ _EVERY_LINE: Final = 60
 
 
 def body(summary: Summary) -> Iterator[str]:
-    """Everything above the table of all rows: the verdict first."""
+    """The beginning of the page up to the table of all rows: the verdict first."""
     yield "<a class='skip' href='#rows'>Skip to all rows</a>"
     yield "<main>"
     yield from _verdict(summary)
@@ -30,7 +30,6 @@ def body(summary: Summary) -> Iterator[str]:
     yield from _slices(summary)
     yield from _judgement(summary)
     yield from _losses(summary)
-    yield "</main>"
 
 
 def _verdict(summary: Summary) -> Iterator[str]:
@@ -211,11 +210,11 @@ def _block(words_of_a_run: str) -> str:
     return f"<pre dir='auto' tabindex='0'>{escape(words.cut(words_of_a_run, _TEXT))}</pre>"
 
 
-def all_rows(packed: Packed, rows: int) -> Iterator[str]:
+def all_rows(packed: Packed) -> Iterator[str]:
     """The frame of the table that the page's script fills."""
     yield "<section class='rows' id='rows' aria-labelledby='rows-title' tabindex='-1'>"
     yield "<h2 id='rows-title'>All rows</h2>"
-    yield f"<p class='note'>{text(told.rows_note(packed, rows))}</p>"
+    yield f"<p class='note'>{text(told.rows_note(packed))}</p>"
     yield "<noscript><p class='note'>The table of rows needs the page's own script.</p></noscript>"
     yield "<form id='filters' role='search' aria-label='Filter the rows'></form>"
     yield "<div class='split'><div id='grid'></div><aside id='detail' aria-live='polite'></aside></div>"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from evals.reports import told, words
 from evals.reports.summary import Summary
 
-_MARKS = {"pass": "pass", "fail": "FAIL", "error": "????"}
+_MARKS = {"pass": "pass", "fail": "FAIL", "error": "not decided"}
 _SLICES = 30
 _LOSSES = 5
 _LINE = 100
@@ -20,6 +20,15 @@ class Table(NamedTuple):
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+
+def print_run(summary: Summary, line: Callable[[str], None], table: Callable[..., None]) -> None:
+    """Print the run with the command line's own ways: ``line(text)``, ``table(columns, rows, title)``."""
+    for sentence in lines(summary):
+        line(sentence)
+    for found in tables(summary):
+        line("")
+        table(found.columns, found.rows, found.title)
 
 
 def lines(summary: Summary) -> Iterator[str]:

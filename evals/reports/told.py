@@ -29,11 +29,16 @@ METHODS: Final = (
     "In slices p is adjusted by Holm's rule for all slices that were judged.",
 )
 _PER: Final = 1000
+#: How the figure of an assertion is written, by its first word; shares are percent.
+_UNITS: Final = {"cost": words.money, "latency": words.milliseconds, "no": words.points}
 
 
 def headline(summary: Summary) -> Iterator[str]:
-    """One to three sentences: quality, what changed, what it costs."""
-    main = summary.main
+    """One to four sentences: whether it is whole, quality, what changed, what failed."""
+    main, run = summary.main, summary.run
+    if not run.ended:
+        here, wanted = sum(found.answers for found in summary.targets), run.rows * run.samples * len(run.targets)
+        yield f"This run did not finish: {here:,} of {count(wanted, 'answer')} are here."
     if main is None or main.quality is None:
         yield "No answer could be judged."
         return
@@ -41,11 +46,11 @@ def headline(summary: Summary) -> Iterator[str]:
     yield f"{main.target}: quality {words.percent_interval(main.quality)}, over {count(main.judged, 'answer')}{stems}."
     if summary.reference is not None:
         yield change(summary)
-    failed = sum(check.verdict == "fail" for check in summary.run.checks)
-    undecided = sum(check.verdict == "error" for check in summary.run.checks)
+    failed = sum(check.verdict == "fail" for check in run.checks)
+    undecided = sum(check.verdict == "error" for check in run.checks)
     if failed or undecided:
         parts = [f"{n} {what}" for n, what in ((failed, "failed"), (undecided, "could not be decided")) if n]
-        yield f"Of {count(len(summary.run.checks), 'check')} {' and '.join(parts)}."
+        yield f"Of {count(len(run.checks), 'check')} {' and '.join(parts)}."
 
 
 def change(summary: Summary) -> str:
@@ -92,11 +97,15 @@ def tiles(summary: Summary) -> list[tuple[str, str, str]]:
 
 
 def check_value(check: Check) -> str:
-    """The figure of a check with its interval."""
+    """The figure of a check with its interval, in the unit of what it asserts."""
     if check.value is None:
         return ""
-    interval = "" if check.low is None or check.high is None else f" ({check.low:.3g} to {check.high:.3g})"
-    return (f"{check.value:.3g}{interval}" + (f", n = {check.n:,}" if check.n else "")).replace("-", words.MINUS)
+    write = _UNITS.get(check.says.split(" ", 1)[0], words.percent)
+    rows = f", n = {check.n:,}" if check.n else ""
+    if check.low is None or check.high is None:
+        return write(check.value) + rows
+    low, high = (write(end).removesuffix(" %") for end in (check.low, check.high))
+    return f"{write(check.value)} ({low} to {high}){rows}"
 
 
 def frontier_note(found: Frontier) -> str:
@@ -220,8 +229,8 @@ def answer_facts(item: Item) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def rows_note(packed: Packed, rows: int) -> str:
-    """How much of the texts is here."""
+def rows_note(packed: Packed) -> str:
+    """How many rows are here, and how much of their texts."""
     if packed.prompt is None:
         texts = "Prompts and answers are whole."
     elif packed.prompt:
@@ -231,7 +240,10 @@ def rows_note(packed: Packed, rows: int) -> str:
         )
     else:
         texts = "There was no room for texts; the run's folder has them."
-    return f"{count(rows, 'row')}. {texts}"
+    rows = count(packed.of, "row")
+    if packed.rows < packed.of:
+        rows = f"{packed.rows:,} of {rows}, taken evenly: more do not fit"
+    return f"{rows}. {texts}"
 
 
 def facts(summary: Summary) -> Iterator[tuple[str, str]]:

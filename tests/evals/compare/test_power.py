@@ -5,10 +5,10 @@ from math import inf
 import numpy as np
 import pytest
 
-from evals.compare import proportions
+from evals.compare import power, proportions, worlds
 from evals.compare.paired import compare
 from evals.compare.power import needed, needed_about, power_of, visible
-from tests.support.outcomes import binary, multinomial
+from tests.support.outcomes import multinomial
 
 #: Paired rows needed at 80 % power by Connor's formula with deviates rounded to 1.96 and 0.84, as usually printed.
 PRINTED = {
@@ -46,8 +46,17 @@ def test_the_power_is_the_sum_over_every_outcome():
 
 
 def test_the_exact_power_and_its_limit_meet():
-    exact, about = power_of(99_000, 0.005, 0.2), power_of(101_000, 0.005, 0.2)
-    assert about == pytest.approx(exact, abs=0.015)
+    exact, about = power_of(19_990, 0.009, 0.2), power_of(20_010, 0.009, 0.2)
+    assert about == pytest.approx(exact, abs=0.003)
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.001])
+def test_the_fewest_rows_that_reject_are_found_at_once(alpha):
+    plain = [
+        next((k for k in range(-(-m // 2), m + 1) if proportions.exact_p(k, m - k) <= alpha), m + 1)
+        for m in range(1, 61)
+    ]
+    assert power._least(1, 61, alpha).tolist() == plain
 
 
 def test_five_rows_show_nothing_and_six_show_only_everything():
@@ -61,19 +70,17 @@ def test_a_difference_larger_than_what_differs_is_all_that_differs():
 
 @pytest.mark.parametrize("d", [0.04, 0.1])
 def test_the_stated_power_is_reached_on_right_and_wrong(d):
-    differ = 0.2
-    n = needed(d, discordant=differ)
+    n = needed(d, discordant=0.2)
     seen = 0
     for seed in range(400):
-        rng = np.random.default_rng([11, seed])
-        draw = rng.random(n)
-        better, worse = draw < (differ + d) / 2, draw > 1 - (differ - d) / 2
-        seen += proportions.exact_p(int(better.sum()), int(worse.sum())) <= 0.05
+        candidate, incumbent, _ = worlds.better_by(np.random.default_rng([11, seed]), n, d, 0.2)
+        better, worse = int((candidate > incumbent).sum()), int((candidate < incumbent).sum())
+        seen += better > worse and proportions.exact_p(better, worse) <= 0.05
     # 400 draws of 80 %: fewer than 295 happen once in a thousand times
     assert 295 <= seen <= 345
 
 
-@pytest.mark.parametrize(("spread", "d"), [(0.2, 0.1), (0.2, 0.05)])
+@pytest.mark.parametrize(("spread", "d"), [(0.2, 0.1)])
 def test_the_stated_power_is_reached_on_continuous_scores(spread, d):
     n = needed(d, spread=spread)
     seen = 0
@@ -81,23 +88,23 @@ def test_the_stated_power_is_reached_on_continuous_scores(spread, d):
         rng = np.random.default_rng([13, seed])
         incumbent = np.full(n, 0.5)
         candidate = np.clip(0.5 + d + rng.uniform(-1, 1, n) * spread * np.sqrt(3), 0, 1)
-        seen += compare(candidate, incumbent, seed=seed, draws=1999).shown
+        seen += compare(candidate, incumbent, seed=seed, draws=999).shown
     # 200 draws of 80 %: fewer than 142 happen once in a thousand times
     assert seen >= 142
 
 
 def test_the_spread_of_stems_gives_the_power_of_clustered_rows():
     seen, d = 0, 0.08
-    found = [clustered_pair(np.random.default_rng([17, seed]), 400, d, binary) for seed in range(100)]
-    spread = float(np.mean([compare(*one, draws=99).spread for one in found]))
+    found = [clustered_pair(np.random.default_rng([17, seed]), 400, d) for seed in range(100)]
+    spread = float(np.mean([compare(*one, draws=9).spread for one in found]))
     expected = visible(400, spread=spread)
-    seen = sum(compare(*one, draws=999).shown for one in found)
+    seen = sum(compare(*one, draws=499).shown for one in found)
     assert expected == pytest.approx(d, abs=0.02)
     assert seen >= 66  # 100 draws of about 80 %
 
 
-def clustered_pair(rng, questions, d, scores):
-    left, right = scores(rng, questions, 0.7)
+def clustered_pair(rng, questions, d):
+    left, right, _ = worlds.right_and_wrong(rng, questions, 0.7)
     raised = np.where(rng.random(questions) < d / 0.3, 1.0, left)
     return np.repeat(raised, 2), np.repeat(right, 2), np.repeat(np.arange(questions), 2)
 

@@ -5,7 +5,7 @@ import pytest
 from evals.reports import html
 from tests.evals.reports.test_html import EVIL
 from tests.support import chromium
-from tests.support.runs import answers, by_hardness, replaced, world, write_items, write_pair
+from tests.support.runs import answers, by_hardness, replaced, world, write_items
 
 pytestmark = pytest.mark.skipif(
     chromium.find() is None, reason="not run: no Chromium (set CHROMIUM, or run 'make clients' with Node)"
@@ -21,11 +21,10 @@ async def tab(tmp_path):
         yield page
 
 
-@pytest.fixture(scope="module")
-def report(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs")
-    out = folder / "report.html"
-    out.write_text(html.page(write_pair(folder, 2500)[0]), "utf-8")
+@pytest.fixture
+def report(page, tmp_path):
+    out = tmp_path / "report.html"
+    out.write_text(page, "utf-8")
     return out
 
 

@@ -12,23 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from evals.reports import html
+from evals.reports import html, told
 from evals.reports.load import load
 from evals.reports.rows import pack
 from evals.reports.summary import summarise
 from tests.support.runs import answers, by_hardness, replaced, world, write_items, write_pair
 
 EVIL = "<img src=x onerror=alert(1)></script><script>alert(2)</script>\u2028\u202eevil<!-- ]]> &amp; '\" 서울"
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    return write_pair(tmp_path_factory.mktemp("runs"), 2500)
-
-
-@pytest.fixture(scope="module")
-def page(runs):
-    return html.page(runs[0])
 
 
 def rows_of(page):
@@ -67,8 +57,8 @@ def test_long_texts_are_cut_until_they_fit_and_the_page_says_so(tmp_path):
 
     letters = np.array(list("abcdefghijklmnopqrstuvwxyz "))
     rng = np.random.default_rng(1)
-    items = answers(world(3000), "gateway", by_hardness)
-    noise = ["".join(row) for row in letters[rng.integers(27, size=(3000, 900))]]
+    items = answers(world(2000), "gateway", by_hardness)
+    noise = ["".join(row) for row in letters[rng.integers(27, size=(2000, 900))]]
     items = [replaced(item, prompt=text, answer=text[::-1]) for item, text in zip(items, noise, strict=True)]
     page = html.page(write_items(tmp_path, items))
     assert 500_000 < len(page.encode()) <= 1_000_000
@@ -77,10 +67,15 @@ def test_long_texts_are_cut_until_they_fit_and_the_page_says_so(tmp_path):
     assert all(len(text) == length and text[:-1] == noise[i][: length - 1] for i, text in enumerate(prompts))
 
 
-def test_rows_that_do_not_fit_without_texts_are_an_error(runs):
+def test_rows_that_do_not_fit_even_without_texts_are_taken_evenly(runs):
     loaded = load(runs[1])
-    with pytest.raises(ValueError, match="2500 rows do not fit in 100 bytes"):
-        pack(loaded.items, summarise(loaded), 100)
+    summary = summarise(loaded)
+    packed = pack(loaded.items, summary, 12_000)
+    assert (packed.rows, packed.of) == (625, 2500)
+    assert len(packed.block) <= 12_000
+    assert told.rows_note(packed).startswith("625 of 2,500 rows, taken evenly")
+    with pytest.raises(ValueError, match="not one of 2500 rows fits in 100 bytes"):
+        pack(loaded.items, summary, 100)
 
 
 def test_only_the_page_s_own_script_and_style_may_run(page):
@@ -149,12 +144,13 @@ def test_an_empty_run_is_a_page_too(tmp_path):
     assert "id='data'" not in page
 
 
-def test_the_same_run_gives_the_same_bytes(runs, page):
-    assert html.page(runs[0]) == page
+def test_the_same_run_gives_the_same_bytes(tmp_path):
+    folder = write_pair(tmp_path, 100)[0]
+    assert html.page(folder) == html.page(folder)
 
 
-def test_the_command_writes_both_files(runs, tmp_path):
-    command = [sys.executable, "-m", "evals.reports", str(runs[1])]
+def test_the_command_writes_both_files(tmp_path):
+    command = [sys.executable, "-m", "evals.reports", str(write_pair(tmp_path, 60)[0])]
     out, comment = tmp_path / "report.html", tmp_path / "report.md"
     subprocess.run([*command, "--html", str(out), "--markdown", str(comment)], check=True)
     assert out.read_text("utf-8").startswith("<!doctype html>")

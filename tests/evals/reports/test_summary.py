@@ -8,7 +8,7 @@ from evals.reports import markdown, terminal, told, words
 from evals.reports.load import load
 from evals.reports.reliability import confusion, reliability
 from evals.reports.summary import summarise
-from evals.runs.record import Item
+from evals.runs.record import Check, Item
 from tests.support.runs import TIERS, answers, by_hardness, replaced, world, write_items, write_pair
 
 
@@ -95,6 +95,12 @@ def test_an_empty_run_is_reported_as_one(tmp_path):
     assert found.main is None
     assert list(told.headline(found)) == ["No answer could be judged."]
     assert "No answer could be judged" in markdown.render(found)
+
+
+def test_a_run_that_was_stopped_says_so_first(tmp_path):
+    items = answers(world(40), "gateway", by_hardness)[:30]
+    found = summarise(load(write_items(tmp_path, items, ended="", rows=40)))
+    assert next(iter(told.headline(found))) == "This run did not finish: 30 of 40 answers are here."
 
 
 def test_unknown_costs_and_qualities_are_unknown_not_zero(tmp_path):
@@ -212,6 +218,22 @@ def test_markdown_fits_one_comment_and_says_the_verdict_first(summary):
     assert page.count("<details>") == page.count("</details>") == 4
 
 
+@pytest.mark.parametrize(
+    ("says", "value", "shown"),
+    [
+        ("quality >= 80%", 0.812, "81.2 % (81.2 to 81.2), n = 9"),
+        ("no worse than RUN by > 2%", -0.03, "−3.0 (−3.0 to −3.0), n = 9"),
+        ("cost <= 2 usd", 1.5e9, "$1.50 ($1.50 to $1.50), n = 9"),
+        ("latency p95 <= 2 s", 855.0, "855 ms (855 ms to 855 ms), n = 9"),
+    ],
+)
+def test_the_figure_of_a_check_has_the_unit_of_what_it_asserts(says, value, shown):
+    check = Check(says=says, target="t", verdict="pass", value=value, low=value, high=value, n=9)
+    assert told.check_value(check) == shown
+    assert told.check_value(replaced(check, low=None)) == f"{shown.split(' (')[0]}, n = 9"
+    assert told.check_value(replaced(check, value=None)) == ""
+
+
 def test_a_prompt_is_no_markdown(tmp_path):
     evil = "```\n</details><img src=x onerror=alert(1)> @everyone [a](https://b.example) | x |"
     items = answers(world(60), "gateway", by_hardness)
@@ -231,6 +253,17 @@ def test_the_terminal_has_the_same_tables(summary):
     for table in terminal.tables(summary):
         assert all(len(row) == len(table.columns) for row in table.rows)
     assert next(iter(terminal.lines(summary))) == "routing: failed"
+
+
+def test_the_command_line_prints_it_with_its_own_tables(summary, capsys, monkeypatch):
+    from stillhouse.cli import show
+
+    monkeypatch.setenv("COLUMNS", "200")
+    terminal.print_run(summary, show.line, show.table)
+    printed = capsys.readouterr().out
+    assert printed.startswith("routing: failed\n")
+    assert "always medium" in printed
+    assert "language: ko" in printed
 
 
 def test_a_page_that_is_too_long_is_cut_between_lines(summary, monkeypatch):
