@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final, Self
 
@@ -19,7 +20,8 @@ from router.registry.home import home
 
 #: Raised when what a reply means has changed, so that older ones are not taken for it.
 _FORM: Final = 1
-_WAIT_MS: Final = 10_000
+_WAIT_MS: Final = 30_000
+_TOGETHER: Final = 256  # answers without a call that are written at once
 
 
 class CacheError(OSError):
@@ -46,6 +48,7 @@ class Cache:
         self._path = path
         self._fresh = fresh
         self._mine: set[str] = set()
+        self._later: dict[str, Reply] = {}
         self._encode = msgspec.json.Encoder().encode
         self._decode = msgspec.json.Decoder(Reply).decode
         try:
@@ -66,10 +69,15 @@ class Cache:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._db.close()
+        try:
+            self.flush()
+        finally:
+            self._db.close()
 
     def get(self, key: str) -> Reply | None:
         """The reply of that name, if it is known."""
+        if key in self._later:
+            return self._later[key]
         if self._fresh and key not in self._mine:
             return None
         row = self._db.execute("SELECT reply FROM answers WHERE key = ?", (_named(key),)).fetchone()
@@ -84,20 +92,31 @@ class Cache:
         Raises:
             CacheError: the disk is full, or the file is not ours.
         """
-        self._mine.add(key)
-        values = (_named(key), time.time_ns() // 1_000_000, self._encode(reply))
+        self._write([(key, reply)])
+
+    def put_later(self, key: str, reply: Reply) -> None:
+        """Keep a reply with ``flush``: for those that cost nothing to make again, so that many are written at once."""
+        self._later[key] = reply
+        if len(self._later) >= _TOGETHER:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was put off. Raises as ``put``."""
+        later, self._later = self._later, {}
+        if later:
+            self._write(later.items())
+
+    def _write(self, replies: Collection[tuple[str, Reply]]) -> None:
+        now = time.time_ns() // 1_000_000
+        rows = [(_named(key), now, self._encode(reply)) for key, reply in replies]
         try:
-            self._db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", values)
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", rows)
+            self._db.execute("COMMIT")
         except sqlite3.Error as error:
             raise CacheError(f"{self._path}: {error}") from None
-
-    def begin(self) -> None:
-        """Keep what follows together, until ``commit``: for answers that cost nothing to make again."""
-        self._db.execute("BEGIN")
-
-    def commit(self) -> None:
-        """End what ``begin`` began."""
-        self._db.execute("COMMIT")
+        if self._fresh:
+            self._mine.update(key for key, _ in replies)
 
     @property
     def size(self) -> int:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Others = Mapping[str, Sequence["Item"]]
 _ALPHA: Final = 0.05
+_NANO: Final = 1e9
 
 
 def checks_of(suite: Suite, items: Sequence[Item], others: Others, *, without_run: bool = False) -> tuple[Check, ...]:
@@ -63,8 +64,9 @@ def _check(
         return _no_worse(says, name, items, _same_rows(other, claim.than, name, of_target), claim, parts)
     figure = figure_of(claim, items)
     verdict, why = _bounded(claim, figure)
+    value = _shown(claim, figure)
     return Check(
-        says=says, target=name, verdict=verdict, value=figure.value, low=figure.low, high=figure.high, n=figure.n,
+        says=says, target=name, verdict=verdict, value=value, low=figure.low, high=figure.high, n=figure.n,
         why=why,
     )  # fmt: skip
 
@@ -86,6 +88,13 @@ def figure_of(claim: Claim, items: Sequence[Item]) -> Figure:
     if claim.kind in plain:
         return plain[claim.kind](items)
     return figures.cost(items, each=claim.kind == "item-cost")
+
+
+def _shown(claim: Claim, figure: Figure) -> float | None:
+    """The figure in the unit that the assertion speaks in."""
+    if figure.value is None or claim.kind not in {"cost", "item-cost"}:
+        return figure.value
+    return figure.value / _NANO
 
 
 def _bounded(claim: Claim, figure: Figure) -> tuple[Verdict, str]:

@@ -69,12 +69,14 @@ class Plan:
 
     Attributes:
         sees: the smallest difference of quality that its rows show at 80 % power; None where they show none.
+        left_out: rows without an outcome of every model that the suite names.
         discordant: what ``sees`` rests on.
         against: the run it is compared with; empty without one.
     """
 
     suite: Suite
     rows: Sequence[Row]
+    left_out: int
     samples: int
     sees: float | None
     discordant: float
@@ -112,14 +114,18 @@ def plan(suite: Suite, path: Path, wishes: Wishes) -> Plan:
         changes["parallel"] = wishes.parallel
     suite = suite.model_copy(update=changes)
     try:
-        rows = read_rows(suite, path, wishes.data)
+        every = read_rows(suite, path, wishes.data)
+        rows = _with_outcomes(suite, every)
         others, against = _others(suite, wishes)
     except (OutcomeError, RunError) as error:
         raise ConfigError(str(error)) from None
     discordant = _discordant(suite, others)
     sees = _sees(len({row.stem or row.id for row in rows}), discordant)
+    left_out = len(every) - len(rows)
     samples = wishes.repeat or suite.repeat
-    made = Plan(suite, rows, samples, sees, discordant, against, others, wishes.against == NOTHING, path.parent)
+    made = Plan(
+        suite, rows, left_out, samples, sees, discordant, against, others, wishes.against == NOTHING, path.parent
+    )
     _refuse_invisible(made)
     return made
 
@@ -144,6 +150,19 @@ def read_rows(suite: Suite, path: Path, given: Path | None = None) -> list[Row]:
     else:
         raise ConfigError(f"{path}: the importer {data.importer!r} has no path", "add data.path, or give --data PATH")
     return chosen(IMPORTERS[data.importer](source), data, str(source))
+
+
+def _with_outcomes(suite: Suite, rows: list[Row]) -> list[Row]:
+    """The rows that know how every model did that the suite names, so that all targets stand on the same ones.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    models = frozenset().union(*(target.outcomes.models for target in suite.targets if target.outcomes is not None))
+    kept = [row for row in rows if models <= row.scores.keys()]
+    if not kept:
+        raise ConfigError(f"no row has recorded outcomes of {', '.join(sorted(models))}", "are the names right?")
+    return kept
 
 
 # --- before it starts --------------------------------------------------------------------------------

@@ -171,7 +171,11 @@ class Places:
 
     async def close(self) -> None:
         """Close every cell, its models and its ledger."""
+        shared: set[int] = set()
         for cell in self._cells.values():
+            if id(cell.upstreams) in shared:
+                cell.upstreams = {}  # another cell's, closed with it
+            shared.add(id(cell.upstreams))
             await cell.close()
         self._cells.clear()
         if self._scratch is not None:

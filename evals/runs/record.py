@@ -69,7 +69,8 @@ class Check(Frozen, frozen=True, kw_only=True):
         says: the assertion in words, e.g. ``quality >= 0.8``.
         target: whom it is about.
         verdict: ``error`` where it could not be decided, which is no pass.
-        value, low, high: the figure with its 95 % interval; ``None`` where there is none.
+        value, low, high: the figure with its 95 % interval, in the assertion's own unit (shares 0..1, USD,
+            milliseconds); ``None`` where there is none.
         why: one sentence.
     """
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 BY_BUDGET: Final = "the budget is used up"
 BY_SIGNAL: Final = "it was interrupted"
-_TOGETHER: Final = 256  # answers without a call that are committed at once
+_A_WHILE: Final = 16  # items without a call between two looks at the world
 
 
 class Progress(NamedTuple):
@@ -133,20 +133,14 @@ class Runner:
                 yield Job(row, sample)
 
     async def _decide_all(self, asker: Asker, jobs: Sequence[Job]) -> None:
-        """What waits for nobody needs no workers; its answers cost nothing, so many are kept at once."""
-        self._cache.begin()
-        try:
-            for number, job in enumerate(jobs, start=1):
-                await self._do(asker, job)
-                if number % _TOGETHER == 0:
-                    self._cache.commit()
-                    self._cache.begin()
-                    await asyncio.sleep(0)
-                if self.stop.is_set():
-                    self._ran.stopped = BY_SIGNAL
-                    return
-        finally:
-            self._cache.commit()
+        """What waits for nobody needs no workers."""
+        for number, job in enumerate(jobs):
+            if self.stop.is_set():
+                self._ran.stopped = BY_SIGNAL
+                return
+            await self._do(asker, job)
+            if number % _A_WHILE == 0:
+                await asyncio.sleep(0)  # the signal's turn
 
     async def _ask_all(self, asker: Asker, jobs: Sequence[Job]) -> None:
         left = iter(jobs)
@@ -255,9 +249,10 @@ class Runner:
             return asker.priced(kept), True
         if not asker.calls:
             reply = await asker.ask(row, sample)
-        else:
-            reply = await self._paid(asker, row, sample)
-            self._ran.calls += reply.calls
+            self._cache.put_later(key, reply)
+            return reply, False
+        reply = await self._paid(asker, row, sample)
+        self._ran.calls += reply.calls
         self._cache.put(key, reply)
         if asker.learns and reply.cost_nano is None and self._budget.limit is not None:
             words = f"a budget cannot be kept: {asker.name!r} does not say what its answers cost"

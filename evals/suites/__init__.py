@@ -1,1 +1,1 @@
-"""Suites: what to measure, as data. One YAML file a protocol; ``evals.suite`` reads and runs them."""
+"""Suites: what to measure, as data, one YAML file each. ``evals.suites.read`` reads them, ``evals.runs`` runs them."""

@@ -56,6 +56,11 @@ class Outcomes(Strict):
     family: dict[TierName, Text] = Field(default_factory=dict)
     prices: dict[TierName, PriceSettings] = Field(default_factory=dict)
 
+    @property
+    def models(self) -> frozenset[str]:
+        """Those whose outcomes a row must hold."""
+        return frozenset(self.family.values()) | ({self.model} if self.model else set())
+
     @model_validator(mode="after")
     def _either(self) -> Self:
         if (self.model is None) == (self.policy is None):

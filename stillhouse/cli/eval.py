@@ -71,10 +71,11 @@ def command(  # noqa: D103
         for plan in plans:
             _say_plan(plan)
         return
-    done = [_run(plan, wishes) for plan in plans]
-    for each in done:
-        _tell(each, as_json)
-        _reports(each, wishes, html, markdown, whole=report)
+    done: list[Done] = []
+    for plan in plans:
+        done.append(_run(plan, wishes))
+        _tell(done[-1], as_json)
+        _reports(done[-1], wishes, html, markdown, whole=report)
     if junit is not None:
         from evals.runs.junit import junit as xml
 
@@ -92,8 +93,10 @@ def _list() -> None:
     rows = []
     for name in names():
         suite = load(FOLDER / f"{name}.yaml")
-        asks = "a protocol" if not isinstance(suite, Suite) else ", ".join(t.kind for t in suite.targets)
-        rows.append([name, asks, suite.about])
+        kinds = (
+            dict.fromkeys(target.kind for target in suite.targets) if isinstance(suite, Suite) else {"a protocol": 1}
+        )
+        rows.append([name, ", ".join(kinds), suite.about])
     show.table(["suite", "targets", "what it is for"], rows)
 
 
@@ -144,6 +147,8 @@ def _say_plan(plan: Plan) -> None:
         f"{suite.suite}: {len(plan.rows)} rows, {len(suite.targets)} targets, at most {calls:,} answers to ask for "
         f"({plan.samples} a row)"
     )
+    if plan.left_out:
+        show.note(f"{plan.left_out:,} rows are left out: not every model that the suite names has an outcome there")
     if plan.sees is None:
         show.note("it can show no difference of quality between two runs at 80 % power: too few questions")
     else:
@@ -231,7 +236,7 @@ def _figure(check: Check) -> str:
         return ""
     kind = check.says.split(" ", 1)[0]
     if kind in {"cost", "latency"}:
-        return f"{check.value / 1e9:.6f} usd" if kind == "cost" else f"{check.value:.1f} ms"
+        return f"{check.value:.6f} usd" if kind == "cost" else f"{check.value:.1f} ms"
     ends = f" ({check.low:.3f} to {check.high:.3f})" if check.low is not None and check.high is not None else ""
     return f"{check.value:.3f}{ends}, n = {check.n}"
 

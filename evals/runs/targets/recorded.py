@@ -46,7 +46,7 @@ class Recorded:
     def key(self, row: Row, sample: int) -> str:
         decided = self._deciding.key(row, sample) if self._deciding else ""
         said = self._outcomes.model_dump(mode="json")
-        return digest("outcomes", said, decided, row.scores, row.tokens)
+        return digest("outcomes", said, decided, row.messages or row.text, row.scores, row.tokens)
 
     def foretell(self, row: Row) -> int:  # noqa: ARG002
         return 0

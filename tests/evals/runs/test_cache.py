@@ -47,11 +47,13 @@ def test_an_answer_is_there_for_everybody_at_once(tmp_path):
 def test_what_is_kept_together_is_there_after_the_end(tmp_path):
     path = tmp_path / "answers.db"
     with Cache(path) as one:
-        one.begin()
-        one.put("a", Reply(text="a"))
-        one.commit()
+        one.put_later("a", Reply(text="a"))
+        assert one.get("a").text == "a"
+        with Cache(path) as two:
+            assert two.get("a") is None
+            two.put("b", Reply(text="b"))  # nobody is kept waiting meanwhile
     with Cache(path) as two:
-        assert two.get("a").text == "a"
+        assert (two.get("a").text, two.get("b").text) == ("a", "b")
 
 
 def test_fresh_looks_at_nothing_old_but_at_its_own(tmp_path):

@@ -57,6 +57,13 @@ def test_bounds(text, verdict):
     assert verdicts({"that": text, "of": ["t"]}, items()) == [verdict]
 
 
+def test_figures_are_in_the_unit_of_their_assertion():
+    found = checks_of(
+        suite(*({"that": text, "of": ["t"]} for text in ("cost <= 1 usd", "latency p99 <= 1 s"))), items(), {}
+    )
+    assert [check.value for check in found] == [pytest.approx(0.1), 98.0]
+
+
 def test_each_value_of_a_slice_and_where():
     uneven = [i for i in items() if i.slices["language"] == "ko" or float(i.id) < 90]
     found = checks_of(suite({"that": "quality >= 0.85", "of": ["t"], "each": "language"}), uneven, {})

@@ -228,16 +228,20 @@ async def test_recorded_outcomes_cost_nothing_and_name_their_model(bench):
     assert done.run.calls == 0
 
 
-async def test_a_row_without_the_outcome_is_an_error_by_name(bench):
-    bench.suite(
+async def test_rows_without_an_outcome_of_every_model_are_left_out_and_counted(bench):
+    suite = (
         "suite: ours\nabout: A suite of a test.\ndata: {importer: outcomes}\n"
-        "targets: [{name: m, outcomes: {model: absent}}]\nscorers: [recorded]\n"
+        "targets: [{name: a, outcomes: {model: one}}, {name: b, outcomes: {model: two}}]\nscorers: [recorded]\n"
     )
+    bench.suite(suite)
     path = bench.folder / "o.jsonl"
-    path.write_text('{"id":"a","prompt":"p","scores":{"m":1}}\n')
+    path.write_text('{"id":"x","prompt":"p","scores":{"one":1,"two":0}}\n{"id":"y","prompt":"q","scores":{"one":1}}\n')
     done = await bench.run(data=path)
-    assert "no recorded outcome of 'absent'" in done.items[0].error
-    assert done.exit_code == 3
+    assert [(item.target, item.id, item.quality) for item in done.items] == [("a", "x", 1), ("b", "x", 0)]
+    assert bench.plan(data=path).left_out == 1
+    bench.suite(suite.replace("model: two", "model: absent"))
+    with pytest.raises(ConfigError, match="no row has recorded outcomes of absent, one"):
+        bench.plan(data=path)
 
 
 JUDGED = PLAIN.replace("scorers: [exact]", "scorers: [{judge: {by: large}}]")
