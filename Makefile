@@ -12,7 +12,7 @@ run: .venv/ready          ## install, then start the gateway with the embedded m
 	.venv/bin/stillhouse serve $(ARGS)
 
 test: .venv-test/ready    ## install everything, then run all tests
-	.venv-test/bin/python -m pytest $(ARGS)
+	.venv-test/bin/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 clients:                  ## environments of clients that cannot share ours (openai-python 3, Node)
 	.ci/clients
