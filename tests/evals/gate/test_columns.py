@@ -89,6 +89,17 @@ def test_the_interval_of_a_ratio_holds_the_truth_in_nineteen_of_twenty_trials():
     assert hits >= 34
 
 
+def test_where_few_rows_hold_the_money_a_loss_of_the_margin_still_hardly_passes():
+    rng = np.random.default_rng(14)
+    margin = Metric(name="cost", margin=0.1, relative=True, higher_is_better=False)
+    passed = 0
+    for _ in range(60):
+        size = np.exp(1.5 * rng.normal(size=150))
+        old, new = size * np.exp(0.4 * rng.normal(size=150)), 1.1 * size * np.exp(0.4 * rng.normal(size=150))
+        passed += of(margin, new, old).low >= -0.1
+    assert passed <= 4
+
+
 def test_a_share_of_nothing_cannot_be_taken_but_two_nothings_are_equal():
     assert of(COST, np.zeros(50), np.zeros(50)).low == 0
     assert "zero" in of(COST, np.ones(50), np.zeros(50)).why
