@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from guardrails import Action, GuardConfigErrors, compile_rails
 from policies.mistakes import Problem, refuse
 from policies.patterns import PatternError, compile_pattern
 
@@ -185,6 +184,10 @@ _HOLDS = {"answer": "checked", "calls": "guarded"}
 
 
 def _guard_problems(direction: str, items: tuple[dict[str, Any], ...]) -> Iterator[Problem]:
+    if not items:
+        return
+    from guardrails import GuardConfigErrors, compile_rails  # half a second, for what is no policy too
+
     try:
         compile_rails(items)
     except GuardConfigErrors as error:
@@ -330,6 +333,8 @@ class PolicyBody(Strict):
 
     def stream_problems(self) -> Iterator[Problem]:
         """A mask must hold text back until it knows what the text becomes; ``immediate`` forbids that."""
+        from guardrails import Action, compile_rails
+
         rails = compile_rails(self.guards.output)
         blocking = [each.check for each in rails.checks if Action.BLOCK in each.check.actions]
         for check in blocking:
