@@ -3,7 +3,7 @@
 It writes ``evals/results/runner.json`` and ``.md``.
 
 Everything is the real command in a process of its own, in front of a server on the loopback address that answers at
-once. Wall time says what this machine was doing; beside it stand processor time, and a plain loop's time as its measure.
+once. Wall time says what else this machine was doing; beside it stand processor time, and that of a plain loop.
 """
 
 from __future__ import annotations
