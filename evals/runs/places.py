@@ -206,3 +206,8 @@ def _any_local(settings: Settings) -> bool:
 def digest(*parts: Any) -> str:
     """Names anything that is JSON by its content."""
     return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
+
+
+def policy_identity(policy: Policy) -> list[str]:
+    """A policy by its content and its guards' own version: the same words under better recognisers decide otherwise."""
+    return [policy.hash, *(policy.rails[way].hash for way in sorted(policy.rails))]
