@@ -21,7 +21,6 @@ from pydantic import (
     model_validator,
 )
 
-from guardrails import Action, GuardConfigErrors, compile_rails
 from policies.mistakes import Problem, refuse
 from policies.patterns import PatternError, compile_pattern
 
@@ -290,6 +289,10 @@ _HOLDS = {"answer": "checked", "calls": "guarded"}
 
 
 def _guard_problems(direction: str, items: tuple[dict[str, Any], ...]) -> Iterator[Problem]:
+    if not items:
+        return
+    from guardrails import GuardConfigErrors, compile_rails  # half a second, for what is no policy too
+
     try:
         compile_rails(items)
     except GuardConfigErrors as error:
@@ -436,6 +439,8 @@ class PolicyBody(Strict):
 
     def stream_problems(self) -> Iterator[Problem]:
         """A mask must hold text back until it knows what the text becomes; ``immediate`` forbids that."""
+        from guardrails import Action, compile_rails
+
         rails = compile_rails(self.guards.output)
         blocking = [each.check for each in rails.checks if Action.BLOCK in each.check.actions]
         for check in blocking:

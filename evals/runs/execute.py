@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isinf
@@ -287,7 +287,7 @@ def _refuse_unpriced(askers: Sequence[Asker], rows: Sequence[Row]) -> None:
 
 
 @contextlib.contextmanager
-def _stopped_by_signal(stop: asyncio.Event) -> Any:
+def _stopped_by_signal(stop: asyncio.Event) -> Iterator[None]:
     """The first Ctrl-C ends the run with what stands; the second is Python's own."""
     loop = asyncio.get_running_loop()
 

@@ -14,12 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from evals.runs.asking import ConfigError
-from policies.load import load_policy
 from policies.mistakes import Mistakes
 from router.registry.prices import PriceBook
 from router.registry.references import reference_prices
 from router.registry.weights import WeightsError, load_weights
-from router.serve.scoring import Watch, open_scorer
 from router.serve.settings import ServerSettings, Settings, deployments_of, embedded_settings, load_settings
 
 if TYPE_CHECKING:
@@ -107,6 +105,8 @@ class Places:
         if path not in self._policies:
             scorer = self.scorer(config)
             families = None if scorer is None else frozenset(scorer.families)
+            from policies.load import load_policy  # with all guards, so only where a policy is wanted
+
             try:
                 self._policies[path] = load_policy(path, families=families)
             except Mistakes as mistakes:
@@ -121,6 +121,8 @@ class Places:
         """What scores prompts under these settings, or on this machine where there are none."""
         chosen = config or self._config
         if chosen not in self._scorers:
+            from router.serve.scoring import Watch, open_scorer
+
             wanted = self.settings(config).scorer if chosen else None
             self._scorers[chosen] = open_scorer(Watch(wanted))
         return self._scorers[chosen]
@@ -204,3 +206,8 @@ def _any_local(settings: Settings) -> bool:
 def digest(*parts: Any) -> str:
     """Names anything that is JSON by its content."""
     return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
+
+
+def policy_identity(policy: Policy) -> list[str]:
+    """A policy by its content and its guards' own version: the same words under better recognisers decide otherwise."""
+    return [policy.hash, *(policy.rails[way].hash for way in sorted(policy.rails))]
