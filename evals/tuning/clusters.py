@@ -94,6 +94,11 @@ class Groups(NamedTuple):
         return Spread(mean, error, n, clusters)
 
 
+def count(stem: Codes) -> int:
+    """How many different stems there are. Stems are small numbers, so counting beats sorting and hashing."""
+    return int(np.count_nonzero(np.bincount(stem))) if len(stem) else 0
+
+
 def student(freedom: Ints | int, level: float = LEVEL) -> Floats:
     """The two-sided quantile of Student's t; infinite below one degree.
 

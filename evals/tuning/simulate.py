@@ -44,7 +44,7 @@ def simulate(candidate: Side, against: Side | None = None, *, by: str = "") -> S
         against=against.policy.name if against else "",
         reference=told.reference,
         rows=len(table),
-        stems=len(np.unique(table.stem)),
+        stems=clusters.count(table.stem),
         source=table.source,
         fingerprint=table.fingerprint,
         left_out=dict(sorted(table.left_out.items())),
@@ -116,7 +116,7 @@ def _escalations(candidate: Side) -> Said:
             why="unknown: the rows do not hold what the checks of a cascade saw of each tier's answer; the other "
             "figures are those of the policy's choice before any try"
         )
-    return Said(value=0.0, low=0.0, high=0.0, n=len(table), stems=len(np.unique(table.stem)))
+    return Said(value=0.0, low=0.0, high=0.0, n=len(table), stems=clusters.count(table.stem))
 
 
 def _guards(table: Table) -> Guards:
