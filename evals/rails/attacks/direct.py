@@ -62,10 +62,15 @@ class Prepared:
 
 
 class Direct(NamedTuple):
-    """Both weights, fitted."""
+    """Both weights, fitted, and the z of the texts that thresholds are set by."""
 
     stretches: Fitted
     pages: FittedPages
+    quiet: tuple[NDArray[np.float64], ...]
+
+    def threshold(self, rate: float) -> float:
+        """The z that at most so large a share of ordinary prompts reaches, and ten times that of look-alikes."""
+        return max(upper(z, share) for z, share in zip(self.quiet, (rate, 10 * rate), strict=True))
 
     def scores(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """The z of each text, by the code that serves and weights as it will read them."""
@@ -123,6 +128,10 @@ def on_one_scale(found: Fitted, paged: FittedPages, quiet: Quiet) -> Direct:
     return Direct(
         Fitted(found.weights * SCALE, found.signals * SCALE, SCALE * (found.offsets - seldom) + starts),
         paged,
+        tuple(
+            np.maximum(page, SCALE * (stretch - seldom) + starts)
+            for page, stretch in zip(of_pages, of_stretches, strict=True)
+        ),
     )
 
 

@@ -69,13 +69,10 @@ def train(folder: Path, out: Path) -> None:
     direct = fit_direct(prepare(rows), np.ones(len(rows), dtype=bool), quiet)
     heads = {"direct": direct.stretches, "indirect": fit_indirect(held)}
     bank = from_fitted(heads, attack_signals())
-    ordinary, alike = (direct.scores(texts) for texts in quiet)
     clean = scores(bank, "indirect", clean_documents(folder))
     thresholds = {
-        "direct": {
-            r: _score(max(upper(ordinary, float(r)), upper(alike, 10 * float(r)))) for r in RATES["user"].values()
-        },
-        "indirect": {r: _score(upper(clean, float(r))) for r in RATES["documents"].values()},
+        "direct": {rate: _score(direct.threshold(float(rate))) for rate in RATES["user"].values()},
+        "indirect": {rate: _score(upper(clean, float(rate))) for rate in RATES["documents"].values()},
     }
     save(out, heads, {"name": "attacks", "thresholds": thresholds, "trained_on": trained_on(rows, held)})
     (out / "page.npz").write_bytes(pages_file(direct.pages))
