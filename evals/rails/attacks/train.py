@@ -36,6 +36,8 @@ CAPS: Final = {
     "routing-llmrouter-uiuc": 900,
     "routing-reasoning-gym-easy": 300,
 }
+#: What our orders for documents and our documents count: they are few, and the only ones written for each other.
+ORDERS: Final = 10.0
 #: Longest user prompt that is shown to the indirect head as an order.
 SHORT: Final = 160
 
@@ -82,7 +84,8 @@ def fit_indirect(rows: Sequence[Row]) -> Fitted:
     """Single windows only: an order in a document is a sentence."""
     made = stretches([row.text for row in rows], attack_signals())
     label = np.array([row.label for row in rows])[made.text]
-    fitted = fit(design(made), label, weights_of(rows, made, made.reach == 0))
+    ours = np.array([row.source in {"own-orders", "own-documents"} for row in rows])[made.text]
+    fitted = fit(design(made), label, weights_of(rows, made, made.reach == 0) * np.where(ours, ORDERS, 1.0))
     fitted.offsets = fitted.offsets + np.array([0.0, -60.0, -60.0])
     return fitted
 
