@@ -106,7 +106,7 @@ def _fit_stretches(prepared: Prepared, used: NDArray[np.bool_]) -> Fitted:
 
 def _fit_pages(prepared: Prepared, used: NDArray[np.bool_]) -> FittedPages:
     chosen = np.flatnonzero(used)
-    rows = [prepared.rows[index] for index in chosen]
+    rows = [prepared.rows[index] for index in chosen.tolist()]
     label = np.array([row.label for row in rows])
     return fit_pages(prepared.pages.take(chosen), label, np.array([_weight(row) for row in rows]))
 
