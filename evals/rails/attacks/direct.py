@@ -42,6 +42,8 @@ SCALE: Final = 0.3
 #: Shares of ordinary prompts and of look-alikes above which a page speaks up at medium; stretches at the first alone.
 PAGES_AT: Final = (0.005, 0.05)
 STRETCHES_AT: Final = 0.001
+#: How much surer than that a stretch must be to speak up, in its own z: on sources left out stretches mislead.
+MARGIN: Final = 2.0
 
 
 class Quiet(NamedTuple):
@@ -124,7 +126,7 @@ def on_one_scale(found: Fitted, paged: FittedPages, quiet: Quiet) -> Direct:
     of_pages = [page_scores(bank, texts) for texts in quiet]
     of_stretches = [scores(alone, "direct", texts) for texts in quiet]
     starts = max(upper(z, rate) for z, rate in zip(of_pages, PAGES_AT, strict=True))
-    seldom = max(upper(of_stretches[0], STRETCHES_AT), upper(of_stretches[1], 0.0))
+    seldom = max(upper(of_stretches[0], STRETCHES_AT), upper(of_stretches[1], 0.0)) + MARGIN
     return Direct(
         Fitted(found.weights * SCALE, found.signals * SCALE, SCALE * (found.offsets - seldom) + starts),
         paged,

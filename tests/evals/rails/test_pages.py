@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from evals.rails.attacks.direct import SCALE, Quiet, on_one_scale, page_scores, scores, upper
+from evals.rails.attacks.direct import MARGIN, SCALE, Quiet, on_one_scale, page_scores, scores, upper
 from evals.rails.export import Fitted, from_fitted
 from evals.rails.pages import FittedPages, from_fitted_pages, pages, pages_file
 from guardrails.attacks import surest
@@ -57,7 +57,7 @@ def test_on_one_scale_a_text_scores_what_its_surest_part_does():
     bank = from_fitted({"direct": stretches()}, SIGNALS)
     alone = scores(bank, "direct", TEXTS)
     of_pages = page_scores(both.page_bank(), TEXTS)
-    seldom = alone.max()
+    seldom = alone.max() + MARGIN
     expected = np.maximum(of_pages, SCALE * (alone - seldom) + max(of_pages))
     assert both.scores(TEXTS) == pytest.approx(expected, abs=1e-6)
     assert both.quiet[0] == pytest.approx(expected, abs=1e-6)
