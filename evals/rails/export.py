@@ -38,8 +38,8 @@ def weights_file(heads: Mapping[str, Fitted]) -> bytes:
     """The bytes of ``weights.npz``."""
     tables, steps, offsets, signal_weights, signal_steps = [], [], [], [], []
     for fitted in heads.values():
-        table, step = _rounded(fitted.weights, 127, CLIP)
-        signal, signal_step = _rounded(fitted.signals, 32767, 1.0)
+        table, step = rounded(fitted.weights, 127, CLIP)
+        signal, signal_step = rounded(fitted.signals, 32767, 1.0)
         tables.append(np.append(table, 0).astype(np.int8))
         steps.append(np.full(PARTS, step))
         offsets.append(fitted.offsets)
@@ -54,6 +54,11 @@ def weights_file(heads: Mapping[str, Fitted]) -> bytes:
     }
     if arrays["tables"].shape != (len(heads), PLACES + 1):
         raise ValueError("a table has the wrong number of places")
+    return packed(arrays)
+
+
+def packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """The bytes of an archive of arrays, the same whenever it is made."""
     kept = io.BytesIO()
     with zipfile.ZipFile(kept, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays.items():
@@ -79,7 +84,7 @@ def save(folder: Path, heads: Mapping[str, Fitted], card: Mapping[str, Any]) -> 
     (folder / "card.json").write_text(json.dumps(full, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _rounded(values: NDArray[np.float64], top: int, share: float) -> tuple[NDArray[np.float64], float]:
+def rounded(values: NDArray[np.float64], top: int, share: float) -> tuple[NDArray[np.float64], float]:
     """The values in steps of at most ``top`` either way, and how much one step is."""
     used = np.abs(values[values != 0])
     if not len(used):

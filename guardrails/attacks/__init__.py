@@ -1,14 +1,15 @@
 """The ``attacks`` guard: text that tries to overturn, get around or draw out the instructions of an assistant.
 
-Two layers judge each sentence and the stretches that end with it: a table of concepts and shapes (``signals``), and
-weights learned from examples over those and over n-grams. It is a second line: what untrusted text may cause is
-limited by rules that need no guess. Names follow Bedrock's PROMPT_ATTACK and its three kinds.
+Two layers judge each sentence, the stretches that end with it, and the text as a whole: a table of concepts and shapes
+(``signals``), and weights learned from examples over those and over n-grams. It is a second line: what untrusted text
+may cause is limited by rules that need no guess. Names follow Bedrock's PROMPT_ATTACK and its three kinds.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from math import inf
 from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import Field
@@ -18,20 +19,24 @@ from guardrails.attacks.signals import attack_signals
 from guardrails.config import Strict, Words, action_of, refuse, suggest
 from guardrails.learned import Bank, LearnedFamily, load, logit, score_of
 from guardrails.learned.measure import measure
+from guardrails.learned.pages import Page, PageBank, load_pages, turned
 from guardrails.learned.windows import cut
 from guardrails.matching import Hit
 from guardrails.normalize import normalize
 from guardrails.types import Action, GuardConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from guardrails.learned import Measured
     from guardrails.matching import Family
 
 Strength = Literal["none", "low", "medium", "high"]
-#: Share of ordinary texts that each strength may stop, as the card of the weights names its thresholds.
-RATES: Final[Mapping[str, str]] = {"low": "0.001", "medium": "0.005", "high": "0.01"}
+#: Share of ordinary prompts, and of clean documents, that each strength may stop, as the card names its thresholds.
+RATES: Final[Mapping[str, Mapping[str, str]]] = {
+    "user": {"low": "0.001", "medium": "0.005", "high": "0.01"},
+    "documents": {"low": "0.01", "medium": "0.03", "high": "0.1"},
+}
 _HEADS: Final[Mapping[str, str]] = {"user": "direct", "documents": "indirect"}
 
 
@@ -56,10 +61,16 @@ class AttacksConfig(Strict):
 
 @dataclass(frozen=True, slots=True)
 class AttackReader:
-    """Judges windows with the attack bank; the surest stretch that ends with a window counts."""
+    """Judges windows with the attack bank, and pages where it has weights for them.
+
+    Attributes:
+        limit: the z from which on a stretch or a page is an attack; both have the same scale.
+        pages: none for documents, in which an order is a sentence among others.
+    """
 
     bank: Bank
     head: int
+    pages: PageBank | None
     limit: float
     by_kind: Mapping[str, Action]
     allow: tuple[str, ...]
@@ -70,39 +81,63 @@ class AttackReader:
         """Those of all kinds that are looked for."""
         return frozenset(self.by_kind.values())
 
+    @property
+    def paged(self) -> bool:
+        """Whether it has weights for pages."""
+        return self.pages is not None
+
     def judge(self, measured: Measured) -> list[Hit]:
-        """See ``learned.Reader``."""
+        """See ``learned.Reader``. The surest stretch that ends with a window counts."""
         z = measured.logits(self.bank, [self.head])[0]
-        hits: list[Hit] = []
         own = len(measured.starts) - measured.fresh
         best = z.max(axis=0)
+        hits: list[Hit] = []
         for window in (best >= self.limit).nonzero()[0].tolist():
-            start, end = int(measured.starts[own + window]), int(measured.ends[own + window])
             first = int(measured.firsts()[int(z[:, window].argmax()), window])
-            stretch = measured.text[int(measured.starts[first]) : end]
-            score = float(best[window])
-            if self.allow and self._allowed(stretch):
-                continue
-            kind = kind_of(stretch)
-            action = self.by_kind.get(kind)
-            if action is not None:
-                hits.append(
-                    Hit(start, end, score_of(score), kind, action, f"attacks.{kind.lower()}", "attacks", self.item)
-                )
+            hits += self._hits(measured, first, own + window, float(best[window]))
         return hits
+
+    def judge_pages(self, measured: Measured, pages: Sequence[Page]) -> list[Hit]:
+        """See ``learned.Reader``."""
+        if self.pages is None:
+            return []
+        hits: list[Hit] = []
+        for page in pages:
+            z = self.pages.logit(measured, page)
+            if z >= self.limit:
+                hits += self._hits(measured, page.first, page.last, z)
+        return hits
+
+    def _hits(self, measured: Measured, first: int, own: int, z: float) -> list[Hit]:
+        """The hit on window ``own`` for the stretch that begins with window ``first``, if its kind is looked for."""
+        start, end = int(measured.starts[own]), int(measured.ends[own])
+        stretch = measured.text[int(measured.starts[first]) : end]
+        if self.allow and self._allowed(stretch):
+            return []
+        kind = kind_of(stretch)
+        action = self.by_kind.get(kind)
+        if action is None:
+            return []
+        return [Hit(start, end, score_of(z), kind, action, f"attacks.{kind.lower()}", "attacks", self.item)]
 
     def _allowed(self, stretch: str) -> bool:
         """Whether ``stretch`` is no attack once the allowed phrases are gone."""
         left = stretch
         for phrase in self.allow:
             left = left.replace(phrase, " ")
-        if left == stretch:
-            return False
-        starts, end = cut(left, 0, last=True)
-        if not starts:
-            return True
-        z = measure(left, starts, end, len(starts)).logits(self.bank, [self.head])[0]
-        return bool(z.max() < self.limit)
+        return left != stretch and surest(left, self.bank, self.head, self.pages) < self.limit
+
+
+def surest(text: str, bank: Bank, head: int, pages: PageBank | None) -> float:
+    """The greatest z of a whole text (normalised) among its stretches and pages; minus infinity for one without any."""
+    starts, end = cut(text, 0, last=True)
+    if not starts:
+        return -inf
+    measured = measure(text, starts, end, len(starts))
+    z = float(measured.logits(bank, [head]).max())
+    if pages is None:
+        return z
+    return max(z, *(pages.logit(measured, page) for page in turned(starts, end, last=True)[0]))
 
 
 def compile_attacks(config: AttacksConfig, item: int) -> tuple[Family, ...]:
@@ -128,10 +163,12 @@ def compile_attacks(config: AttacksConfig, item: int) -> tuple[Family, ...]:
         return ()
     bank = _bank()
     head = _HEADS[config.reads]
+    rate = RATES[config.reads][config.strength]
     reader = AttackReader(
         bank=bank,
         head=bank.head(head),
-        limit=logit(bank.threshold(head, RATES[config.strength])),
+        pages=_pages() if config.reads == "user" else None,
+        limit=logit(bank.threshold(head, rate)),
         by_kind=by_kind,
         allow=tuple(normalize(phrase)[0] for phrase in config.allow),
         item=item,
@@ -148,7 +185,7 @@ def compile_attacks(config: AttacksConfig, item: int) -> tuple[Family, ...]:
 
 
 def _only(reader: AttackReader, kinds: Mapping[str, Action]) -> AttackReader:
-    return AttackReader(reader.bank, reader.head, reader.limit, kinds, reader.allow, reader.item)
+    return replace(reader, by_kind=kinds)
 
 
 @lru_cache(maxsize=1)
@@ -157,4 +194,10 @@ def _bank() -> Bank:
     return load("attacks", attack_signals())
 
 
-__all__ = ["RATES", "AttackReader", "AttacksConfig", "compile_attacks"]
+@lru_cache(maxsize=1)
+def _pages() -> PageBank:
+    """The packaged weights of pages; they never change."""
+    return load_pages("attacks", attack_signals())
+
+
+__all__ = ["RATES", "AttackReader", "AttacksConfig", "compile_attacks", "surest"]

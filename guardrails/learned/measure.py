@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from guardrails.learned.bank import Bank
+    from guardrails.learned.bank import Bank, Signals
 
 #: The stretches that end with each window: itself, and as many whole windows before it as fit in so many code points.
 REACHES: Final = (0, 320, 1024)
@@ -44,6 +44,13 @@ class Measured:
     fresh: int
     batches: tuple[tuple[int, list[Block]], ...]
     lengths: NDArray[np.int64]
+    _counted: dict[int, NDArray[np.int64]] = field(default_factory=dict, repr=False, compare=False)
+
+    def counts(self, signals: Signals) -> NDArray[np.int64]:
+        """(windows, counters) of the hand-made evidence, counted once however many ask."""
+        if id(signals) not in self._counted:
+            self._counted[id(signals)] = signals.count(self.text, self.starts.tolist(), self.end)
+        return self._counted[id(signals)]
 
     @property
     def ends(self) -> NDArray[np.intp]:
@@ -84,7 +91,7 @@ class Measured:
     def _signals(self, bank: Bank, firsts: NDArray[np.intp], own: NDArray[np.intp]) -> NDArray[np.int64] | None:
         if bank.signals is None:
             return None
-        counts = _over(bank.signals.count(self.text, self.starts.tolist(), self.end), firsts, own)
+        counts = _over(self.counts(bank.signals), firsts, own)
         features = bank.signals.features(counts.reshape(-1, counts.shape[-1]))
         return features.reshape(*firsts.shape, -1)
 

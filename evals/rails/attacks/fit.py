@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 #: How much a signal counts beside an n-gram before anything is learned.
 SIGNAL_SCALE: Final = 0.2
 #: Inverse of the strength of the ridge, for a mean weight of 1.
-C: Final = 10.0
+C: Final = 2.0
 #: A source's weight is its number of texts to this power: large ones count more, but not in proportion.
 POWER: Final = 0.5
 #: What a document with an order in it counts among the attacks of users.
@@ -53,13 +54,15 @@ def design(stretches: Stretches) -> Any:
     return hstack([stretches.matrix, csr_matrix(stretches.signals * SIGNAL_SCALE)], format="csr")
 
 
-def fit(x: Any, label: NDArray[np.int64], weights: NDArray[np.float64]) -> Fitted:
+def fit(x: Any, label: NDArray[np.int64], weights: NDArray[np.float64], c: float = C) -> Fitted:
     """A logistic regression on the stretches with a weight."""
     from sklearn.linear_model import LogisticRegression
 
     used = np.flatnonzero(weights > 0)
-    model = LogisticRegression(C=C, solver="liblinear", tol=0.02, max_iter=40, random_state=0)
-    model.fit(x[used], label[used], sample_weight=weights[used] / weights[used].mean() * 0.2)
+    model = LogisticRegression(C=c, solver="liblinear", dual=True, tol=0.1, max_iter=15, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it need not converge to the last digit
+        model.fit(x[used], label[used], sample_weight=weights[used] / weights[used].mean())
     row = model.coef_[0]
     return Fitted(row[:PLACES], row[PLACES:] * SIGNAL_SCALE, model.intercept_)
 

@@ -4,7 +4,7 @@
   recall at 1 % false positives on those, and on the source's own harmless texts.
 * The indirect head on BIPIA, which it never sees: documents with an order against the same documents without.
 * Our own Korean attacks, the half of the ideas that is never fitted on.
-* What the shipped weights flag of ordinary prompts and of look-alikes.
+* What the shipped weights flag of ordinary prompts, of look-alikes (the half that set no threshold) and of documents.
 
 Beside each stand a TF-IDF with logistic regression on the same rows, and the table of concepts alone.
 Everything is scored by the code that serves.
@@ -23,12 +23,14 @@ import numpy as np
 from evals.metrics import auc
 from evals.rails.attacks import own
 from evals.rails.attacks.baselines import by_concepts, by_tfidf
+from evals.rails.attacks.direct import fit_direct, page_scores, prepare, scores
 from evals.rails.attacks.rows import public_rows
-from evals.rails.attacks.train import direct_rows, fit_direct, ordinary_prompts, scores
-from evals.rails.export import from_fitted
+from evals.rails.attacks.train import clean_documents, direct_rows, ordinary_prompts, quiet_texts
 from evals.stamp import stamp
+from guardrails.attacks import RATES
 from guardrails.attacks.signals import attack_signals
 from guardrails.learned import load, logit
+from guardrails.learned.pages import load_pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,6 +44,8 @@ RESULTS: Final = Path(__file__).parents[2] / "results"
 #: Harmless texts that no fold is fitted on: adversarial-looking ones, and ordinary ones.
 NEGATIVES: Final = ("wildguard-benign", "routing-llmrouter-uiuc")
 RATE: Final = 0.01
+#: Share of ordinary prompts that the default strength may stop.
+MEDIUM: Final = float(RATES["user"]["medium"])
 DRAWS: Final = 1000
 
 
@@ -76,18 +80,20 @@ def _area(positive: NDArray[np.float64], negative: NDArray[np.float64]) -> float
 
 def sources_left_out(folder: Path) -> dict[str, Any]:
     """Source -> figures of ours and of the baselines, each fitted without it."""
-    fitted_on = direct_rows(folder)
+    prepared = prepare(direct_rows(folder))
     everything = public_rows(folder)
+    quiet = quiet_texts(folder)
+    harmless = [row.text for row in everything if row.source in NEGATIVES][:1500]
     found: dict[str, Any] = {}
     for source in sorted({row.source for row in everything if row.label}):
-        rows = [row for row in fitted_on if row.source not in {source, *NEGATIVES}]
-        bank = from_fitted({"direct": fit_direct(rows)}, attack_signals())
+        used = np.array([row.source not in {source, *NEGATIVES} for row in prepared.rows])
+        fitted = fit_direct(prepared, used, quiet)
         attacks = [row.text for row in everything if row.source == source and row.label]
-        harmless = [row.text for row in everything if row.source in NEGATIVES][:1500]
         mine = [row.text for row in everything if row.source == source and not row.label]
         ways: dict[str, Way] = {
-            "ours": partial(scores, bank, "direct"),
-            "tfidf": by_tfidf(rows),
+            "ours": fitted.scores,
+            "ours, pages alone": partial(page_scores, fitted.page_bank()),
+            "tfidf": by_tfidf([row for row, taken in zip(prepared.rows, used, strict=True) if taken]),
             "concepts": by_concepts,
         }
         found[source] = {}
@@ -96,6 +102,8 @@ def sources_left_out(folder: Path) -> dict[str, Any]:
             entry = {"elsewhere": with_interval(positive, way(harmless))}
             if len(mine) >= 30:
                 entry["own"] = with_interval(positive, way(mine))
+            if name == "ours":
+                entry["elsewhere"]["flagged"] = float((positive >= fitted.threshold(MEDIUM)).mean())
             found[source][name] = entry
         print(source, json.dumps({n: round(v["elsewhere"]["recall"], 3) for n, v in found[source].items()}), flush=True)
     return found
@@ -109,7 +117,7 @@ def korean(folder: Path) -> dict[str, Any]:
     tfidf = by_tfidf(direct_rows(folder))
     found: dict[str, Any] = {}
     for name, way in (
-        ("ours", partial(scores, bank, "direct")),
+        ("ours", partial(scores, bank, "direct", paged=load_pages("attacks", attack_signals()))),
         ("tfidf", tfidf),
         ("concepts", by_concepts),
     ):
@@ -144,18 +152,27 @@ def documents(folder: Path) -> dict[str, Any]:
 
 
 def alarms(folder: Path) -> dict[str, Any]:
-    """Share of harmless texts flagged by the shipped weights at each strength."""
-    bank = load("attacks", attack_signals())
-    groups: dict[str, list[str]] = {
-        "ordinary prompts": ordinary_prompts(folder),
-        "look-alikes, en": [row.text for row in own.look_alikes() if row.lang == "en"],
-        "look-alikes, ko": [row.text for row in own.look_alikes() if row.lang == "ko"],
+    """Share of texts flagged by the shipped weights at each strength: harmless ones, and documents with an order."""
+    bank, paged = load("attacks", attack_signals()), load_pages("attacks", attack_signals())
+    held = [order for order in own.orders() if order.half == "test"]
+    clean = [row.text for row in own.documents() if row.half == "test"]
+    alike = [row for row in own.look_alikes() if row.half == "test"]
+    bipia = [row for row in public_rows(folder) if row.source == "bipia"]
+    groups: dict[str, tuple[str, list[str]]] = {
+        "ordinary prompts": ("user", ordinary_prompts(folder)),
+        "look-alikes, en": ("user", [row.text for row in alike if row.lang == "en"]),
+        "look-alikes, ko": ("user", [row.text for row in alike if row.lang == "ko"]),
+        "documents, clean": ("documents", clean_documents(folder)),
+        "documents, BIPIA, clean": ("documents", [row.text for row in bipia if not row.label]),
+        "documents, BIPIA, with an order": ("documents", [row.text for row in bipia if row.label]),
+        "documents, ours, with an order": ("documents", [one.text for one in own.compose(clean, held, 400, "test")]),
     }
     found: dict[str, Any] = {}
-    for name, texts in groups.items():
-        z = scores(bank, "direct", texts)
+    for name, (reads, texts) in groups.items():
+        head = "direct" if reads == "user" else "indirect"
+        z = scores(bank, head, texts, paged if reads == "user" else None)
         found[name] = {"n": len(texts)} | {
-            rate: float((z >= logit(bank.threshold("direct", rate))).mean()) for rate in ("0.001", "0.005", "0.01")
+            strength: float((z >= logit(bank.threshold(head, rate))).mean()) for strength, rate in RATES[reads].items()
         }
     return found
 

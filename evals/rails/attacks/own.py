@@ -53,10 +53,10 @@ def ordinary() -> list[Row]:
 
 
 def look_alikes() -> list[Row]:
-    """Harmless requests full of telling words; never fitted on."""
+    """Harmless requests full of telling words; none is fitted on, the ``train`` half sets thresholds."""
     return [
-        Row(entry["text"], 0, "own-look-alikes", entry["language"], group=entry["id"], half="test")
-        for entry in _entries("look-alikes")
+        Row(e["text"], 0, "own-look-alikes", e["language"], group=e["id"], half=half("look-alikes", e["id"]))
+        for e in _entries("look-alikes")
     ]
 
 

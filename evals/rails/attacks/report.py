@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import Any
 
 
@@ -23,6 +24,7 @@ def markdown(result: dict[str, Any]) -> str:
                 for against in entry
             ],
         )
+        lines += _summary(result["sources"])
     if "korean" in result:
         lines += _table(
             "Korean, ideas never fitted on",
@@ -39,15 +41,27 @@ def markdown(result: dict[str, Any]) -> str:
             [(f"{name}, {head}", entry) for name, ways in result["documents"].items() for head, entry in ways.items()],
         )
     if "alarms" in result:
-        lines += ["", "## Harmless texts flagged", "", "| texts | n | low | medium | high |", "|---|---|---|---|---|"]
+        lines += ["", "## Texts flagged", "", "| texts | n | low | medium | high |", "|---|---|---|---|---|"]
         lines += [
-            f"| {name} | {e['n']} | {e['0.001']:.1%} | {e['0.005']:.1%} | {e['0.01']:.1%} |"
+            f"| {name} | {e['n']} | {e['low']:.1%} | {e['medium']:.1%} | {e['high']:.1%} |"
             for name, e in result["alarms"].items()
         ]
     if "speed" in result:
         spent = result["speed"]
         lines += ["", f"CPU on 4,000 characters: {spent['p50_us']:.0f} µs p50, {spent['p99_us']:.0f} µs p99."]
     return "\n".join([*lines, ""])
+
+
+def _summary(sources: dict[str, Any]) -> list[str]:
+    """Over all sources: the median and the worst recall of each way, and what the default strength flags."""
+    ways = next(iter(sources.values()))
+    lines = ["", "| over sources, against texts from elsewhere | median recall | worst |", "|---|---|---|"]
+    for way in ways:
+        found = sorted((entry[way]["elsewhere"]["recall"], source) for source, entry in sources.items())
+        middle = median([caught for caught, _ in found])
+        lines.append(f"| {way} | {middle:.3f} | {found[0][0]:.3f} ({found[0][1]}) |")
+    flagged = ", ".join(f"{name} {entry['ours']['elsewhere']['flagged']:.2f}" for name, entry in sources.items())
+    return [*lines, "", f"Share of each that the default strength flags: {flagged}."]
 
 
 def _table(title: str, rows: list[tuple[str, dict[str, Any]]]) -> list[str]:

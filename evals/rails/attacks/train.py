@@ -1,8 +1,10 @@
 """Fits what the attack guard ships.
 
-Two heads. ``direct`` tells a user's attack from a user's request. ``indirect`` tells a sentence addressed to an
-assistant, an order or a question, from the sentences of documents: there a harmless request is out of place too.
-Thresholds are scores that so large a share of ordinary texts reaches which were not fitted on.
+Two heads. ``direct`` tells a user's attack from a user's request (``attacks.direct``). ``indirect`` tells a sentence
+addressed to an assistant, an order or a question, from the sentences of documents: there a harmless request is out of
+place too.
+Thresholds are scores that at most so large a share of harmless texts reaches which were not fitted on: of ordinary
+prompts, and of one half of our look-alikes ten times the share; of clean documents.
 """
 
 from __future__ import annotations
@@ -13,25 +15,20 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from evals.rails.attacks import own, templates
-from evals.rails.attacks.fit import INDIRECT, design, fit, weights_of, widest
+from evals.rails.attacks.direct import Quiet, fit_direct, prepare, scores, upper
+from evals.rails.attacks.fit import design, fit, weights_of
 from evals.rails.attacks.rows import Row, lines, public_rows, routing_rows
 from evals.rails.export import Fitted, from_fitted, save
 from evals.rails.features import stretches
+from evals.rails.pages import pages_file
+from guardrails.attacks import RATES
 from guardrails.attacks.signals import attack_signals
 from guardrails.learned.bank import score_of
-from guardrails.learned.measure import measure
-from guardrails.learned.windows import cut
-from guardrails.normalize import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
-    from guardrails.learned import Bank
-
-RATES: Final = ("0.001", "0.005", "0.01")
 #: Of the plentiful sources of ordinary prompts so many are fitted on.
 CAPS: Final = {
     "routing-haerae-logic": 500,
@@ -39,6 +36,8 @@ CAPS: Final = {
     "routing-llmrouter-uiuc": 900,
     "routing-reasoning-gym-easy": 300,
 }
+#: What our orders for documents and our documents count: they are few, and the only ones written for each other.
+ORDERS: Final = 10.0
 #: Longest user prompt that is shown to the indirect head as an order.
 SHORT: Final = 160
 
@@ -46,11 +45,7 @@ SHORT: Final = 160
 def direct_rows(folder: Path) -> list[Row]:
     """All rows of the direct head, those of test halves and the look-alikes left out."""
     rows = [*_capped(public_rows(folder)), *own.direct_rows(), *own.ordinary(), *own.documents(), *templates.rows()]
-    return [
-        replace(row, weight=INDIRECT) if row.kind == "INDIRECT" and row.label else row
-        for row in rows
-        if row.half != "test"
-    ]
+    return [row for row in rows if row.half != "test"]
 
 
 def indirect_rows(folder: Path, direct: Sequence[Row]) -> list[Row]:
@@ -64,47 +59,33 @@ def indirect_rows(folder: Path, direct: Sequence[Row]) -> list[Row]:
                 rows.append(replace(row, label=1, source=f"requests-{row.source}"))
         elif row.source in {"own-ko-a-ordinary", "own-ko-b-ordinary"}:
             rows.append(replace(row, label=1, source="requests-ko"))
-    seen: set[str] = set()
-    for entry in lines(folder / "guardrails" / "grounding.jsonl.gz"):
-        if entry["source"].startswith("halueval") and entry["context"] not in seen and len(seen) < 600:
-            seen.add(entry["context"])
-            rows.append(Row(entry["context"], 0, "halueval-contexts", "en"))
-    rows += [
-        Row(entry["text"], 0, "wiki-talk", "en")
-        for entry in lines(folder / "guardrails" / "toxicity.jsonl.gz")
-        if entry["source"] == "wiki-toxicity" and not entry["label"]
-    ]
+    rows += [row for row in public_documents(folder) if not _apart(row.text)]
     return rows
 
 
 def train(folder: Path, out: Path) -> None:
     """Fit both heads, set thresholds, write the weights and their card to ``out``."""
-    direct = direct_rows(folder)
-    indirect = indirect_rows(folder, direct)
-    heads = {"direct": fit_direct(direct), "indirect": fit_indirect(indirect)}
+    rows = direct_rows(folder)
+    held = indirect_rows(folder, rows)
+    quiet = quiet_texts(folder)
+    direct = fit_direct(prepare(rows), np.ones(len(rows), dtype=bool), quiet)
+    heads = {"direct": direct.stretches, "indirect": fit_indirect(held)}
     bank = from_fitted(heads, attack_signals())
-    prompts = ordinary_prompts(folder)
-    clean = [row.text for row in own.documents() if row.half == "test"]
+    clean = scores(bank, "indirect", clean_documents(folder))
     thresholds = {
-        "direct": _thresholds(scores(bank, "direct", prompts)),
-        "indirect": _thresholds(scores(bank, "indirect", clean)),
+        "direct": {rate: _score(direct.threshold(float(rate))) for rate in RATES["user"].values()},
+        "indirect": {rate: _score(upper(clean, float(rate))) for rate in RATES["documents"].values()},
     }
-    save(out, heads, {"name": "attacks", "thresholds": thresholds, "trained_on": trained_on(direct, indirect)})
-
-
-def fit_direct(rows: Sequence[Row]) -> Fitted:
-    """Whole texts, and of harmless ones the sentences as well: a hit is the surest of all."""
-    made = stretches([row.text for row in rows], attack_signals())
-    label = np.array([row.label for row in rows])[made.text]
-    used = (label == 0) | (widest(made) & ((made.reach > 0) | made.last))
-    return fit(design(made), label, weights_of(rows, made, used))
+    save(out, heads, {"name": "attacks", "thresholds": thresholds, "trained_on": trained_on(rows, held)})
+    (out / "page.npz").write_bytes(pages_file(direct.pages))
 
 
 def fit_indirect(rows: Sequence[Row]) -> Fitted:
     """Single windows only: an order in a document is a sentence."""
     made = stretches([row.text for row in rows], attack_signals())
     label = np.array([row.label for row in rows])[made.text]
-    fitted = fit(design(made), label, weights_of(rows, made, made.reach == 0))
+    ours = np.array([row.source in {"own-orders", "own-documents"} for row in rows])[made.text]
+    fitted = fit(design(made), label, weights_of(rows, made, made.reach == 0) * np.where(ours, ORDERS, 1.0))
     fitted.offsets = fitted.offsets + np.array([0.0, -60.0, -60.0])
     return fitted
 
@@ -115,16 +96,30 @@ def ordinary_prompts(folder: Path) -> list[str]:
     return [row.text for row in rows if row.half != "train"]
 
 
-def scores(bank: Bank, head: str, texts: Sequence[str]) -> NDArray[np.float64]:
-    """The z of each text, by the code that serves."""
-    index = bank.head(head)
-    found = np.full(len(texts), -np.inf)
-    for number, text in enumerate(texts):
-        folded = normalize(text)[0]
-        starts, end = cut(folded, 0, last=True)
-        if starts:
-            found[number] = measure(folded, starts, end, len(starts)).logits(bank, [index]).max()
-    return found
+def quiet_texts(folder: Path) -> Quiet:
+    """What thresholds of the direct head are set by."""
+    return Quiet(ordinary_prompts(folder), [row.text for row in own.look_alikes() if row.half == "train"])
+
+
+def clean_documents(folder: Path) -> list[str]:
+    """Documents that nothing is fitted on: a part of each source, and the test half of our own."""
+    apart = [row.text for row in public_documents(folder) if _apart(row.text)]
+    return apart + [row.text for row in own.documents() if row.half == "test"]
+
+
+def public_documents(folder: Path) -> list[Row]:
+    """Clean documents of others."""
+    seen: set[str] = set()
+    rows: list[Row] = []
+    for entry in lines(folder / "guardrails" / "grounding.jsonl.gz"):
+        if entry["source"].startswith("halueval") and entry["context"] not in seen and len(seen) < 600:
+            seen.add(entry["context"])
+            rows.append(Row(entry["context"], 0, "halueval-contexts", "en"))
+    return rows + [
+        Row(entry["text"], 0, "wiki-talk", "en")
+        for entry in lines(folder / "guardrails" / "toxicity.jsonl.gz")
+        if entry["source"] == "wiki-toxicity" and not entry["label"]
+    ]
 
 
 def trained_on(*parts: Sequence[Row]) -> dict[str, dict[str, int]]:
@@ -136,8 +131,13 @@ def trained_on(*parts: Sequence[Row]) -> dict[str, dict[str, int]]:
     return counts
 
 
-def _thresholds(z: NDArray[np.float64]) -> dict[str, float]:
-    return {rate: round(score_of(float(np.quantile(z, 1 - float(rate), method="higher"))), 6) for rate in RATES}
+def _apart(text: str) -> bool:
+    """One in four, for thresholds."""
+    return own.number_of(text) % 4 == 0
+
+
+def _score(z: float) -> float:
+    return round(score_of(z), 6)
 
 
 def _capped(rows: Sequence[Row]) -> list[Row]:

@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 from guardrails import Action
 from guardrails.common import Common
 from guardrails.learned import Bank, Head, HeadsReader, LearnedFamily
-from guardrails.learned.hashing import PARTS, PLACES
-from guardrails.learned.measure import REACHES
+from guardrails.learned.hashing import NOWHERE, PARTS, PLACES
+from guardrails.learned.measure import REACHES, measure
+from guardrails.learned.pages import PAGE, Page, PageBank, different, turned
+from guardrails.learned.windows import cut
+from guardrails.matching import Hit
 from guardrails.run import Rail, Rails, joined
 
 CASES = [
@@ -43,6 +46,54 @@ def bank(heads=2):
 BANK = bank()
 
 
+class Silent:
+    """Signals that are none."""
+
+    counters = 1
+    names = ("none",)
+
+    def count(self, text, starts, end):
+        return np.zeros((len(starts), 1), dtype=np.int64)
+
+    def features(self, counts):
+        return counts
+
+
+def page_bank():
+    draw = np.random.default_rng(11)
+    table = np.append(draw.integers(-127, 128, PLACES), 0).astype(np.int8)
+    rarity = np.append(draw.integers(0, 256, PLACES), 0).astype(np.uint8)
+    return PageBank(table, rarity, 0.05, 0.01, 0.0, np.zeros(1, dtype=np.int64), 1.0, Silent())
+
+
+PAGES = page_bank()
+
+
+class PageProbe:
+    """Every page is a hit that tells its z, and every window besides."""
+
+    paged = True
+
+    def __init__(self, action):
+        self.actions = frozenset({action})
+        self.action = action
+
+    def judge(self, measured):
+        own = len(measured.starts) - measured.fresh
+        return [self.hit(measured, at, 0.5) for at in range(own, len(measured.starts))]
+
+    def judge_pages(self, measured, pages):
+        return [self.hit(measured, page.last, PAGES.logit(measured, page)) for page in pages]
+
+    def hit(self, measured, at, score):
+        span = int(measured.starts[at]), int(measured.ends[at])
+        return Hit(*span, score, f"{score:.12f}", self.action, "probe", "probe", 0)
+
+
+def paged_rails(action):
+    return Rails([Rail(LearnedFamily((PageProbe(action),)), "probe", Common())], (), "hash")
+
+
 def rails(action, limit=0.3):
     heads = (Head(0, limit, "A", action), Head(1, limit, "B", action))
     family = LearnedFamily((HeadsReader(BANK, heads, "probe", 0),))
@@ -71,8 +122,8 @@ def assert_same(made, pieces):
 @pytest.mark.parametrize("text", CASES)
 def test_no_cut_changes_what_is_found(action, text):
     made = rails(action)
-    for cut in range(0, len(text) + 1, max(1, len(text) // 60)):
-        assert_same(made, [text[:cut], text[cut:]])
+    for at in range(0, len(text) + 1, max(1, len(text) // 60)):
+        assert_same(made, [text[:at], text[at:]])
     assert_same(made, list(text[:500]))
 
 
@@ -100,3 +151,38 @@ def test_learned_guards_of_one_fate_are_read_as_one():
     rails = [rail("a", Action.BLOCK), rail("b", Action.DETECT), rail("c", Action.MASK), rail("d", Action.BLOCK, Common(on_error="pass"))]  # fmt: skip
     made = joined(rails)
     assert [(one.guard, len(one.family.readers)) for one in made] == [("a+c", 2), ("b", 1), ("d", 1)]
+
+
+@pytest.mark.parametrize("action", [Action.DETECT, Action.MASK, Action.BLOCK])
+@pytest.mark.parametrize("text", [*CASES, "One more sentence for a long page, as they go on and on. " * 90])
+def test_no_cut_changes_what_a_page_says(action, text):
+    made = paged_rails(action)
+    for at in range(0, len(text) + 1, max(1, len(text) // 20)):
+        assert_same(made, [text[:at], text[at:]])
+    assert_same(made, [text[at : at + 7] for at in range(0, len(text), 7)])
+
+
+@given(PIECES)
+@settings(max_examples=60, deadline=None)
+def test_any_pieces_make_the_same_pages(pieces):
+    assert_same(paged_rails(Action.DETECT), pieces)
+    assert_same(paged_rails(Action.MASK), pieces)
+
+
+def test_pages_lie_side_by_side_and_hold_the_whole_text():
+    text = "A sentence of ordinary length, the like of which there are many. " * 100
+    starts, end = cut(text, 0, last=True)
+    pages, used = turned(starts, end, last=True)
+    edges = [*starts, end]
+    assert used == len(starts)
+    assert [page.first for page in pages] == [0, *(page.last + 1 for page in pages[:-1])]
+    assert all(PAGE <= edges[page.last + 1] - edges[page.first] < PAGE + 256 for page in pages[:-1])
+
+
+def test_a_page_counts_an_n_gram_once():
+    def of(text):
+        starts, end = cut(text, 0, last=True)
+        return set(different(measure(text, starts, end, len(starts)), Page(0, len(starts) - 1)).tolist()) - {NOWHERE}
+
+    once = "This sentence is said once or often. "
+    assert of(once) == of(once * 20)
