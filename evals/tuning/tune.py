@@ -129,7 +129,9 @@ class Rows(NamedTuple):
     def at(self, index: Ints) -> Rows:
         """Some rows."""
         stakes = self.stakes._replace(value=self.stakes.value[index])
-        return Rows(*(part[index] for part in self[:-1]), stakes)
+        return Rows(
+            self.loss[index], self.gain[index], self.cost[index], self.always[index], self.quality[index], stakes
+        )
 
 
 def tune(policy: Policy, table: Table, *, seed: int, ahead: int | None = None, fleet: Fleet | None = None) -> Tuned:
