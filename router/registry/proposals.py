@@ -246,8 +246,7 @@ def approve(home: Path, name: str, plan: Plan, *, by: str, why: str, now_ms: int
             was not overridden.
     """
     _person(by)
-    if problems := plan.problems():
-        raise ProposalError("; ".join(problems))
+    plan = _plan(plan)
 
     def decide(now: Standing) -> Draft:
         it = now.one(name)
@@ -382,6 +381,17 @@ def _write(home: Path, now_ms: int, name: str, decide: Callable[[Standing], Draf
 def _require(it: Proposal, done: str, *states: State) -> None:
     if it.state not in states:
         raise ProposalError(f"{it.id} is {it.state.replace('_', ' ')}, so it cannot be {done}")
+
+
+def _plan(plan: Plan) -> Plan:
+    """Read as the log will read it: what it cannot read back would make every later reading fail."""
+    try:
+        plan = msgspec.convert(msgspec.to_builtins(plan), Plan)
+    except msgspec.ValidationError as error:
+        raise ProposalError(f"this plan cannot be kept: {error}") from None
+    if problems := plan.problems():
+        raise ProposalError("; ".join(problems))
+    return plan
 
 
 def _person(name: str) -> None:

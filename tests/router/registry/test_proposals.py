@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.core.rollout import Plan
+from router.core.rollout import Plan, Watch
 from router.registry import proposals, trail
 from router.registry.proposals import ProposalError
 
@@ -185,6 +185,25 @@ def test_the_proposed_and_the_replaced_policy_need_one_name_and_must_differ(home
 def test_a_wrong_plan_is_not_approved(home):
     with pytest.raises(ProposalError, match="100 %"):
         approve(home, propose(home), plan=Plan(steps=(0.05, 0.5)))
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        Plan(steps=(0.0, 1.0)),
+        Plan(steps=(0.5, 2.0, 1.0)),
+        Plan(min_requests=0),
+        Plan(step_alpha=1.0),
+        Plan(watches=(Watch(signal="quality", alpha=0.005, margin=1.0),)),
+        Plan(watches=(Watch(signal="cost", alpha=0.001, allowed=1.0),)),
+        Plan(watches=(Watch(signal="cost", alpha=0.001, allowed=float("nan")),)),
+    ],
+)
+def test_a_plan_that_the_log_could_not_read_back_is_not_written(home, plan):
+    it = propose(home)
+    with pytest.raises(ProposalError, match="plan"):
+        approve(home, it, plan=plan)
+    assert now(home, it).state == "proposed"
 
 
 def test_ids_may_be_shortened_while_they_are_plain(home):
