@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evals.intervals import wilson
-from evals.runs.judging import NOT_JUDGED
+from evals.runs.judging import JUDGE_SILENT, NOT_JUDGED
 
 if TYPE_CHECKING:
     from evals.runs.record import Item
@@ -37,6 +37,11 @@ class Figure(NamedTuple):
 def missing(item: Item) -> bool:
     """Whether there is no answer at all."""
     return bool(item.error) and not item.error.startswith(NOT_JUDGED)
+
+
+def unasked(item: Item) -> bool:
+    """Whether there is an answer that its judge could not be asked about."""
+    return item.error.startswith(JUDGE_SILENT)
 
 
 def quality(items: Sequence[Item]) -> Figure:
