@@ -196,9 +196,9 @@ def count(row: Mapping[str, Any], name: str) -> int | None:
         return None
     try:
         number = int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise RowError(f"{name!r} must be a whole number") from None
-    if isinstance(value, bool) or number < 0 or number != float(value):
+    if isinstance(value, bool) or not 0 <= number < 1 << 53 or number != float(value):
         raise RowError(f"{name!r} must be a whole number, not below zero")
     return number
 
