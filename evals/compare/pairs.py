@@ -46,9 +46,9 @@ class Pairs(NamedTuple):
 
 
 def pair(candidate: Iterable[Item], incumbent: Iterable[Item]) -> Pairs:
-    """Pair by row id and sample. Each side holds one target's items: filter first."""
+    """Pair by row id and sample, where both ask the same. Each side holds one target's items: filter first."""
     left, right = ({(item.id, item.sample): item for item in side} for side in (candidate, incumbent))
-    both = [key for key in left if key in right]
+    both = [key for key in left if key in right and left[key].prompt == right[key].prompt]
     return Pairs(
         tuple(left[key] for key in both),
         tuple(right[key] for key in both),

@@ -23,6 +23,7 @@ from evals.gate import margins
 from evals.gate.columns import Column, Floats, Measure, Rows
 from evals.gate.margins import Margin
 from evals.gate.values import Estimate
+from evals.tuning.known import cost_of, quality_of
 from evals.tuning.result import Said
 from evals.tuning.side import Side
 from evals.tuning.simulate import simulate
@@ -75,20 +76,7 @@ def rows_of(candidate: Side, current: Side, said: Sequence[Margin], *, scorers: 
 
 
 def _looked_up(side: Side) -> _Outcome:
-    table, shares = side.table, side.made.shares
-    quality, cost = (
-        (_of(shares, table.quality), _of(shares, table.cost))
-        if side.climbed is None
-        else (side.climbed.quality, side.climbed.cost)
-    )
-    return _Outcome(quality, cost, (side.made.served < 0).astype(np.float64))
-
-
-def _of(shares: Floats, outcome: Floats) -> Floats:
-    """(n,): NaN where a tier that is taken is unknown, 0 where none can serve."""
-    taken = shares > 0
-    value: Floats = np.where(taken, shares * np.where(taken, outcome, 0.0), 0.0).sum(axis=1)
-    return value
+    return _Outcome(quality_of(side), cost_of(side), (side.made.served < 0).astype(np.float64))
 
 
 # --- scorers -----------------------------------------------------------------------------------------

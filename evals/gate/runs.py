@@ -67,12 +67,15 @@ def rows_of(candidate: Half, current: Half, said: Sequence[Margin], prefix: str 
     ``prefix`` stands before each metric's name.
 
     Raises:
-        RunError: they share no row.
+        RunError: they share no row, or one id asks two things.
     """
     keys = sorted(candidate.items.keys() | current.items.keys())
     shared = candidate.items.keys() & current.items.keys()
     if not shared:
         raise RunError(f"{candidate.label} and {current.label} share no row: were they made from the same data?")
+    if changed := sum(candidate.items[key].prompt != current.items[key].prompt for key in shared):
+        words = "ids must stay with their questions"
+        raise RunError(f"{changed} rows ask something else in {candidate.label} than in {current.label}: {words}")
     pairs = [(candidate.items.get(key), current.items.get(key)) for key in keys]
     one = [new or old for new, old in pairs]
     known = [item for item in one if item is not None]

@@ -32,6 +32,13 @@ class Named(NamedTuple):
     thing: Thing
     digest: str
 
+    @property
+    def kind(self) -> str:
+        """``policy`` and ``scorer`` are named by what they decide; a ``run`` and ``means`` by their files."""
+        if isinstance(self.thing, Decider):
+            return self.thing.kind
+        return "run" if isinstance(self.thing, Half) else "means"
+
 
 @dataclass(slots=True)
 class _Gathered:

@@ -7,6 +7,7 @@ beside them are passed over; llama-2 is the exception, the only family of three 
 from __future__ import annotations
 
 import zipfile
+import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 from evals.importers.files import as_list, as_object, parse_json, text_field
@@ -96,7 +97,7 @@ def _outputs(path: Path) -> dict[int, tuple[str, dict[str, Any]]]:
             if len(names) != 1:
                 raise OutcomeError(f"{path}: expected one .json inside, found {len(names)}")
             text = packed.read(names[0]).decode("utf-8")
-    except (zipfile.BadZipFile, OSError, UnicodeDecodeError) as error:
+    except (zipfile.BadZipFile, OSError, UnicodeDecodeError, zlib.error) as error:
         raise OutcomeError(f"{path}: cannot be unpacked ({type(error).__name__}); is it a Git LFS pointer?") from None
     outputs: dict[int, tuple[str, dict[str, Any]]] = {}
     for index, entry in enumerate(as_list(parse_json(text, str(path)), str(path))):

@@ -7,6 +7,7 @@ the request, where there was one. Lines whose id is not asked for are passed ove
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -66,7 +67,7 @@ def _rows(path: Path, kind: type[Row]) -> Iterator[Row]:
                         yield decoder.decode(line)
                     except msgspec.DecodeError as error:
                         raise TextsError(f"{path}:{number}: not a captured answer: {error}") from None
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise TextsError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 

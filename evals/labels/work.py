@@ -7,6 +7,7 @@ counts as spent, because the call may have been made.
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,23 +57,29 @@ class Work:
         """Go on with ``path``, or begin it with ``plan``.
 
         Raises:
-            WorkError: it is there and damaged, or it is not there and there is no plan.
+            WorkError: it is there and damaged, or it is not there and there is no plan; or another process is at it.
         """
+        if plan is None and not path.exists():
+            raise WorkError(f"{path}: there is no round to go on with")
         self.path = path
         self.said: dict[Turn, Said] = {}
         self._open: dict[Turn, int] = {}
-        found = self._read() if path.exists() else None
-        if found is None and plan is None:
-            raise WorkError(f"{path}: there is no round to go on with")
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._out: IO[bytes] = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+        try:
+            self._take()
+            found = self._read()
+            if found is None and plan is None:
+                raise WorkError(f"{path}: there is no round to go on with")
+        except BaseException:
+            self._out.close()
+            raise
         self.resumed = found is not None
         if found is not None:
             self.plan = found
         else:
             assert plan is not None
             self.plan = plan
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._out: IO[bytes] = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
-        if not self.resumed:
             self._write({"plan": msgspec.to_builtins(self.plan)})
 
     def __enter__(self) -> Self:
@@ -109,11 +116,22 @@ class Work:
 
     def close_round(self) -> Path:
         """Put the file aside: its labels are in the ledger."""
-        self._out.close()
         number = 1
         while (done := self.path.with_name(f"{self.path.stem}.{number}.done.jsonl")).exists():
             number += 1
-        return self.path.rename(done)
+        aside = self.path.rename(done)
+        self._out.close()
+        return aside
+
+    def _take(self) -> None:
+        """One process at a time: two would pay for every verdict twice, each within its own budget."""
+        try:
+            fcntl.flock(self._out, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            ours = self.path.exists() and os.path.samestat(os.fstat(self._out.fileno()), self.path.stat())
+        except BlockingIOError:
+            ours = False
+        if not ours:
+            raise WorkError(f"{self.path}: another process is at this round; wait for its end")
 
     def _write(self, line: dict[str, Any]) -> None:
         self._out.write(msgspec.json.encode(line) + b"\n")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -117,7 +118,7 @@ def text_of(path: Path) -> str:
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
             raw = stream.read(_MOST_BYTES + 1)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or "it is no gzip file, or cut short"
         raise LogError(f"{path}: {str(reason).lower()}") from None
     if len(raw) > _MOST_BYTES:
@@ -195,9 +196,9 @@ def count(row: Mapping[str, Any], name: str) -> int | None:
         return None
     try:
         number = int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise RowError(f"{name!r} must be a whole number") from None
-    if isinstance(value, bool) or number < 0 or number != float(value):
+    if isinstance(value, bool) or not 0 <= number < 1 << 53 or number != float(value):
         raise RowError(f"{name!r} must be a whole number, not below zero")
     return number
 

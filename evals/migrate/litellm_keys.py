@@ -58,10 +58,11 @@ _ALL: Final = frozenset({"all-proxy-models", "*"})
 
 
 class Team(NamedTuple):
-    """What keys inherit from their team."""
+    """What keys inherit from their team; ``models`` bound what a key may name, and none are all."""
 
     name: str
     models: tuple[str, ...]
+    blocked: bool = False
 
 
 def master_key(general: Tree | None, env: Mapping[str, str], now: datetime, tale: Tale, file: str) -> list[Key]:
@@ -93,7 +94,8 @@ def teams_of(root: Tree | None, file: str, tale: Tale) -> dict[str, Team]:
             tale.say("lost", file, entry.line, entry.path, "has no team_id")
             entry.account()
             continue
-        found[team] = Team(_plain(entry.text("team_alias") or team), _texts(entry.get("models")))
+        name, blocked = _plain(entry.text("team_alias") or team), bool(entry.truth("blocked"))
+        found[team] = Team(name, _texts(entry.get("models")), blocked)
         _limits(entry, f"team {found[team].name}", file, tale)
     return found
 
@@ -149,7 +151,7 @@ def _key(
     models = _models(entry, team, team_id, known, tale, file)
     if models is None:
         return None
-    expires, ended = _time(entry.text("expires")), entry.truth("blocked")
+    expires, ended = _time(entry.text("expires")), entry.truth("blocked") or (team is not None and team.blocked)
     if entry.get("expires") is not None and expires is None:
         tale.say("lost", file, entry.line, entry.path, "its expiry is no time that can be read")
         return None
@@ -180,7 +182,14 @@ def _models(
             tale.say("lost", file, entry.line, entry.path, words)
             return None
         listed = (*(name for name in listed if name != "all-team-models"), *(team.models if team else ()))
-    if not listed or _ALL & set(listed):
+    whole = not listed or bool(_ALL & set(listed))
+    if team is not None and team.models and not _ALL & set(team.models):
+        # LiteLLM asks both: what the key may name, and what its team may.
+        listed = team.models if whole else tuple(name for name in listed if name in team.models)
+        if not listed:
+            tale.say("lost", file, entry.line, entry.path, f"its team {team.name} may name none of its models")
+            return None
+    elif whole:
         return ()
     kept = tuple(dict.fromkeys(name for name in listed if name in known))
     if missing := [name for name in listed if name not in known]:

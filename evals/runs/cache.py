@@ -75,12 +75,19 @@ class Cache:
             self._db.close()
 
     def get(self, key: str) -> Reply | None:
-        """The reply of that name, if it is known."""
+        """The reply of that name, if it is known.
+
+        Raises:
+            CacheError: the file is damaged.
+        """
         if key in self._later:
             return self._later[key]
         if self._fresh and key not in self._mine:
             return None
-        row = self._db.execute("SELECT reply FROM answers WHERE key = ?", (_named(key),)).fetchone()
+        try:
+            row = self._db.execute("SELECT reply FROM answers WHERE key = ?", (_named(key),)).fetchone()
+        except sqlite3.Error as error:
+            raise CacheError(f"{self._path}: {error}; delete it to start anew (answers are then asked again)") from None
         try:
             return None if row is None else self._decode(row[0])
         except msgspec.DecodeError:

@@ -37,17 +37,31 @@ def checks_of(suite: Suite, items: Sequence[Item], others: Others, *, without_ru
             continue
         for name in targets_of(assertion, suite):
             parts = list(_parts(assertion, of_target[name]))
+            if not parts:
+                why = f"no answer has a value of {assertion.each}"
+                found.append(Check(says=_says(assertion, assertion.where), target=name, verdict="error", why=why))
             found += [_check(assertion, name, where, part, len(parts), of_target, others) for where, part in parts]
     return tuple(found)
 
 
+def concerns(assertion: Assertion, item: Item) -> bool:
+    """Whether an assertion is about an item of its targets."""
+    if assertion.each is not None and assertion.each not in item.slices:
+        return False
+    return all(item.slices.get(name) == value for name, value in assertion.where.items())
+
+
+def _says(assertion: Assertion, where: Mapping[str, str]) -> str:
+    return assertion.that + "".join(f", {key} {value}" for key, value in where.items())
+
+
 def _parts(assertion: Assertion, items: Sequence[Item]) -> Iterator[tuple[dict[str, str], list[Item]]]:
     """The items an assertion is about: all, those of some slices, or those of each value of one."""
-    kept = [item for item in items if all(item.slices.get(name) == value for name, value in assertion.where.items())]
+    kept = [item for item in items if concerns(assertion, item)]
     if assertion.each is None:
         yield assertion.where, kept
         return
-    for value in sorted({item.slices[assertion.each] for item in kept if assertion.each in item.slices}):
+    for value in sorted({item.slices[assertion.each] for item in kept}):
         yield {**assertion.where, assertion.each: value}, [i for i in kept if i.slices.get(assertion.each) == value]
 
 
@@ -56,7 +70,7 @@ def _check(
     of_target: Others, others: Others,
 ) -> Check:  # fmt: skip
     claim = assertion.claim
-    says = assertion.that + "".join(f", {key} {value}" for key, value in where.items())
+    says = _says(assertion, where)
     if not items:
         return Check(says=says, target=name, verdict="error", why="no answer is there to look at")
     if claim.kind == "no-worse":
@@ -134,6 +148,10 @@ def _no_worse(
 
     mine, theirs = figures.by_row(items), figures.by_row(other)
     both = [row for row in mine if row in theirs]
+    asked, then = ({item.id: item.prompt for item in side} for side in (items, other))
+    if changed := sum(asked[row] != then[row] for row in both):
+        words = f"{changed} rows ask something else in {claim.than}: ids must stay with their questions"
+        return Check(says=says, target=name, verdict="error", why=words)
     try:
         difference = compare(
             [mine[row][0] for row in both], [theirs[row][0] for row in both], [mine[row][1] for row in both],

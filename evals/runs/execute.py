@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isinf
@@ -20,14 +20,14 @@ from evals.runs import figures
 from evals.runs.asking import ConfigError
 from evals.runs.budget import Budget
 from evals.runs.cache import Cache, cache_path
-from evals.runs.checks import checks_of, verdict_of
+from evals.runs.checks import checks_of, concerns, verdict_of
 from evals.runs.places import Places, digest
 from evals.runs.record import Run
 from evals.runs.runner import Progress, Ran, Runner
 from evals.runs.store import RunError, find_run, new_id, read_items, read_run, write_run
 from evals.runs.targets.catalog import build, of_tier
 from evals.suites.claims import RUN
-from evals.suites.grammar import as_written
+from evals.suites.grammar import as_written, targets_of
 from evals.suites.rows import chosen, read_file
 from evals.suites.sources import IMPORTERS, NEEDS_NO_PATH, QUESTIONS
 from router.types import TIER_NAMES
@@ -35,6 +35,7 @@ from router.types import TIER_NAMES
 if TYPE_CHECKING:
     from evals.runs.asking import Asker
     from evals.runs.record import Item
+    from evals.suites.claims import Kind
     from evals.suites.grammar import Suite
     from evals.suites.rows import Row
 
@@ -304,11 +305,19 @@ def _stopped_by_signal(stop: asyncio.Event) -> Iterator[None]:
             loop.remove_signal_handler(signal.SIGINT)
 
 
+def _unbounded(suite: Suite, kind: Kind, items: Iterable[Item]) -> int:
+    """How many items no assertion of that kind speaks of: what nobody put up with leaves a run undecided."""
+    bounds = [(each, targets_of(each, suite)) for each in suite.asserts if each.claim.kind == kind]
+    return sum(not any(item.target in targets and concerns(bound, item) for bound, targets in bounds) for item in items)
+
+
 def _finished(made: Plan, wishes: Wishes, ran: Ran, started: datetime) -> Done:
     suite = made.suite
-    lost = sum(map(figures.missing, ran.items))
-    bounded = any(assertion.claim.kind == "errors" for assertion in suite.asserts)
-    incomplete = ran.stopped or ("" if bounded or not lost else f"{lost} answers are missing")
+    lost = _unbounded(suite, "errors", filter(figures.missing, ran.items))
+    silent = _unbounded(suite, "unjudged", filter(figures.unasked, ran.items))
+    words = [f"{lost} answers are missing"] if lost else []
+    words += [f"the judge did not answer about {silent} answers"] if silent else []
+    incomplete = ran.stopped or "; ".join(words)
     checks = checks_of(suite, ran.items, made.others, without_run=made.without_run)
     run = Run(
         id=new_id(suite.suite, started),
@@ -329,7 +338,7 @@ def _finished(made: Plan, wishes: Wishes, ran: Ran, started: datetime) -> Done:
         against=made.against,
         calls=ran.calls,
         cached=ran.cached,
-        errors=lost,
+        errors=sum(map(figures.missing, ran.items)),
         spent_nano=ran.spent_nano,
         verdict=verdict_of(checks, incomplete),
         checks=checks,

@@ -1,7 +1,7 @@
 """Figures of a target's items: values with 95 % intervals, over questions rather than answers.
 
-Samples of one row are averaged first; intervals come from drawing stems (whole questions), seeded, so the same items
-give the same figures. Where every row is right or wrong and stands alone, Wilson's interval is used.
+Samples of one row are averaged first; intervals are those of ``evals.compare.means``, over stems (whole questions) and
+seeded, so the same items give the same figures.
 """
 
 from __future__ import annotations
@@ -10,18 +10,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from evals.intervals import wilson
-from evals.runs.judging import NOT_JUDGED
+from evals.compare import means
+from evals.runs.judging import JUDGE_SILENT, NOT_JUDGED
 
 if TYPE_CHECKING:
     from evals.runs.record import Item
 
-Floats = NDArray[np.float64]
 SEED: Final = 20261124
-_DRAWS: Final = 1000
-_CHUNK: Final = 50  # draws at a time, so that memory stays flat
 
 
 class Figure(NamedTuple):
@@ -39,6 +35,11 @@ def missing(item: Item) -> bool:
     return bool(item.error) and not item.error.startswith(NOT_JUDGED)
 
 
+def unasked(item: Item) -> bool:
+    """Whether there is an answer that its judge could not be asked about."""
+    return item.error.startswith(JUDGE_SILENT)
+
+
 def quality(items: Sequence[Item]) -> Figure:
     """Mean quality of the answers that were judged."""
     return _mean(items, lambda item: item.quality, "no answer was judged")
@@ -51,13 +52,13 @@ def score(items: Sequence[Item], scorer: str) -> Figure:
 
 def errors(items: Sequence[Item]) -> Figure:
     """Share of answers that are missing."""
-    return _share(sum(map(missing, items)), len(items))
+    return _share(items, missing)
 
 
 def unjudged(items: Sequence[Item]) -> Figure:
     """Share of the answers that nobody could judge."""
     there = [item for item in items if not missing(item)]
-    return _share(sum(item.quality is None for item in there), len(there))
+    return _share(there, lambda item: item.quality is None)
 
 
 def cost(items: Sequence[Item], *, each: bool) -> Figure:
@@ -78,8 +79,8 @@ def saving(items: Sequence[Item]) -> Figure:
     always = np.array([item.baseline_nano for item in known], dtype=float)
     if not known or always.sum() <= 0:
         return Figure(None, n=len(known), why="the large tier's cost is not known")
-    low, high = _drawn([item.stem for item in known], always - paid, always)
-    return Figure(float(1 - paid.sum() / always.sum()), low, high, len(known))
+    spent = means.ratio(paid, always, [item.stem or item.id for item in known])
+    return Figure(1.0 - spent.value, 1.0 - spent.high, 1.0 - spent.low, len(known))
 
 
 def latency(items: Sequence[Item], quantile: float) -> Figure:
@@ -94,9 +95,10 @@ def latency(items: Sequence[Item], quantile: float) -> Figure:
 def recall(items: Sequence[Item], rate: float) -> Figure:
     """Recall at the threshold whose share of false alarms is at most ``rate``, the best such threshold.
 
-    The threshold is on the guards' surest finding. Interval: Wilson's, on the positives, at that threshold.
+    The threshold is on the guards' surest finding. Interval: of the positives, at that threshold.
     """
-    bad = np.array([item.alarm for item in items if item.label is True and item.alarm is not None], dtype=float)
+    marked = [item for item in items if item.label is True and item.alarm is not None]
+    bad = np.array([item.alarm for item in marked], dtype=float)
     fine = np.array([item.alarm for item in items if item.label is False and item.alarm is not None], dtype=float)
     if not len(bad) or not len(fine):
         return Figure(None, n=len(bad), why="needs texts with label true and texts with label false, and guards")
@@ -104,9 +106,8 @@ def recall(items: Sequence[Item], rate: float) -> Figure:
     above = np.sort(fine)[::-1]
     # Everything above the first fine text that must not be stopped.
     threshold = above[allowed] if allowed < len(above) else -np.inf
-    hit = int((bad > threshold).sum())
-    low, high = wilson(hit, len(bad))
-    return Figure(hit / len(bad), low, high, len(bad))
+    found = means.share((bad > threshold).astype(float), [item.stem or item.id for item in marked])
+    return Figure(found.value, found.low, found.high, len(bad))
 
 
 def by_row(items: Sequence[Item]) -> dict[str, tuple[float, str]]:
@@ -137,37 +138,23 @@ def discordant(items: Sequence[Item]) -> float | None:
 # --- intervals ---------------------------------------------------------------------------------------
 
 
-def _share(count: int, of: int) -> Figure:
-    low, high = wilson(count, of)
-    return Figure(count / of, low, high, of) if of else Figure(None, why="there is no answer")
+def _share(items: Sequence[Item], holds: Callable[[Item], bool]) -> Figure:
+    if not items:
+        return Figure(None, why="there is no answer")
+    found = _mean(items, lambda item: float(holds(item)), "")
+    return found._replace(value=sum(map(holds, items)) / len(items), n=len(items))
 
 
 def _mean(items: Sequence[Item], value: Callable[[Item], float | None], why: str) -> Figure:
     rows: dict[str, list[float]] = {}
     stem: dict[str, str] = {}
     for item in items:
-        found = value(item)
-        if found is not None:
-            rows.setdefault(item.id, []).append(found)
+        score = value(item)
+        if score is not None:
+            rows.setdefault(item.id, []).append(score)
             stem[item.id] = item.stem or item.id
     if not rows:
         return Figure(None, why=why)
-    means = np.array([sum(values) / len(values) for values in rows.values()])
-    stems = [stem[name] for name in rows]
-    if len(set(stems)) == len(stems) and np.isin(means, (0.0, 1.0)).all():
-        low, high = wilson(int(means.sum()), len(means))
-    else:
-        low, high = _drawn(stems, means, np.ones(len(means)))
-    return Figure(float(means.mean()), low, high, len(means))
-
-
-def _drawn(stems: Sequence[str], above: Floats, below: Floats) -> tuple[float, float]:
-    """95 % percentile interval of a ratio of sums, whole stems drawn with replacement."""
-    _, member = np.unique(np.asarray(stems), return_inverse=True)
-    top, bottom = np.bincount(member, above), np.bincount(member, below)
-    rng, values = np.random.default_rng(SEED), []
-    for _ in range(0, _DRAWS, _CHUNK):
-        picked = rng.integers(len(top), size=(_CHUNK, len(top)))
-        values.append(top[picked].sum(axis=1) / np.maximum(bottom[picked].sum(axis=1), 1e-300))
-    low, high = np.percentile(np.concatenate(values), (2.5, 97.5))
-    return float(low), float(high)
+    averages = np.array([sum(values) / len(values) for values in rows.values()])
+    found = means.share(averages, [stem[name] for name in rows])
+    return Figure(found.value, found.low, found.high, len(averages))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from evals.suites.scorer_kinds import Judge, Scorer
 
 NOT_JUDGED: Final = "not judged: "
+JUDGE_SILENT: Final = f"{NOT_JUDGED}the judge did not answer: "
 #: Gives a kept reply, or asks: the runner's business.
 Obtain = Callable[["Asker", Row], Awaitable["Reply"]]
 

@@ -6,6 +6,7 @@ operator's pin, another file's edit and the time of day do not reach it, so that
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import tempfile
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+import guardrails
+import policies
+import router
 from evals.runs.asking import ConfigError
 from policies.mistakes import Mistakes
 from router.registry.prices import PriceBook
@@ -21,7 +25,7 @@ from router.registry.weights import WeightsError, load_weights
 from router.serve.settings import ServerSettings, Settings, deployments_of, embedded_settings, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from policies.policy import Policy
     from router.registry.weights import Weights
@@ -201,6 +205,26 @@ class Places:
 
 def _any_local(settings: Settings) -> bool:
     return any(place.kind == "local" for place in settings.upstreams.values())
+
+
+@functools.cache
+def program() -> str:
+    """Names what decides and guards here.
+
+    A version would do for what was installed, but not for who works on it: there a changed rule would be judged by
+    the decisions of the one before.
+    """
+    return files_digest(str(Path(str(package.__file__)).parent) for package in (guardrails, policies, router))
+
+
+def files_digest(folders: Iterable[str]) -> str:
+    """Names folders by their files: place, size and time of each."""
+    found = []
+    for folder in folders:
+        for path in sorted(each for each in Path(folder).rglob("*") if each.is_file() and each.suffix != ".pyc"):
+            stat = path.stat()
+            found.append([str(path), stat.st_size, stat.st_mtime_ns])
+    return digest(found)
 
 
 def digest(*parts: Any) -> str:

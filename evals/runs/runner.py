@@ -18,7 +18,7 @@ import msgspec
 
 from evals.runs.asking import AskError, ConfigError
 from evals.runs.budget import Budget
-from evals.runs.judging import Scored, judged, plain_scores, together
+from evals.runs.judging import JUDGE_SILENT, Scored, judged, plain_scores, together
 from evals.runs.pace import Gate, Pace, pause_before
 from evals.runs.record import Item
 
@@ -209,7 +209,7 @@ class Runner:
             try:
                 found = await judged(scorer.judge, self._judges[scorer.title], row, reply, self._only_reply)
             except AskError as error:
-                why = f"not judged: the judge did not answer: {error.words}"
+                why = f"{JUDGE_SILENT}{error.words}"
                 continue
             if found is not None:
                 scores[scorer.title] = found

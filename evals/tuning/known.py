@@ -19,8 +19,8 @@ def recorded(candidate: Side, against: Side | None) -> Told:
         TooFew: hardly any row knows what the policy would get.
     """
     table = candidate.table
-    mine, best = _quality(candidate), table.quality[:, -1]
-    theirs = None if against is None else _quality(against)
+    mine, best = quality_of(candidate), table.quality[:, -1]
+    theirs = None if against is None else quality_of(against)
     known = ~np.isnan(mine) & ~np.isnan(best) & (True if theirs is None else ~np.isnan(theirs))
     if np.count_nonzero(known) < LEAST_ROWS:
         words = f"{np.count_nonzero(known)} rows know the quality of the tiers that the policy would take"
@@ -42,19 +42,21 @@ def recorded(candidate: Side, against: Side | None) -> Told:
         evidence=Evidence(method="recorded", rows=int(known.sum())),
         compared=Compared(np.flatnonzero(known), mine[known], reference[known], moved[known] > 0),
         money=money(
-            _cost(candidate),
+            cost_of(candidate),
             table.cost[:, -1],
-            None if against is None else _cost(against),
+            None if against is None else cost_of(against),
             table,
         ),
     )
 
 
-def _quality(side: Side) -> Floats:
+def quality_of(side: Side) -> Floats:
+    """(n,): what a side's choice came to; NaN where a tier that is taken is unknown."""
     return _of(side.made.shares, side.table.quality) if side.climbed is None else side.climbed.quality
 
 
-def _cost(side: Side) -> Floats:
+def cost_of(side: Side) -> Floats:
+    """(n,): what it cost, nano-dollars; likewise."""
     return _of(side.made.shares, side.table.cost) if side.climbed is None else side.climbed.cost
 
 

@@ -45,6 +45,7 @@ class Proposal(Frozen, frozen=True, kw_only=True):
     Attributes:
         id: ``p-`` and 8 hex digits. policy: the name under which it is served.
         version: what is proposed. base: the version it shall replace.
+        over: the version that was live when it was proposed; empty where the file was served.
         by, at_ms, why: who proposed it. evidence: SHA-256 of the bundle; empty without one.
         gate: what the gate said. plan: how it is rolled out, once approved.
         step: on which step it stands; -1 before the first. share: of the traffic it is given.
@@ -56,6 +57,7 @@ class Proposal(Frozen, frozen=True, kw_only=True):
     policy: str
     version: str
     base: str
+    over: str = ""
     by: str
     at_ms: int
     why: str = ""
@@ -119,6 +121,22 @@ def bundle_path(home: Path, digest: str) -> Path:
     return home / "registry" / "evidence" / f"{digest}.json"
 
 
+def bundle(home: Path, digest: str) -> bytes:
+    """A kept bundle's bytes.
+
+    Raises:
+        ProposalError: it is gone, or not as it was kept.
+    """
+    path = bundle_path(home, digest)
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ProposalError(f"{path}: {error.strerror or error}. Restore it from a copy") from None
+    if hashlib.sha256(raw).hexdigest() != digest:
+        raise ProposalError(f"{path}: not as it was kept. Restore it from a copy")
+    return raw
+
+
 def standing(home: Path) -> Standing:
     """Read the log.
 
@@ -140,7 +158,8 @@ def replay(entries: Sequence[Entry]) -> Standing:
         if entry.kind == "rules":
             two_people = bool(entry.data["two_people"])
         elif entry.kind == "proposed":
-            proposals[entry.proposal] = _proposed(entry)
+            ids = lives.get(entry.data["policy"])
+            proposals[entry.proposal] = _proposed(entry, proposals[ids[-1]].version if ids else "")
         else:
             before = proposals[entry.proposal]
             proposals[before.id] = after = _moved(before, entry)
@@ -150,9 +169,9 @@ def replay(entries: Sequence[Entry]) -> Standing:
     )
 
 
-def _proposed(entry: Entry) -> Proposal:
+def _proposed(entry: Entry, over: str) -> Proposal:
     data = {key: entry.data[key] for key in ("policy", "version", "base", "why", "evidence", "gate")}
-    return msgspec.convert({**data, "id": entry.proposal, "by": entry.by, "at_ms": entry.at_ms}, Proposal)
+    return msgspec.convert({**data, "id": entry.proposal, "over": over, "by": entry.by, "at_ms": entry.at_ms}, Proposal)
 
 
 def _moved(now: Proposal, entry: Entry) -> Proposal:
@@ -232,8 +251,9 @@ def propose(
         raise ProposalError("the proposed policy decides exactly as the one it shall replace; there is nothing to do")
     data = {
         "policy": policy.name, "version": policy.hash, "base": base, "why": why,
-        "evidence": _keep_bundle(home, evidence, "evidence"), "gate": _gate(gate),
-        "gate_bundle": _keep_bundle(home, gate, "gate"),
+        "evidence": _keep_bundle(home, _about(evidence, "evidence", policy.hash)),
+        "gate": _gate(_about(gate, "gate's verdict", policy.hash)),
+        "gate_bundle": _keep_bundle(home, gate),
     }  # fmt: skip
     return _write(home, now_ms, f"p-{secrets.token_hex(4)}", lambda _: Draft(by=by, kind="proposed", data=data))
 
@@ -246,8 +266,7 @@ def approve(home: Path, name: str, plan: Plan, *, by: str, why: str, now_ms: int
             was not overridden.
     """
     _person(by)
-    if problems := plan.problems():
-        raise ProposalError("; ".join(problems))
+    plan = _plan(plan)
 
     def decide(now: Standing) -> Draft:
         it = now.one(name)
@@ -260,8 +279,10 @@ def approve(home: Path, name: str, plan: Plan, *, by: str, why: str, now_ms: int
         if (other := now.moving(it.policy)) is not None:
             raise ProposalError(f"{other.id} is being rolled out for {it.policy!r}; it has to end first")
         live = now.live(it.policy)
-        if live is not None and live.version != it.base:
-            raise ProposalError(f"{it.policy!r} has moved to {live.version[:12]} since it was proposed; propose again")
+        serving = "" if live is None else live.version
+        if serving != it.over or serving not in ("", it.base):
+            where = serving[:12] or "the file in the settings"
+            raise ProposalError(f"{it.policy!r} has moved to {where} since it was proposed; propose again")
         if it.gate == "refused" and not override:
             raise ProposalError("the gate refused it; --override REASON approves it all the same, on record")
         if not it.evidence and it.gate == "none" and not override:
@@ -384,6 +405,17 @@ def _require(it: Proposal, done: str, *states: State) -> None:
         raise ProposalError(f"{it.id} is {it.state.replace('_', ' ')}, so it cannot be {done}")
 
 
+def _plan(plan: Plan) -> Plan:
+    """Read as the log will read it: what it cannot read back would make every later reading fail."""
+    try:
+        plan = msgspec.convert(msgspec.to_builtins(plan), Plan)
+    except msgspec.ValidationError as error:
+        raise ProposalError(f"this plan cannot be kept: {error}") from None
+    if problems := plan.problems():
+        raise ProposalError("; ".join(problems))
+    return plan
+
+
 def _person(name: str) -> None:
     if not _PERSON.fullmatch(name) or not name.strip():
         raise ProposalError("say who: --by NAME, 1 to 64 printable characters")
@@ -391,14 +423,10 @@ def _person(name: str) -> None:
         raise ProposalError("names that begin with 'gateway:' are the gateways' own")
 
 
-def _keep_bundle(home: Path, raw: bytes | None, what: str) -> str:
+def _keep_bundle(home: Path, raw: bytes | None) -> str:
     """Keep JSON under its hash."""
     if raw is None:
         return ""
-    try:
-        msgspec.json.decode(raw)
-    except msgspec.DecodeError as error:
-        raise ProposalError(f"the {what} is not JSON: {error}") from None
     digest = hashlib.sha256(raw).hexdigest()
     path = bundle_path(home, digest)
     try:
@@ -409,14 +437,33 @@ def _keep_bundle(home: Path, raw: bytes | None, what: str) -> str:
     return digest
 
 
+def _about(raw: bytes | None, what: str, version: str) -> bytes | None:
+    """What names the policy that it speaks of must speak of this one: else one is approved by what another showed."""
+    try:
+        said = None if raw is None else msgspec.json.decode(raw)
+    except msgspec.DecodeError as error:
+        raise ProposalError(f"the {what} is not JSON: {error}") from None
+    match said:
+        case {"kind": "tuning", "policy": {"proposed_hash": found}}:
+            pass
+        case {"candidate": {"kind": "policy", "digest": found}}:
+            pass
+        case _:
+            return raw
+    if found is None:
+        raise ProposalError(f"the {what} proposes nothing: tuning refused, and its bundle says why")
+    if found != version:
+        raise ProposalError(
+            f"the {what} is about {str(found)[:12]}, and {version[:12]} is proposed; make it anew for this policy"
+        )
+    return raw
+
+
 def _gate(raw: bytes | None) -> Gate:
     """Only a plain yes is one: what says nothing, or something else, has not passed."""
     if raw is None:
         return "none"
-    try:
-        said = msgspec.json.decode(raw)
-    except msgspec.DecodeError as error:
-        raise ProposalError(f"the gate's verdict is not JSON: {error}") from None
+    said = msgspec.json.decode(raw)
     verdict = said.get("verdict") if isinstance(said, dict) else None
     if not isinstance(verdict, str):
         raise ProposalError("the gate's verdict has no 'verdict'; give what 'stillhouse gate --json' printed")

@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -111,11 +111,22 @@ def append(path: Path, at_ms: int, decide: Callable[[Sequence[Entry]], Draft | N
             "before": last.hash if last else FIRST,
         }
         line = {**head, "hash": _hash(head)}
-        file.seek(0, os.SEEK_END)
-        file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+        _write(file, path, json.dumps(line, ensure_ascii=False).encode() + b"\n", whole)
         return msgspec.convert(line, Entry)
+
+
+def _write(file: IO[bytes], path: Path, line: bytes, end: int) -> None:
+    """Add a line behind ``end``, all of it or nothing: what was not acknowledged must not turn up later."""
+    file.seek(end)
+    left = memoryview(line)
+    try:
+        while left:
+            left = left[file.write(left) :]
+        os.fsync(file.fileno())
+    except OSError as error:
+        with suppress(OSError):
+            file.truncate(end)
+        raise TrailError(f"{path}: {error.strerror or error}. Nothing was done: make room and try again") from None
 
 
 def _checked(path: Path, raw: bytes) -> Iterator[Entry]:
@@ -145,7 +156,7 @@ def _hash(head: Mapping[str, Any]) -> str:
 def _locked(path: Path) -> Iterator[IO[bytes]]:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)
     except OSError as error:
         raise TrailError(f"{path}: {error.strerror or error}. Is STILLHOUSE_HOME writable?") from None
     with file:

@@ -14,7 +14,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
@@ -248,8 +248,9 @@ class Cell:
         try:
             self._lay(PolicySet(self.filed, self.default_policy, self.explore_salt))
         except SaltError as fault:
-            self.taken = before
-            log.error("the registry was not taken up; what is running stays: %s", fault)
+            if str(fault) not in before.faults:
+                log.error("the registry was not taken up; what is running stays: %s", fault)
+            self.taken = replace(before, faults=(*taken.faults, str(fault)))
             return
         if (serving := _served(taken)) != _served(before):
             self.metrics.reloads.add(1, "taken")

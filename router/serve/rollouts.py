@@ -86,7 +86,9 @@ class Registry:
         self._loaded: dict[tuple[str, frozenset[str] | None], Policy] = {}
 
     def look(self, filed: Mapping[str, Policy], families: frozenset[str] | None, now: Taken) -> Taken | None:
-        """What is to be served now; None where nothing changed since the last look.
+        """What is to be served now; None where that is what is served.
+
+        Who asks may fail to take it up, so a look counts only once what it found is there.
 
         Args:
             filed: the policies of the settings.
@@ -96,13 +98,15 @@ class Registry:
         seen = (_stamp(proposals.log_path(self.home)), {name: p.hash for name, p in filed.items()}, families)
         if seen == self._seen and not now.faults:
             return None
-        self._seen = seen
         try:
             standing = proposals.standing(self.home)
         except TrailError as error:
             return Taken(now.live, now.trials, (str(error),), now.notes)
         taken = self._taken(standing, filed, families, now)
-        return None if taken == now else taken
+        if taken != now:
+            return taken
+        self._seen = seen
+        return None
 
     def _taken(
         self, standing: Standing, filed: Mapping[str, Policy], families: frozenset[str] | None, now: Taken

@@ -163,7 +163,6 @@ def _say_plan(plan: Plan) -> None:
 
 def _run(plan: Plan, wishes: Wishes) -> Done:
     from evals.runs.asking import ConfigError
-    from evals.runs.cache import CacheError
     from evals.runs.execute import EXIT_INFRASTRUCTURE, execute
 
     _say_plan(plan)
@@ -171,7 +170,7 @@ def _run(plan: Plan, wishes: Wishes) -> Done:
         return asyncio.run(execute(plan, wishes, _progress))
     except ConfigError as error:
         show.fail(str(error), error.hint)
-    except CacheError as error:
+    except OSError as error:  # answers or the run could not be kept
         show.fail(str(error), code=EXIT_INFRASTRUCTURE)
     finally:
         show.status("")

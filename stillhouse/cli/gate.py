@@ -13,6 +13,7 @@ from stillhouse.cli import show
 
 if TYPE_CHECKING:
     from evals.gate.values import Ruling
+    from evals.gate.weigh import Named
 
 
 @click.command(
@@ -81,7 +82,7 @@ def command(  # noqa: D103 - the help above is the docstring
     sides = [mine, *theirs, *(side for pair in further for side in pair)]
     data = dict(hashes(sides)) | ({str(on): file_hash(on)} if on is not None else {})
     if as_json or out is not None:
-        told = evidence(ruling, data)
+        told = evidence(ruling, data, mine)
         if out is not None:
             import json
 
@@ -93,8 +94,8 @@ def command(  # noqa: D103 - the help above is the docstring
     raise SystemExit(telling.EXIT[ruling.verdict])
 
 
-def evidence(ruling: Ruling, data: dict[str, str]) -> dict[str, Any]:
-    """What a proposal may carry: the ruling, what it rests on by hash, and how it was made.
+def evidence(ruling: Ruling, data: dict[str, str], candidate: Named) -> dict[str, Any]:
+    """What a proposal may carry: the ruling, of whom, what it rests on by hash, and how it was made.
 
     No clock and no machine are in it: the same rows, words and version give the same evidence.
     """
@@ -108,6 +109,7 @@ def evidence(ruling: Ruling, data: dict[str, str]) -> dict[str, Any]:
         "format": 1,
         "command": shlex.join(["stillhouse", *sys.argv[1:]]),
         "versions": {"stillhouse": version("stillhouse"), "numpy": version("numpy")},
+        "candidate": {"kind": candidate.kind, "name": candidate.name, "digest": candidate.digest},
         "data": data,
         "seed": SEED,
         "draws": DRAWS,

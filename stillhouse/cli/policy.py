@@ -292,14 +292,14 @@ def _policy(source: str) -> Policy:
 
 
 def _print_evidence(name: str | None) -> None:
+    from router.registry import proposals
     from router.registry.home import home
-    from router.registry.proposals import bundle_path
 
     with _explained():
         it = _standing().one(name or "")
-    if not it.evidence:
-        show.fail(f"nothing was shown for {it.id}")
-    show.line(bundle_path(home(), it.evidence).read_text("utf-8"))
+        if not it.evidence:
+            show.fail(f"nothing was shown for {it.id}")
+        show.line(proposals.bundle(home(), it.evidence).decode("utf-8"))
 
 
 def _standing() -> Any:

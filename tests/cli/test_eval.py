@@ -61,6 +61,12 @@ def test_what_cannot_be_decided_ends_with_3(folder):
     assert call(folder / "mine.yaml").exit_code == 3
 
 
+def test_a_run_that_cannot_be_kept_ends_with_3(folder):
+    said = call(folder / "mine.yaml", "--runs", folder / "rows.csv" / "runs")
+    assert said.exit_code == 3
+    assert "rows.csv" in said.stderr
+
+
 def test_every_mistake_of_every_file_comes_at_once_with_2(folder):
     (folder / "mine.yaml").write_text(GOOD.replace("[tier]", "[teir]").replace("about", "abuot"))
     said = call(folder / "mine.yaml", "routing-familes")

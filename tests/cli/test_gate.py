@@ -58,6 +58,7 @@ def test_the_evidence_says_what_was_judged_and_by_what(runs: Path, tmp_path: Pat
     assert json.loads(out.read_text()) == told
     assert (told["kind"], told["verdict"]) == ("gate", "no")
     assert set(told["data"]) == {IDS["bad"], IDS["old"]}
+    assert told["candidate"] == {"kind": "run", "name": IDS["bad"], "digest": told["data"][IDS["bad"]]}
     assert all(len(digest) == 64 for digest in told["data"].values())
     exact = next(entry for entry in told["metrics"] if entry["metric"] == "exact")
     assert exact["low"] < exact["gain"] < exact["high"] < -exact["margin"]

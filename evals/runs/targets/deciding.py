@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from evals.runs.asking import AskError, ConfigError
-from evals.runs.places import digest, policy_identity
+from evals.runs.places import digest, policy_identity, program
 from evals.runs.reply import Reply
 from guardrails import Action, check
 from guardrails.common import USUAL_ROLE
@@ -48,7 +48,7 @@ class Deciding:
         scorer = self._places.scorer(self._config)
         self._bench = Bench(policy, scorer, Fleet(deployments, prices))
         self._who = digest(
-            "policy", policy_identity(policy), scorer.digest if scorer else None,
+            "policy", program(), policy_identity(policy), scorer.digest if scorer else None,
             self._places.identity(deployments, self._config) if deployments else [],
             {tier: [price.input, price.output] for tier, price in prices.items()},
         )  # fmt: skip
@@ -133,7 +133,7 @@ class Guarding:
 
 def guard_key(policy: Policy, row: Row) -> str:
     """Names a verdict by the guards, whatever else the policy says."""
-    return digest("guards", policy.rails[row.direction].hash, row.direction, row.role, row.text)
+    return digest("guards", program(), policy.rails[row.direction].hash, row.direction, row.role, row.text)
 
 
 def guarded(policy: Policy, row: Row) -> Reply:

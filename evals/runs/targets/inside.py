@@ -9,7 +9,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from evals.runs.asking import AskError, ConfigError, seconds
-from evals.runs.places import digest, policy_identity
+from evals.runs.places import digest, policy_identity, program
 from evals.runs.reply import Reply
 from evals.runs.targets.request import body_of, encode, input_tokens, most_output, read_completion
 from router.core.cost import cost_of
@@ -60,7 +60,8 @@ class Inside:
             raise ConfigError(words, f"there are: {', '.join(sorted(known))}")
         scorer = self._places.scorer(self._config)
         self._who = digest(
-            "gateway", [policy_identity(policy) for policy in policies], settings.default_policy, self._gateway.model,
+            "gateway", program(), [policy_identity(policy) for policy in policies], settings.default_policy,
+            self._gateway.model,
             scorer.digest if scorer else None, self._places.identity(deployments, self._config),
             [[d.price.input, d.price.output, d.price.cached_input] for d in deployments],  # they sway the decision
         )  # fmt: skip

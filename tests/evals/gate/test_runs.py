@@ -56,6 +56,12 @@ def test_where_no_model_was_asked_the_time_it_took_is_no_metric(tmp_path):
     assert set(verdicts(ruling_of(tmp_path, *sides))) == {"exact", "errors", "cost"}
 
 
+def test_an_id_that_names_another_question_is_no_pair(tmp_path):
+    new, old = scored(100, 0.7, 1, "new"), scored(100, 0.7, 1, "old", prompt="something else")
+    with pytest.raises(RunError, match="100 rows ask something else"):
+        ruling_of(tmp_path, new, old)
+
+
 def test_every_scorer_is_a_metric_and_one_that_fell_is_named(tmp_path):
     def two(target, polite):
         rng = np.random.default_rng(4)

@@ -223,6 +223,16 @@ def test_a_damaged_round_is_refused(tmp_path):
         Work(tmp_path / "none.jsonl")
 
 
+def test_two_processes_never_pay_for_the_same_round(tmp_path):
+    path = tmp_path / "w.jsonl"
+    with Work(path, plan()) as work:
+        with pytest.raises(WorkError, match="another process"):
+            Work(path, plan())
+        work.close_round()
+        with Work(path, plan()) as fresh:
+            assert not fresh.resumed
+
+
 def test_the_working_file_holds_no_text_and_is_its_owners(tmp_path):
     path = tmp_path / "w.jsonl"
     with Work(path, plan()):

@@ -272,6 +272,22 @@ def test_teams_give_their_keys_a_name_and_models():
     assert "no budgets" in said(made, "lost", "[0].max_budget")
 
 
+@pytest.mark.parametrize("named", [["gpt-4o", "claude"], ["all-proxy-models"], ["*"], []])
+def test_a_key_names_no_model_that_its_team_may_not(named):
+    teams = [{"team_id": "t-1", "models": ["gpt-4o"]}]
+    assert keys_for(key(models=named, team_id="t-1"), teams=teams).keys[1].models == ("gpt-4o",)
+    made = keys_for(key(models=["claude"], team_id="t-1"), teams=teams)
+    assert [each.id for each in made.keys] == ["litellm-master"]
+    assert "its team t-1" in said(made, "lost", "keys[0]")
+
+
+def test_the_keys_of_a_blocked_team_stay_blocked():
+    teams = [{"team_id": "t-1", "models": [], "blocked": True}]
+    made = keys_for(key(team_id="t-1"), teams=teams)
+    assert made.keys[1].revoked == NOW
+    assert "blocked" not in made.tale.markdown("", []).split("## Not carried over")[1]
+
+
 def test_a_blocked_key_stays_blocked_and_an_unlimited_one_unlimited():
     other = hashlib.sha256(b"sk-other").hexdigest()
     made = keys_for(key(blocked=True), key(token=other, models=["all-proxy-models"]))

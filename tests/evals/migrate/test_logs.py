@@ -115,6 +115,8 @@ def test_rows_that_are_no_chat_or_hold_no_text_are_counted_by_their_reason(tmp_p
         (spend(2, request_id=None), "'request_id' must be text"),
         (spend(2, startTime="yesterday"), "'startTime' must be a time"),
         (spend(2, prompt_tokens=-1), "'prompt_tokens' must be a whole number"),
+        (spend(2, prompt_tokens=float("inf")), "'prompt_tokens' must be a whole number"),
+        (spend(2, prompt_tokens=10**400), "'prompt_tokens' must be a whole number"),
         (spend(2, prompt_tokens=1.5), "'prompt_tokens' must be a whole number"),
         (spend(2, spend="much"), "'spend' must be an amount"),
         (spend(2, messages='[{"role": "us'), "'messages' is cut, or no JSON"),

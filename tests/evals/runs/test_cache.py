@@ -79,3 +79,16 @@ def test_a_reply_of_another_version_is_asked_again(tmp_path):
         cache.put("a", Reply(text="a"))
         cache._db.execute("UPDATE answers SET reply = ?", (b'{"text": 1}',))
         assert cache.get("a") is None
+
+
+def test_a_file_that_was_damaged_inside_says_so(tmp_path):
+    path = tmp_path / "answers.db"
+    with Cache(path) as cache:
+        for n in range(300):
+            cache.put_later(f"k{n}", Reply(text="x" * 900))
+    raw = bytearray(path.read_bytes())
+    raw[8192:] = b"\xff" * (len(raw) - 8192)
+    path.write_bytes(raw)
+    with Cache(path) as damaged, pytest.raises(CacheError, match="delete it"):
+        for n in range(300):
+            damaged.get(f"k{n}")

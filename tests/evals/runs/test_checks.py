@@ -76,6 +76,20 @@ def test_each_value_of_a_slice_and_where():
     assert verdicts({"that": "quality >= 0.5", "of": ["t"], "where": {"language": "fr"}}, uneven) == ["error"]
 
 
+def test_a_slice_that_no_answer_has_leaves_its_assertion_undecided():
+    bare = [Item(target="t", id=str(n), quality=1.0) for n in range(9)]
+    [check] = checks_of(suite({"that": "quality >= 0.5", "of": ["t"], "each": "language"}), bare, {})
+    assert (check.verdict, check.why) == ("error", "no answer has a value of language")
+
+
+def test_rows_whose_ids_name_other_questions_now_are_not_compared():
+    asserted = {"that": "no worse than RUN by > 10%", "of": ["t"]}
+    now, then = items("t", 80, prompt="2 + 2?"), items("t", 80, prompt="3 + 3?")
+    [check] = checks_of(suite(asserted), now, {"RUN": then})
+    assert (check.verdict, check.why.split(" in ")[0]) == ("error", "100 rows ask something else")
+    assert verdicts(asserted, now, {"RUN": now}) == ["pass"]
+
+
 def test_a_target_without_an_answer_is_an_error_not_a_pass():
     assert verdicts("errors <= 0%", items("t")) == ["pass", "error"]
 

@@ -44,6 +44,23 @@ def test_rows_of_one_question_make_the_interval_wider():
     assert kin.high - kin.low > 2 * (alone.high - alone.low)
 
 
+@pytest.mark.parametrize("quality", [1.0, 0.0, 0.9])
+def test_a_few_questions_that_came_out_alike_are_not_certainty(quality):
+    found = figures.quality([item(n, quality, stem=str(n % 3)) for n in range(12)])
+    assert found.high - found.low > 0.5
+    assert found.low <= quality <= found.high
+
+
+def test_samples_of_one_row_are_not_so_many_rows():
+    asked = [
+        item(n, None, sample=k, error="lost" if n < 2 else "not judged: why") for n in range(20) for k in range(50)
+    ]
+    lost = figures.errors(asked)
+    assert (lost.value, lost.n) == (0.1, 1000)
+    assert lost.low < 0.03
+    assert lost.high > 0.25
+
+
 def test_ninety_five_of_a_hundred_intervals_hold_the_truth():
     """Seeded: 200 samples of 80 questions with two rows each; the truth is 0.5."""
     rng = np.random.default_rng(20261124)

@@ -138,6 +138,14 @@ async def test_missing_answers_may_be_allowed_in_so_many_words(bench):
     assert done.run.checks[1].n == 5
 
 
+async def test_answers_missing_from_one_target_are_not_excused_by_a_bound_on_another(bench):
+    two = PLAIN.replace("targets: [", "targets: [{name: other, tier: large}, ")
+    bench.suite(two + 'assert: [{that: "errors <= 20%", of: [other]}, {that: "quality >= 100%", of: [small]}]\n')
+    bench.up.script(Answer.error(400, "no"), model="m-small")
+    done = await bench.run()
+    assert (done.stopped, done.exit_code) == ("1 answers are missing", 3)
+
+
 async def test_a_budget_is_never_passed_and_what_stands_is_written(bench):
     """A call reserves ten output tokens and its input; two fit."""
     whole = await bench.run()

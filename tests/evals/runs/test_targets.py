@@ -265,6 +265,19 @@ async def test_a_judge_is_asked_twice_and_must_agree_with_itself(bench, replies,
     assert (again.run.calls, again.items[0].quality) == (0, quality)
 
 
+async def test_a_judge_who_cannot_be_asked_leaves_the_run_undecided(bench):
+    bench.suite(JUDGED + 'assert: ["quality >= 100%"]\n')
+    bench.rows({"id": "a", "prompt": "say 1"}, {"id": "b", "prompt": "say 2"})
+    bench.up.script(*map(Answer.completion, ("RIGHT", "NO")), Answer.error(400, "no"), model="m-large")
+    suite = bench.folder / "suite.yaml"
+    done = await bench.run(parallel=1)
+    assert (done.stopped, done.exit_code) == ("the judge did not answer about 1 answers", 3)
+    assert done.run.checks[0].verdict == "pass"  # of the one that was judged
+    suite.write_text(suite.read_text().replace('100%"]', '100%", "unjudged <= 50%"]'))
+    bench.up.script(Answer.error(400, "no"), model="m-large")
+    assert (await bench.run(parallel=1)).exit_code == 0
+
+
 async def test_what_judging_costs_is_part_of_the_budget(bench):
     bench.suite(JUDGED)
     bench.rows({"id": "a", "prompt": "say 1", "reference": "1"})

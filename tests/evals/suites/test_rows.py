@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.importers.outcomes import OutcomeError
+from evals.importers.outcomes import OutcomeError, read_outcomes
+from evals.labels.texts import TextsError, text_ids
+from evals.migrate.calls import LogError, text_of
 from evals.suites.grammar import Data, Fields
 from evals.suites.rows import DataError, chosen, read_file, row_of
 
@@ -114,3 +116,18 @@ def test_any_row_reads_or_is_refused(fields):
         assert row_of(fields, Fields(), "f:1", 1).messages
     except DataError as error:
         assert str(error).startswith("f:1")
+
+
+def test_a_damaged_archive_is_a_mistake_of_its_file(tmp_path):
+    path = tmp_path / "rows.jsonl.gz"
+    raw = bytearray(gzip.compress("\n".join(json.dumps({"prompt": f"q {n * n}"}) for n in range(5000)).encode()))
+    raw[200:300] = bytes(each ^ 0xFF for each in raw[200:300])
+    path.write_bytes(raw)
+    with pytest.raises(DataError, match="cannot be read"):
+        read_file(path, Fields())
+    with pytest.raises(TextsError, match="cannot be read"):
+        text_ids(path)
+    with pytest.raises(OutcomeError, match="cannot be read"):
+        read_outcomes(path)
+    with pytest.raises(LogError):
+        text_of(path)

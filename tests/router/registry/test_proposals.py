@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.core.rollout import Plan
-from router.registry import proposals, trail
+from router.core.rollout import Plan, Watch
+from router.registry import proposals, trail, versions
 from router.registry.proposals import ProposalError
 
 BASE = "stillhouse: 1\nname: ours\nquality: {keep: 0.9}\n"
@@ -101,6 +101,17 @@ def test_evidence_is_kept_as_it_was_under_its_hash(home):
         propose(home, 0.7, evidence=b"{")
 
 
+def test_evidence_that_was_edited_is_not_shown(home):
+    it = propose(home, evidence=b'{"rows": 5}')
+    assert proposals.bundle(home, it.evidence) == b'{"rows": 5}'
+    proposals.bundle_path(home, it.evidence).write_bytes(b'{"rows": 9}')
+    with pytest.raises(ProposalError, match="not as it was kept"):
+        proposals.bundle(home, it.evidence)
+    proposals.bundle_path(home, it.evidence).unlink()
+    with pytest.raises(ProposalError, match="Restore"):
+        proposals.bundle(home, it.evidence)
+
+
 def test_what_is_not_waiting_cannot_be_approved_or_rejected(home):
     it = propose(home)
     proposals.reject(home, it.id, by="bo", why="too risky", now_ms=2)
@@ -123,6 +134,34 @@ def test_a_proposal_whose_ground_has_moved_must_be_made_again(home):
         approve(home, second)
     again = propose(home, 0.7, against=None)
     assert again.base == first.version
+
+
+def test_a_proposal_over_a_version_that_was_rolled_back_must_be_made_again(home):
+    first = propose(home)
+    live(home, first)
+    second = propose(home, 0.7, against=None)
+    proposals.roll_back(home, first.id, by="bo", why="worse", now_ms=4)
+    with pytest.raises(ProposalError, match="moved to the file"):
+        approve(home, second)
+    assert now(home, second).state == "proposed"
+
+
+@pytest.mark.parametrize(
+    "bundle",
+    [{"kind": "tuning", "policy": {"proposed_hash": None}}, {"kind": "tuning", "policy": {"proposed_hash": "ab" * 32}}],
+)
+def test_evidence_for_another_policy_or_for_none_is_no_evidence(home, bundle):
+    with pytest.raises(ProposalError, match="evidence"):
+        propose(home, evidence=json.dumps(bundle).encode())
+    assert proposals.standing(home).proposals == {}
+
+
+def test_a_verdict_on_another_policy_is_none_on_this_one(home):
+    verdict = {"verdict": "yes", "candidate": {"kind": "policy", "digest": "ab" * 32}}
+    with pytest.raises(ProposalError, match="gate"):
+        propose(home, gate=json.dumps(verdict).encode())
+    verdict["candidate"]["digest"] = versions.keep(home, file(home, 0.8)).hash
+    assert propose(home, gate=json.dumps(verdict).encode()).gate == "passed"
 
 
 def test_rolling_back_returns_to_the_one_before_and_then_to_the_file(home):
@@ -185,6 +224,25 @@ def test_the_proposed_and_the_replaced_policy_need_one_name_and_must_differ(home
 def test_a_wrong_plan_is_not_approved(home):
     with pytest.raises(ProposalError, match="100 %"):
         approve(home, propose(home), plan=Plan(steps=(0.05, 0.5)))
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        Plan(steps=(0.0, 1.0)),
+        Plan(steps=(0.5, 2.0, 1.0)),
+        Plan(min_requests=0),
+        Plan(step_alpha=1.0),
+        Plan(watches=(Watch(signal="quality", alpha=0.005, margin=1.0),)),
+        Plan(watches=(Watch(signal="cost", alpha=0.001, allowed=1.0),)),
+        Plan(watches=(Watch(signal="cost", alpha=0.001, allowed=float("nan")),)),
+    ],
+)
+def test_a_plan_that_the_log_could_not_read_back_is_not_written(home, plan):
+    it = propose(home)
+    with pytest.raises(ProposalError, match="plan"):
+        approve(home, it, plan=plan)
+    assert now(home, it).state == "proposed"
 
 
 def test_ids_may_be_shortened_while_they_are_plain(home):

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import resource
 
 import pytest
 from hypothesis import given, settings
@@ -51,6 +52,22 @@ def test_a_changed_log_is_refused_with_its_line(tmp_path, harm):
         trail.read(path)
     with pytest.raises(TrailError):
         write(path, 1)
+
+
+def test_an_entry_that_a_full_disk_cut_off_is_none_and_says_so(tmp_path):
+    path = tmp_path / "log"
+    write(path, 2)
+    before = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 40, hard))
+    try:
+        with pytest.raises(TrailError, match="Nothing was done"):
+            write(path, 1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes() == before
+    write(path, 1)
+    assert [entry.n for entry in trail.read(path)] == [1, 2, 3]
 
 
 @settings(max_examples=30, deadline=None)

@@ -9,6 +9,7 @@ import pytest
 from router.core.rollout import WATCHES, Plan
 from router.registry import counts, proposals, versions
 from router.serve import app
+from router.serve.cell import Cell
 from tests.support.gateway import gateway
 from tests.support.upstream import Answer
 
@@ -279,6 +280,23 @@ async def test_a_gateway_that_serves_something_else_does_not_take_part(serve, ho
     gw.cell.reload()
     assert not gw.cell.taken.trials
     assert "it shall replace" in caplog.text
+
+
+async def test_what_a_gateway_failed_to_take_up_is_offered_again(serve, home, monkeypatch):
+    """A roll-back that met a bad moment must not wait for the next change of the log."""
+    gw = await serve(OURS)
+    it = approved(home)
+    await rolling(home, it, gw)
+    with monkeypatch.context() as patch:
+        patch.setattr(Cell, "_reload_registry", _fails)
+        proposals.roll_back(home, it.id, by="bo", why="complaints", now_ms=5)
+        await asyncio.sleep(5 * PAUSE)
+        assert _share(gw) == 0.5
+    await until(lambda: _share(gw) == 0)
+
+
+def _fails(_cell, _taken):
+    raise OSError("no room")
 
 
 async def test_an_edited_file_does_not_move_a_live_version(serve, home, caplog):
