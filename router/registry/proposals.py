@@ -13,8 +13,8 @@ Only ``approve`` leads out of ``proposed`` to traffic, and it takes a person's n
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -31,7 +31,7 @@ Gate = Literal["passed", "refused", "none"]
 FILE = "file"
 """What is served where no version is live: the file that the settings name."""
 
-_PERSON = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
+_LONGEST_NAME = 64
 _GATE_YES = ("yes", "pass", "passed")
 
 
@@ -386,8 +386,12 @@ def moved(
 
 
 def same_person(one: str, other: str) -> bool:
-    """Names are compared without case and outer space: a slip must not pass for a second person."""
-    return " ".join(one.casefold().split()) == " ".join(other.casefold().split())
+    """Names are compared without case, space and ways to write a letter: a slip must not pass for a second person."""
+    return _compared(one) == _compared(other)
+
+
+def _compared(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def _write(home: Path, now_ms: int, name: str, decide: Callable[[Standing], Draft]) -> Proposal:
@@ -417,8 +421,9 @@ def _plan(plan: Plan) -> Plan:
 
 
 def _person(name: str) -> None:
-    if not _PERSON.fullmatch(name) or not name.strip():
-        raise ProposalError("say who: --by NAME, 1 to 64 printable characters")
+    # Characters that nobody sees would make one person two.
+    if not 1 <= len(name) <= _LONGEST_NAME or not name.isprintable() or name != name.strip():
+        raise ProposalError(f"say who: --by NAME, 1 to {_LONGEST_NAME} characters that can be seen")
     if name.startswith("gateway:"):
         raise ProposalError("names that begin with 'gateway:' are the gateways' own")
 
