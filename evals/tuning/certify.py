@@ -98,6 +98,18 @@ def _net_steps(part: Sums, limit: float, confidence: float, known: dict[int, int
     return len(losses)
 
 
+def for_coming(part: Sums, ahead: int | None) -> Sums:
+    """The part as evidence on the mean of so many coming rows, which strays as well as the evidence's.
+
+    The two variances add up, so n rows say as much as ``n · ahead / (n + ahead)`` of them; losses are rounded up, gains
+    down. For the long run (None) the part stays as it is.
+    """
+    if ahead is None or part.n == 0:
+        return part
+    n = round(part.n * ahead / (part.n + ahead))
+    return Sums(n, np.ceil(part.losses * n / part.n), np.floor(part.gains * n / part.n))
+
+
 def first_failure(passed: Floats) -> int:
     """How many pass before the first that does not."""
     return len(passed) if passed.all() else int(np.argmin(passed))

@@ -72,6 +72,7 @@ def bundle(
             "steps": tuned.steps,
             "steps_at_most": STEPS + 1,
             "certified_steps": tuned.tested,
+            "for_requests": tuned.ahead,
         },
         "verdict": "refused" if tuned.proposed is None else "proposed",
         "refused": tuned.refused,

@@ -123,57 +123,56 @@ def _interval(found: Mapping[str, float]) -> str:
     return f"{100 * found['saving']:.1f} % ({100 * found['low']:.0f} to {100 * found['high']:.0f})"
 
 
+_CURVE: Final = (
+    "Rows are drawn with replacement from the family's questions, which stand for all traffic: from their number up,\n"
+    "draws repeat questions. *Hindsight*: the cheapest thresholds whose true loss is within the promise. *Certifiable*:\n"
+    "the cheapest that so many rows could certify, were their figures the true ones: what is left after the price of doubt.\n"
+)
+_STREAMS: Final = (
+    "*By time*: the first 30 to 70 % of the rows in the files' order (source after source) are evidence, the rest the\n"
+    "stream. *By source*: evidence and 500 requests of all sources but one, then that one, unseen by the scorer.\n"
+    "*Void in time*: declared within 500 requests of the shift; *needless*: of those, the loss stayed within the\n"
+    "promise; *by losses*: the watch of losses alone was in time; *broken*: neither kept nor declared; *refused*: too\n"
+    "little evidence to promise. A false alarm comes before the shift; *unchanged*: in 500 requests without any.\n"
+)
+_WORDS: Final = (
+    "streams",
+    "kept",
+    "void in time",
+    "void late",
+    "broken",
+    "false alarm",
+    "needless",
+    "by losses",
+    "refused",
+)
+
+
 def _curve(families: Mapping[str, Any]) -> list[str]:
-    lines = [
-        "Rows are drawn with replacement from the family's questions, which stand for all traffic: from their number up,",
-        "draws repeat questions. *Hindsight*: the cheapest thresholds whose true loss is within the promise. *Certifiable*:",
-        "the same among those that so many rows could certify, were their figures the true ones: the price of doubt.\n",
-        _row("family", "promise", "questions", "rows", "saving", "hindsight", "share of it", "certifiable", "in truth"),
-        _line(9),
-    ]
+    heads = ("family", "promise", "questions", "rows", "saving", "hindsight", "share of it", "certifiable", "in truth")
+    lines = [_CURVE, _row(*heads), _line(len(heads))]
     for title, promise, _, found in _each(families):
-        lines += [
-            _row(
-                title, promise, f"{each['questions']:,}", f"{each['rows']:,}", _interval(each),
-                f"{each['hindsight']:.1%}", f"{each['share']:.0%}", f"{each['certifiable']:.1%}", f"{each['kept_in_truth']:.1%}",
-            )
-            for each in found.get("curve", ())
-        ]  # fmt: skip
-    return lines if len(lines) > 5 else []
+        for each in found.get("curve", ()):
+            shares = (f"{each['hindsight']:.1%}", f"{each['share']:.0%}", f"{each['certifiable']:.1%}")
+            counts = (f"{each['questions']:,}", f"{each['rows']:,}", _interval(each))
+            lines.append(_row(title, promise, *counts, *shares, f"{each['kept_in_truth']:.1%}"))
+    return lines if len(lines) > 3 else []
 
 
 def _streams(families: Mapping[str, Any]) -> list[str]:
-    words = (
-        "streams",
-        "kept",
-        "void in time",
-        "void late",
-        "broken",
-        "false alarm",
-        "needless",
-        "by_losses",
-        "refused",
-    )
-    lines = [
-        "*By time*: the first 30 to 70 % of the rows in the files' order (source after source) are evidence, the rest",
-        "the stream. *By source*: evidence and 500 requests of all sources but one, then that one, unseen by the scorer.",
-        "*Unchanged*: 500 requests drawn like the evidence. *Void in time*: declared within 500 requests of the shift;",
-        "*needless*: of those, the loss stayed within the promise; *by losses*: the watch of losses alone was in time;",
-        "*broken*: neither kept nor declared; *refused*: too little evidence to promise.\n",
-        _row(
-            "family", "promise", "stream", *(word.replace("_", " ") for word in words), "median requests", "loss after"
-        ),
-        _line(14),
-    ]
+    heads = ("family", "promise", "stream", *_WORDS, "unchanged: false alarms", "median requests", "loss after")
+    lines = [_STREAMS, _row(*heads), _line(len(heads))]
     for title, promise, _, found in _each(families):
-        for which in ("unchanged", "by_time", "by_source"):
-            each = found.get(which)
-            if each is not None:
+        for which in ("by_time", "by_source"):
+            each, still = found.get(which), found.get("unchanged")
+            if each is not None and still is not None:
                 median = "" if each["median_requests"] is None else f"{each['median_requests']:.0f}"
-                cells = [str(each[name]) for name in words]
-                after = "" if which == "unchanged" else f"{each['loss_after']:.2%}"
-                lines.append(_row(title, promise, which.replace("_", " "), *cells, median, after))
-    return lines if len(lines) > 7 else []
+                cells = [str(each[name.replace("by losses", "by_losses")]) for name in _WORDS]
+                quiet = f"{still['false alarm']} of {still['streams']}"
+                lines.append(
+                    _row(title, promise, which.replace("_", " "), *cells, quiet, median, f"{each['loss_after']:.2%}")
+                )
+    return lines if len(lines) > 3 else []
 
 
 def picture(found: Mapping[str, Any]) -> str:

@@ -61,8 +61,7 @@ def measured(rows: Rows, promise: Promise) -> Measured:
 def propose(on: Measured, index: Ints, ahead: int | None = None) -> Proposal:
     """What tuning makes of drawn rows, in drawn order: the first choose, the others certify.
 
-    With ``ahead`` the promise is for the mean of that many coming rows, which strays too: n rows of evidence count as
-    ``n · ahead / (n + ahead)`` then, as the variances add up.
+    With ``ahead`` the promise is for the mean of that many coming rows (``certify.for_coming``).
     """
     cut = round(CHOOSING * len(index))
     chooses, certifies = index[:cut], index[cut:]
@@ -88,9 +87,7 @@ def propose(on: Measured, index: Ints, ahead: int | None = None) -> Proposal:
     weight = np.bincount(certifies, minlength=len(on.rows.loss)).astype(float)
     lost = sweep.along(ray, on.rows.loss, weight)
     won = sweep.along(ray, on.rows.gain, weight) if on.net else np.zeros_like(lost)
-    n = len(certifies)
-    shrunk = n if ahead is None else round(n * ahead / (n + ahead))
-    sums = certify.Sums(shrunk, np.ceil(lost * shrunk / n), np.floor(won * shrunk / n))
+    sums = certify.for_coming(certify.Sums(len(certifies), lost, won), ahead)
     tested = certify.certified([sums], limit, sure, net=on.net, known=on.limits)
     return Proposal(None, 0) if tested == 0 else Proposal(ray, tested - 1)
 

@@ -11,7 +11,7 @@ def rationale(found: Tuned) -> str:
     kind = "net loss" if promise.measure == "net" else "loss"
     says = (
         f"Promised: a {kind} of at most {promise.max_quality_loss:.4g} of 1 a request against {promise.against}, "
-        f"at {promise.confidence:.4g} confidence."
+        f"at {promise.confidence:.4g} confidence, {_span(found)}."
     )
     if found.proposed is None:
         more = (
@@ -21,6 +21,10 @@ def rationale(found: Tuned) -> str:
         )
         return f"{says}\nNothing is proposed: {found.refused}.{more}"
     return "\n".join([says, *_evidence(found, found.proposed, kind), *_change(found, found.proposed), *_limits(found)])
+
+
+def _span(found: Tuned) -> str:
+    return "in the long run" if found.ahead is None else f"for the mean of the next {found.ahead:,} requests"
 
 
 def _evidence(found: Tuned, new: Setting, kind: str) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from evals.importers.outcomes import OutcomeError
 from evals.tuning.choose import ALL, left_by_rules, spread, tiers_of
 from evals.tuning.table import Floats, Table, Tiers
 from policies.policy import Policy
@@ -44,10 +45,13 @@ def read_stakes(policy: Policy, table: Table, *, fleet: Fleet | None = None) -> 
     """The stakes of a policy's rows under ``quality: {lose: ...}``.
 
     Raises:
+        OutcomeError: the policy has a single tier on these rows.
         Unanswerable: a rule asks what the rows do not know.
     """
     there = [tier for tier in TIERS if tier in policy.body.tiers and tier in table.tiers]
     lower = tuple(there[:-1])
+    if not lower:
+        raise OutcomeError(f"policy {policy.name!r} has one tier on these rows; there is nothing to tune")
     chance = spread(table, table.chance)
     known = left_by_rules(policy, table) & ~np.isnan(chance)
     top = ALL - 1 - np.argmax(known[:, ::-1], axis=1)

@@ -90,7 +90,7 @@ class Tuned:
         front: safest first, of all rows. knee: index into it. hindsight: the saving of the best setting whose mean on
             all rows is within the promise, with no bound: what nobody can know beforehand.
         chose, certified: rows of each part. repeated: rows left out because their question stands in another.
-        ratio: of the chosen ray. tested: settings certified, of ``steps``.
+        ahead: coming requests that the promise is for; None: the long run. ratio: of the chosen ray. tested: settings certified, of ``steps``.
     """
 
     promise: Promise
@@ -109,6 +109,7 @@ class Tuned:
     tested: int
     steps: int
     seed: int
+    ahead: int | None
     refused: str = ""
     missing: int | None = None
 
@@ -129,8 +130,15 @@ class Rows(NamedTuple):
         return Rows(*(part[index] for part in self[:-1]), stakes)
 
 
-def tune(policy: Policy, table: Table, *, seed: int, fleet: Fleet | None = None) -> Tuned:
+def tune(policy: Policy, table: Table, *, seed: int, ahead: int | None = None, fleet: Fleet | None = None) -> Tuned:
     """Look for the cheapest thresholds that keep the policy's promise.
+
+    Args:
+        policy: states the promise; its rules, tiers and fallback stay as they are.
+        table: the rows.
+        seed: which rows choose and which certify.
+        ahead: the promise shall hold for the mean of so many coming requests; None: in the long run.
+        fleet: the models that are there; without it every tier of the table has one.
 
     Raises:
         OutcomeError: the policy promises nothing or has one tier, or the rows do not know every tier's outcome.
@@ -154,13 +162,14 @@ def tune(policy: Policy, table: Table, *, seed: int, fleet: Fleet | None = None)
         "repeated": len(table) - len(chooses) - len(certifies),
         "billed_by_guess": billed,
         "seed": seed,
+        "ahead": ahead,
         **_front(on.at(np.concatenate([chooses, certifies])), promise),
     }
     thin = _too_thin(parts, promise)
     if thin is not None:
         return Tuned(proposed=None, ratio=1.0, tested=0, steps=0, refused=thin[0], missing=thin[1], **rest)
     chosen = _choose(on, chooses, _parts(table, promise, chooses), len(certifies), promise)
-    tested = _certify(on, chosen, [part.rows for part in parts], promise)
+    tested = _certify(on, chosen, [part.rows for part in parts], promise, ahead)
     found = {"ratio": chosen.ratio, "tested": tested, "steps": len(chosen.low)}
     if tested == 0 or not _moves(on, chosen, tested - 1, certifies):
         refused, missing = _nothing(on, chosen, parts, promise, tested)
@@ -204,8 +213,6 @@ def rows_of(policy: Policy, table: Table, promise: Promise, fleet: Fleet | None 
         OutcomeError: the policy has a single tier.
     """
     stakes = read_stakes(policy, table, fleet=fleet)
-    if not stakes.lower:
-        raise OutcomeError(f"policy {policy.name!r} has one tier on these rows; there is nothing to tune")
     measure = table.quality[:, [table.tiers.index(promise.against)]]
     quality = table.quality[:, list(stakes.columns)]
     return Rows(
@@ -303,14 +310,17 @@ def _means(on: sweep.Ray, rows: Rows, *, net: bool) -> tuple[Floats, Floats]:
     return mean, np.maximum((lost + won if net else lost) - mean**2, 1.0 / n)
 
 
-def _certify(on: Rows, chosen: sweep.Ray, parts: Sequence[Ints], promise: Promise) -> int:
+def _certify(on: Rows, chosen: sweep.Ray, parts: Sequence[Ints], promise: Promise, ahead: int | None) -> int:
     net, limit, sure = promise.measure == "net", promise.max_quality_loss, promise.confidence
     if certify.whole(on.loss, on.gain):
         sums = []
         for rows in parts:
             mine, moves = on.at(rows), _rows_of(chosen, rows)
-            sums.append(certify.Sums(len(rows), sweep.along(moves, mine.loss), sweep.along(moves, mine.gain)))
+            part = certify.Sums(len(rows), sweep.along(moves, mine.loss), sweep.along(moves, mine.gain))
+            sums.append(certify.for_coming(part, ahead))
         return certify.certified(sums, limit, sure, net=net)
+    if ahead is not None:
+        raise OutcomeError("a promise for so many requests needs outcomes of 0 or 1; leave it out, or round the scores")
     stacked = []
     for rows in parts:
         mine, index = on.at(rows), np.arange(len(rows))

@@ -33,13 +33,14 @@ _FRONT_LINES = 10
 @click.option("--medium", help="The model that is the medium tier.")
 @click.option("--large", help="The model that is the large tier.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Which rows choose and which certify.")
+@click.option("--ahead", type=click.IntRange(min=1), help="Promise for the mean of so many coming requests, too.")
 @click.option("--write", is_flag=True, help="Change the policy's file.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the changed policy here instead.")
 @click.option("--evidence", type=click.Path(dir_okay=False, path_type=Path), help="Write the evidence bundle here.")
 @click.option("--json", "as_json", is_flag=True, help="The evidence bundle instead of tables.")
 def command(  # noqa: D103
     policy: str, source: str, family: str | None, families: Path | None, small: str | None, medium: str | None,
-    large: str | None, seed: int, write: bool, out: Path | None, evidence: Path | None, as_json: bool,
+    large: str | None, seed: int, ahead: int | None, write: bool, out: Path | None, evidence: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     from evals.importers.outcomes import OutcomeError
     from evals.tuning import sources
@@ -60,7 +61,7 @@ def command(  # noqa: D103
     try:
         named = sources.family_of(family or current.body.family, families, models)
         table = sources.outcomes(path, named, scorer).table(current)
-        found = tune(current, table, seed=seed)
+        found = tune(current, table, seed=seed, ahead=ahead)
     except (OutcomeError, Unanswerable) as error:
         show.fail(str(error), "docs/tuning.md says what rows are needed")
     words = rationale(found)

@@ -198,3 +198,12 @@ def test_the_front_holds_nothing_beaten_and_the_rationale_says_what_changes():
     assert f"{found.proposed.shown.upper:.2%}" in words
     assert "today" in words
     assert "void it" in words
+
+
+def test_a_promise_for_the_coming_requests_is_more_careful_the_fewer_they_are():
+    policy, table = promising(0.04), world(3000)
+    savings = [tune(policy, table, seed=1, ahead=ahead).proposed.saving.value for ahead in (1000, 20_000, None)]
+    assert savings[0] < savings[1] <= savings[2]
+    assert "the next 1,000 requests" in rationale(tune(policy, table, seed=1, ahead=1000))
+    with pytest.raises(OutcomeError, match="0 or 1"):
+        tune(policy, world(3000, partial=True), seed=1, ahead=1000)
