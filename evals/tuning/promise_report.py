@@ -125,8 +125,8 @@ def _interval(found: Mapping[str, float]) -> str:
 
 _CURVE: Final = (
     "Rows are drawn with replacement from the family's questions, which stand for all traffic: from their number up,\n"
-    "draws repeat questions. *Hindsight*: the cheapest thresholds whose true loss is within the promise. *Certifiable*:\n"
-    "the cheapest that so many rows could certify, were their figures the true ones: what is left after the price of doubt.\n"
+    "draws repeat questions. *Hindsight*: the cheapest thresholds whose true loss is within the promise.\n"
+    "*Certifiable*: the cheapest that so many rows could certify, were their figures the true ones.\n"
 )
 _STREAMS: Final = (
     "*By time*: the first 30 to 70 % of the rows in the files' order (source after source) are evidence, the rest the\n"

@@ -89,8 +89,10 @@ class Tuned:
         proposed: None where ``refused`` says why not. missing: rows to add; None where more would not help.
         front: safest first, of all rows. knee: index into it. hindsight: the saving of the best setting whose mean on
             all rows is within the promise, with no bound: what nobody can know beforehand.
-        chose, certified: rows of each part. repeated: rows left out because their question stands in another.
-        ahead: coming requests that the promise is for; None: the long run. ratio: of the chosen ray. tested: settings certified, of ``steps``.
+        chose, certified: rows of each part.
+        repeated: rows left out because their question stands in another. ratio: of the chosen ray.
+        ahead: coming requests that the promise is for; None: the long run.
+        tested: settings certified, of ``steps``.
     """
 
     promise: Promise

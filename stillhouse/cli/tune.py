@@ -40,7 +40,8 @@ _FRONT_LINES = 10
 @click.option("--json", "as_json", is_flag=True, help="The evidence bundle instead of tables.")
 def command(  # noqa: D103
     policy: str, source: str, family: str | None, families: Path | None, small: str | None, medium: str | None,
-    large: str | None, seed: int, ahead: int | None, write: bool, out: Path | None, evidence: Path | None, as_json: bool,
+    large: str | None, seed: int, ahead: int | None, write: bool, out: Path | None, evidence: Path | None,
+    as_json: bool,
 ) -> None:  # fmt: skip
     from evals.importers.outcomes import OutcomeError
     from evals.tuning import sources
