@@ -101,12 +101,12 @@ def in_process(command):
 
     from click.testing import CliRunner
 
-    from stillhouse.cli.main import main
+    from stillhouse.cli.main import cli
 
     arguments = shlex.split(command)[1:]
     before, sys.argv = sys.argv, ["stillhouse", *arguments]
     try:
-        done = CliRunner().invoke(main, arguments)
+        done = CliRunner().invoke(cli, arguments)
     finally:
         sys.argv = before
     return done.exit_code, done.output
@@ -130,8 +130,8 @@ def rewrite():
             print(told.command, told.code, flush=True)
             said = "\n".join(line.rstrip() for line in told.said.replace(f"{folder}/home", "…").splitlines())
             said = said.replace(walk.url or "\0", "http://127.0.0.1:8484/v1")
-            old, new = f"$ {told.command}\n{told.page.rstrip('\n')}", f"$ {told.command}\n{said}"
-            text = text.replace(old.rstrip("\n") + "\n", new.rstrip("\n") + "\n\n", 1)
+            old, new = f"$ {told.command}\n{told.page}".rstrip("\n"), f"$ {told.command}\n{said}".rstrip("\n")
+            text = text.replace(old + "\n", new + "\n\n", 1)
         text = re.sub(r"\n+```\n", "\n```\n", text.replace("p-00000000", walk.proposal))
         text = re.sub(r"p-[0-9a-f]{8}", walk.proposal, text)
     PAGE.write_text(text, "utf-8")
