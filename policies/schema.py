@@ -139,7 +139,7 @@ class Quality(Strict):
             return figure
         if self.kind == "keep":
             return figure * max(p.values())
-        top = next(reversed(p))
+        top = list(p)[-1]
         return 0.0 if tier == top or p[top] <= 0 else 1.0 - figure / p[top]
 
     def words(self, tier: TierName, p: Mapping[TierName, float]) -> str:
@@ -149,7 +149,7 @@ class Quality(Strict):
             return f"the promised {figure:.2f}"
         if self.kind == "keep":
             return f"{100 * figure:.4g}% of the best tier's {max(p.values()):.2f}"
-        top = next(reversed(p))
+        top = list(p)[-1]
         if tier == top:
             return f"all that {top} is right about"
         return f"the chance that only {top} (right with {p[top]:.2f}) is right at {100 * figure:.4g}% or less"

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evals.tuning.table import Floats
+from evals.tuning.table import Floats, Mask
 from router.core.stats.bounds import (
     most_failures,
     net_limit,
@@ -110,7 +110,7 @@ def for_coming(part: Sums, ahead: int | None) -> Sums:
     return Sums(n, np.ceil(part.losses * n / part.n), np.floor(part.gains * n / part.n))
 
 
-def first_failure(passed: Floats) -> int:
+def first_failure(passed: Mask) -> int:
     """How many pass before the first that does not."""
     return len(passed) if passed.all() else int(np.argmin(passed))
 

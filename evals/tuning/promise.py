@@ -41,7 +41,7 @@ SIZES: Final = (500, 1000, 2000, 5000, 10_000, 20_000)
 PARTS: Final = (0.3, 0.4, 0.5, 0.6, 0.7)
 #: Requests of a stream in which nothing changes.
 UNCHANGED: Final = 500
-PARTS_OF_ALL: Final = ("kept", "curve", "savings", "streams")
+PARTS_OF_ALL: Final = ("forms", "kept", "curve", "savings", "streams")
 
 
 def measure(data: Mapping[str, Rows], draws: int, only: Sequence[str]) -> dict[str, Any]:
@@ -75,6 +75,8 @@ def _promise(
     ours = {which: rows_of(policy, table, promise) for which, table in (("known", rows.known), ("left", rows.left_out))}
     known, left = (resample.measured(each, promise) for each in ours.values())
     found: dict[str, Any] = {}
+    if "forms" in only:
+        found["forms"] = resample.by_form(ours["known"], rows.known, promise)
     if "kept" in only:
         found["kept"] = resample.kept(known, stem, draws, SEED)
         found["kept_left_out"] = resample.kept(left, stem, max(draws // 4, 20), SEED)
@@ -98,13 +100,26 @@ def _promise(
     return found
 
 
+def _with_the_rest(found: dict[str, Any], path: Path) -> dict[str, Any]:
+    """What was measured now, and of what stands there the parts that were not."""
+    if not path.exists():
+        return found
+    before = json.loads(path.read_text("utf-8"))["families"]
+    for name, family in found["families"].items():
+        for word, each in family["promises"].items():
+            family["promises"][word] = {**before.get(name, {}).get("promises", {}).get(word, {}), **each}
+    return found
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m evals.tuning.promise", description="Measure promises.")
     parser.add_argument("--data", type=Path, required=True, help="folder of the outcome files and families.json")
     parser.add_argument("--cache", type=Path, help="folder that keeps the chances of the fitted scorers")
     parser.add_argument("--draws", type=int, default=1000, help="resamples for each promise and family")
-    parser.add_argument("--only", nargs="+", choices=PARTS_OF_ALL, default=list(PARTS_OF_ALL), help="parts to measure")
+    parser.add_argument(
+        "--only", nargs="+", choices=PARTS_OF_ALL, default=list(PARTS_OF_ALL), help="parts to measure again"
+    )
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for promise.json and promise.md")
     parser.add_argument("--pictures", type=Path, default=PICTURES, help="folder for promise.svg")
     options = parser.parse_args(argv)
@@ -120,7 +135,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "scores": f"each row judged by a scorer that never saw its question ({families.FOLDS} folds by question)",
         "families": measure(data, options.draws, options.only),
     }
-    found = promise_report.rounded(found)
+    found = promise_report.rounded(_with_the_rest(found, options.out / "promise.json"))
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "promise.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     (options.out / "promise.md").write_text(promise_report.markdown(found), "utf-8")

@@ -45,6 +45,7 @@ def markdown(found: Mapping[str, Any]) -> str:
         ("What is saved", _saved),
         ("How near to hindsight", _curve),
         ("When the traffic changes", _streams),
+        ("Which form of thresholds", _forms),
     ):
         lines = table(found["families"])
         if lines:
@@ -172,6 +173,20 @@ def _streams(families: Mapping[str, Any]) -> list[str]:
                 lines.append(
                     _row(title, promise, which.replace("_", " "), *cells, quiet, median, f"{each['loss_after']:.2%}")
                 )
+    return lines if len(lines) > 3 else []
+
+
+def _forms(families: Mapping[str, Any]) -> list[str]:
+    lines = [
+        "What the best thresholds in hindsight save, as `lose` and as `keep` by tier.\n",
+        _row("family", "promise", "lose", "keep"),
+        _line(4),
+    ]
+    lines += [
+        _row(title, promise, f"{found['forms']['lose']:.1%}", f"{found['forms']['keep']:.1%}")
+        for title, promise, _, found in _each(families)
+        if "forms" in found
+    ]
     return lines if len(lines) > 3 else []
 
 

@@ -15,7 +15,7 @@ from evals import baselines
 from evals.importers.outcomes import Outcome
 from evals.tuning import certify, sweep
 from evals.tuning.stakes import Stakes
-from evals.tuning.table import Floats, Ints
+from evals.tuning.table import Codes, Floats, Ints, Table
 from evals.tuning.tune import CHOOSING, MARGIN, RATIOS, Rows
 from policies.schema import Promise
 
@@ -92,7 +92,7 @@ def propose(on: Measured, index: Ints, ahead: int | None = None) -> Proposal:
     return Proposal(None, 0) if tested == 0 else Proposal(ray, tested - 1)
 
 
-def halves(stem: Ints, rng: np.random.Generator, share: float) -> tuple[Ints, Ints]:
+def halves(stem: Ints | Codes, rng: np.random.Generator, share: float) -> tuple[Ints, Ints]:
     """One row of each question, shuffled; a share of them and the rest."""
     order = rng.permutation(len(stem))
     _, first = np.unique(stem[order], return_index=True)
@@ -101,7 +101,7 @@ def halves(stem: Ints, rng: np.random.Generator, share: float) -> tuple[Ints, In
     return drawn[:cut], drawn[cut:]
 
 
-def kept(on: Measured, stem: Ints, draws: int, seed: int, share: float = 0.5) -> dict[str, float]:
+def kept(on: Measured, stem: Ints | Codes, draws: int, seed: int, share: float = 0.5) -> dict[str, float]:
     """How often a promise is kept: on the rest of the rows, and on all of them, which stand for the truth.
 
     The rest is a sample too: its own mean strays around the truth by as much as the evidence's did.
@@ -141,7 +141,9 @@ def _interval(values: Sequence[float]) -> dict[str, float]:
     return {"saving": float(np.mean(values)), "low": float(low), "high": float(high)}
 
 
-def against_hindsight(on: Measured, stem: Ints, sizes: Sequence[int], draws: int, seed: int) -> list[dict[str, float]]:
+def against_hindsight(
+    on: Measured, stem: Ints | Codes, sizes: Sequence[int], draws: int, seed: int
+) -> list[dict[str, float]]:
     """Share of the best threshold's saving that is reached, by the number of rows drawn (with replacement).
 
     The best threshold knows every row's outcome and needs no bound: the exact sweep over both thresholds. Beside it the
@@ -180,6 +182,17 @@ def hindsight(on: Measured, index: Ints, limit: float | None = None) -> float:
     risk = (found.losses - (found.gains if on.net else 0.0)) / len(index)
     fits = risk <= (on.promise.max_quality_loss if limit is None else limit)
     return float(1.0 - found.cost[fits].min() / on.rows.always[index].sum()) if fits.any() else 0.0
+
+
+def by_form(rows: Rows, table: Table, promise: Promise) -> dict[str, float]:
+    """What the best thresholds in hindsight save in the form ``lose``, and in the form ``keep``."""
+    best = table.chance.max(axis=1, keepdims=True)
+    short = (1.0 - table.chance / np.maximum(best, 1e-9))[:, : len(rows.stakes.lower)]
+    # A tier with the best chance keeps any share of it.
+    value = np.where(np.isposinf(rows.stakes.value), np.inf, np.where(short <= 0, -np.inf, short))
+    keep = rows._replace(stakes=rows.stakes._replace(value=value))
+    _, everyone = halves(table.stem, np.random.default_rng(0), 0.0)
+    return {name: hindsight(measured(each, promise), everyone) for name, each in (("lose", rows), ("keep", keep))}
 
 
 def _surely(on: Measured, index: Ints, size: int) -> float:
@@ -230,7 +243,7 @@ def oracle(rows: Rows, index: Ints) -> float:
     return float(1.0 - cost.sum() / rows.always[index].sum())
 
 
-def by_estimate(on: Measured, stem: Ints, limit: float, draws: int, seed: int) -> dict[str, float]:
+def by_estimate(on: Measured, stem: Ints | Codes, limit: float, draws: int, seed: int) -> dict[str, float]:
     """As peers choose: the cheapest setting whose mean on the evidence is within the limit, with no bound.
 
     What it saves and loses on the rest, and how often the rest keeps the limit.
@@ -255,7 +268,7 @@ def by_estimate(on: Measured, stem: Ints, limit: float, draws: int, seed: int) -
 
 
 def savings(
-    each: Mapping[str, Measured], stem: Ints, draws: int, seed: int, share: float = 0.5
+    each: Mapping[str, Measured], stem: Ints | Codes, draws: int, seed: int, share: float = 0.5
 ) -> dict[str, dict[str, Any]]:
     """Saving on the rest, with the setting that each router proposes on the same evidence; paired differences."""
     rng = np.random.default_rng(seed)

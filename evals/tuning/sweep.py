@@ -60,7 +60,6 @@ class Sums(NamedTuple):
     losses: Floats
     gains: Floats
     cost: Floats
-    moved: Floats
 
 
 def sums(on: Grid, loss: Floats, gain: Floats, cost: Floats, weight: Floats | None = None) -> Sums:
@@ -73,10 +72,7 @@ def sums(on: Grid, loss: Floats, gain: Floats, cost: Floats, weight: Floats | No
         cost: the same of money.
         weight: how often each row counts; once by default.
     """
-    found = [_settled(on, part, weight) for part in (loss, gain, cost)]
-    away = np.ones_like(loss)
-    away[:, -1] = 0.0
-    return Sums(*found, _settled(on, away, weight))
+    return Sums(_settled(on, loss, weight), _settled(on, gain, weight), _settled(on, cost, weight))
 
 
 def _settled(on: Grid, value: Floats, weight: Floats | None) -> Floats:
@@ -91,13 +87,14 @@ def _settled(on: Grid, value: Floats, weight: Floats | None) -> Floats:
         # Rows beyond the low threshold and within the high one: all within the high one, less those of both.
         both = np.cumsum(middle, axis=0)
         total = total + both[-1, : len(on.high)] - both[: len(on.low), : len(on.high)]
-    return total
+    return np.asarray(total)
 
 
 def _histogram(on: Grid, weight: Floats) -> Floats:
     shape = len(on.low) + 1, len(on.high) + 1
     flat = on.cell[:, 0] * shape[1] + on.cell[:, 1]
-    return np.bincount(flat, weight, shape[0] * shape[1]).reshape(shape)
+    found: Floats = np.bincount(flat, weight, shape[0] * shape[1]).astype(np.float64).reshape(shape)
+    return found
 
 
 def front(risk: Floats, cost: Floats) -> Ints:
@@ -119,7 +116,7 @@ def knee(risk: Floats, cost: Floats) -> int:
 def assigned(stakes: Floats, thresholds: Sequence[float]) -> Ints:
     """The tier of each row, as a column; what ``sums`` adds up."""
     taken = stakes <= np.array(thresholds)
-    return np.where(taken.any(axis=1), np.argmax(taken, axis=1), stakes.shape[1])
+    return np.asarray(np.where(np.any(taken, axis=1), np.argmax(taken, axis=1), stakes.shape[1]), dtype=np.int64)
 
 
 class Ray(NamedTuple):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from evals.tuning.certify import Shown
 from evals.tuning.choose import tiers_of
 from evals.tuning.isotonic import isotonic
 from evals.tuning.stakes import Stakes, losing, read_stakes, with_quality
-from evals.tuning.table import Floats, Ints, Mask, Table
+from evals.tuning.table import Codes, Floats, Ints, Mask, Table, Tiers
 from policies.policy import Policy
 from policies.schema import Promise, TierName
 from router.core.decide import Fleet
@@ -129,7 +129,9 @@ class Rows(NamedTuple):
     def at(self, index: Ints) -> Rows:
         """Some rows."""
         stakes = self.stakes._replace(value=self.stakes.value[index])
-        return Rows(*(part[index] for part in self[:-1]), stakes)
+        return Rows(
+            self.loss[index], self.gain[index], self.cost[index], self.always[index], self.quality[index], stakes
+        )
 
 
 def tune(policy: Policy, table: Table, *, seed: int, ahead: int | None = None, fleet: Fleet | None = None) -> Tuned:
@@ -154,7 +156,7 @@ def tune(policy: Policy, table: Table, *, seed: int, ahead: int | None = None, f
     chooses, certifies = split(table.stem, seed)
     parts = _parts(table, promise, certifies)
     current = _judged(on, tiers_of(policy, table, fleet=fleet), table, certifies, promise, {}, seed)
-    rest = {
+    rest: dict[str, Any] = {
         "promise": promise,
         "current": current,
         "slices": (),
@@ -172,7 +174,7 @@ def tune(policy: Policy, table: Table, *, seed: int, ahead: int | None = None, f
         return Tuned(proposed=None, ratio=1.0, tested=0, steps=0, refused=thin[0], missing=thin[1], **rest)
     chosen = _choose(on, chooses, _parts(table, promise, chooses), len(certifies), promise)
     tested = _certify(on, chosen, [part.rows for part in parts], promise, ahead)
-    found = {"ratio": chosen.ratio, "tested": tested, "steps": len(chosen.low)}
+    found: dict[str, Any] = {"ratio": chosen.ratio, "tested": tested, "steps": len(chosen.low)}
     if tested == 0 or not _moves(on, chosen, tested - 1, certifies):
         refused, missing = _nothing(on, chosen, parts, promise, tested)
         return Tuned(proposed=None, refused=refused, missing=missing, **found, **rest)
@@ -192,14 +194,14 @@ def _complete(table: Table, promise: Promise) -> tuple[Table, int]:
     """Rows whose every outcome is known, all of them billed; and how many are billed by their forecast."""
     if promise.against not in table.tiers:
         raise OutcomeError(f"the promise is against {promise.against}, and the rows know {', '.join(table.tiers)} only")
-    known = ~np.isnan(table.quality).any(axis=1)
+    known: Mask = ~np.any(np.isnan(table.quality), axis=1)
     if not known.any():
         raise OutcomeError(
             "no row knows what every tier would have answered, so no loss can be seen. A ledger knows only the tier "
             "that answered: tune on outcome rows, and simulate the proposal on the ledger"
         )
     table = table.rows(known)
-    unknown = np.isnan(table.cost).any(axis=1)
+    unknown: Mask = np.any(np.isnan(table.cost), axis=1)
     if np.isnan(table.guess[unknown]).any():
         raise OutcomeError(
             "rows have neither tokens nor a forecast of them, so nothing can be billed; add output_tokens"
@@ -227,7 +229,7 @@ def rows_of(policy: Policy, table: Table, promise: Promise, fleet: Fleet | None 
     )
 
 
-def split(stem: Ints, seed: int) -> tuple[Ints, Ints]:
+def split(stem: Ints | Codes, seed: int) -> tuple[Ints, Ints]:
     """Rows that choose and rows that certify, shuffled; one row of each question, drawn, so that rows are independent.
 
     So a promise is about questions: one that stands in the rows often counts once.
@@ -372,7 +374,7 @@ def _nothing(
 # --- figures -------------------------------------------------------------------------------------------------
 
 
-def _shown(on: Rows, served: Ints, rows: Ints, promise: Promise) -> Shown:
+def _shown(on: Rows, served: Ints | Tiers, rows: Ints, promise: Promise) -> Shown:
     place = np.full(8, -1)
     place[list(on.stakes.columns)] = np.arange(len(on.stakes.columns))
     at = rows, place[served[rows]]
@@ -380,7 +382,13 @@ def _shown(on: Rows, served: Ints, rows: Ints, promise: Promise) -> Shown:
 
 
 def _judged(
-    on: Rows, served: Ints, table: Table, rows: Ints, promise: Promise, figures: Mapping[TierName, float], seed: int
+    on: Rows,
+    served: Ints | Tiers,
+    table: Table,
+    rows: Ints,
+    promise: Promise,
+    figures: Mapping[TierName, float],
+    seed: int,
 ) -> Setting:
     place = np.full(8, -1)
     place[list(on.stakes.columns)] = np.arange(len(on.stakes.columns))
@@ -388,7 +396,7 @@ def _judged(
     cost, always = on.cost[at], on.always[rows]
     saving = bootstrap(
         lambda index: float(1.0 - cost[index].sum() / always[index].sum()),
-        np.arange(len(rows)).tolist(),
+        [str(row) for row in range(len(rows))],
         np.random.default_rng(seed),
         DRAWS,
     )
@@ -396,7 +404,7 @@ def _judged(
     return Setting(figures, _shown(on, served, rows, promise), saving, float(on.quality[at].mean()), mix)
 
 
-def _front(on: Rows, promise: Promise) -> dict[str, object]:
+def _front(on: Rows, promise: Promise) -> dict[str, Any]:
     grid = sweep.grid(on.stakes.value, BREAKPOINTS)
     found = sweep.sums(grid, on.loss, on.gain, on.cost)
     n, always = len(on.loss), on.always.sum()

@@ -80,7 +80,7 @@ timeouts: {connect: 1, first_byte: 2.5, gap: 3, total: 4}
         ("tiers: [small, medium]\nfallback_tier: large", "fallback_tier", "large is not among"),
         ("quality: {keep: 0.9}\ncost_quality: 0.5", "cost_quality", "second aim beside 'quality'"),
         ("cost_quality: 0.5\nbudget: {usd_per_request: 1}", "budget", "second aim beside 'cost_quality'"),
-        ("quality: {}", "quality", "neither keep nor floor"),
+        ("quality: {}", "quality", "neither keep nor lose nor floor"),
         ("quality: {keep: 0.9, floor: 0.8}", "quality", "both keep and floor"),
         ("quality: {keep: 1.2}", "quality.keep", "at most 1"),
         ("cost_quality: -0.1", "cost_quality", "at least 0"),

@@ -176,7 +176,7 @@ def sum_chances(n: int, up: float, down: float) -> NDArray[np.float64]:
     turn = np.exp(2j * np.pi * np.arange(size // 2 + 1) / size)
     wave = (up * turn.conj() + (1 - up - down) + down * turn) ** n
     chances = np.fft.irfft(wave, size)
-    return np.maximum(np.concatenate([chances[size - n :], chances[: n + 1]]), 0.0)
+    return np.asarray(np.maximum(np.concatenate([chances[size - n :], chances[: n + 1]]), 0.0))
 
 
 def _check(failures: int, n: int, confidence: float) -> None:
