@@ -56,6 +56,8 @@ class Walk:
         command = command.replace("http://127.0.0.1:8484/v1", self.url)
         if self.requests is not None and "ask.py" in command:
             command = command.rsplit(" ", 1)[0] + f" {self.requests}"
+        if self.requests is not None and " eval " in command:
+            command += " --dry-run"  # the suite itself has a test of its own; this shows that it is there
         if command.endswith(" &"):
             return self.serve(command.removesuffix(" &"))
         if command.startswith("stillhouse "):
