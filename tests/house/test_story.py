@@ -4,9 +4,9 @@ import json
 import sys
 
 import pytest
-import story
 
 from evals.tuning import example
+from tests.house import story
 
 
 @pytest.mark.local_model
