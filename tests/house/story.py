@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,6 +48,8 @@ class Walk:
             elif block["kind"] == "console":
                 for part in re.split(r"^\$ ", block["body"], flags=re.MULTILINE)[1:]:
                     command, _, page = part.partition("\n")
+                    if block["live"]:
+                        time.sleep(1.5)  # as any reader: gateways follow the log within a second
                     code, said = self.run(command)
                     yield Told(command, bool(block["live"]), page, code, said)
 
