@@ -207,7 +207,11 @@ def _check_family(top: _Layer, body: PolicyBody, families: frozenset[str] | None
     if families is None or body.family in families:
         return
     meant = closest(body.family, sorted(families))
-    hint = f"did you mean {meant!r}?" if meant else "known: " + ", ".join(sorted(families))
+    hint = (
+        f"did you mean {meant!r}?"
+        if meant
+        else "'stillhouse train --family' teaches one; known: " + ", ".join(sorted(families))
+    )
     mistakes.append(top.locate(Problem(("family",), f"the scorer has no profile of {body.family!r}", hint)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -62,6 +63,8 @@ def load(name: str, folder: Path) -> Named:
     if not path.is_file():
         half = runs.read_half(find_run(place, folder), part)
         return Named(name, half, half.digest)
+    if re.search(rb"^stillhouse:", path.read_bytes(), re.MULTILINE):
+        raise ValueError(f"{path} is a policy, and a policy has to be tried on something: add --on ROWS")
     report = summaries.read_report(path, part)
     return Named(name, report, file_hash(path))
 

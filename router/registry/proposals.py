@@ -274,7 +274,7 @@ def approve(home: Path, name: str, plan: Plan, *, by: str, why: str, now_ms: int
         if now.two_people and same_person(by, it.by):
             raise ProposalError(
                 f"{it.by} proposed it, and a second person has to approve (stillhouse policy rules --two-people off "
-                "lets one person do both)"
+                "--by NAME --why TEXT lets one person do both)"
             )
         if (other := now.moving(it.policy)) is not None:
             raise ProposalError(f"{other.id} is being rolled out for {it.policy!r}; it has to end first")
@@ -346,7 +346,12 @@ def roll_back(home: Path, name: str, *, by: str, why: str, now_ms: int) -> Propo
     _person(by)
 
     def decide(now: Standing) -> Draft:
-        it = now.moving(name) or now.live(name) or now.one(name)
+        it = now.moving(name) or now.live(name)
+        if it is None and any(p.policy == name for p in now.proposals.values()):
+            raise ProposalError(
+                f"no version of {name!r} is rolling or live; the file in the settings is served already"
+            )
+        it = it or now.one(name)
         _require(it, "rolled back", "approved", "rolling", "live")
         data = {"reason": ("rolled-back-by-hand", f"{by} rolled it back: {why}"), "why": why, "from": it.share}
         return Draft(by=by, kind="rolled_back", proposal=it.id, data=data)

@@ -27,6 +27,11 @@ def _families() -> Mapping[str, Mapping[str, Price]]:
     }
 
 
+def has_prices(family: str) -> bool:
+    """Whether there are reference prices of this very family."""
+    return family in _families()
+
+
 def reference_prices(family: str) -> Mapping[str, Price]:
     """Tier -> list price of ``family``; those of ``generic`` for a family without any."""
     families = _families()

@@ -78,7 +78,12 @@ def command(  # noqa: D103 - the help above is the docstring
         further = [(load(new, folder), load(old, folder)) for new, old in zip(also, also_against, strict=True)]
         ruling = weigh(mine, theirs, also=further, said=said, ignore=ignore, improves=improves)
     except (ValueError, LedgerError) as error:
-        show.fail(str(error), "docs/gate.md says what can be judged")
+        show.fail(
+            str(error),
+            "docs/gate.md says what can be judged; a policy or a scorer needs --on ROWS"
+            if on is None
+            else "docs/gate.md says what can be judged",
+        )
     sides = [mine, *theirs, *(side for pair in further for side in pair)]
     data = dict(hashes(sides)) | ({str(on): file_hash(on)} if on is not None else {})
     if as_json or out is not None:

@@ -9,7 +9,7 @@ from policies.load import load_policy
 from policies.mistakes import Mistakes
 from router.core.decide import Fleet
 from router.registry.prices import PriceBook
-from router.registry.references import reference_prices
+from router.registry.references import has_prices, reference_prices
 from router.serve.offline import Bench, Judged, request_of
 from stillhouse.cli import show
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from router.score import Scorer
     from router.serve.settings import Settings
 
-__all__ = ["Bench", "Judged", "bench", "request_of", "scorer_in_use", "settings_or_none"]
+__all__ = ["Bench", "Judged", "bench", "request_of", "say_whose_prices", "scorer_in_use", "settings_or_none"]
 
 
 def bench(policy: str, settings: Settings | None) -> Bench:
@@ -48,6 +48,12 @@ def scorer_in_use(settings: Settings | None) -> Scorer | None:
     if found.scorer is None:
         show.note(f"no scorer: {found.fault}")
     return found.scorer
+
+
+def say_whose_prices(family: str) -> None:
+    """A note where a family's money is counted at another's reference prices."""
+    if not has_prices(family):
+        show.note(f"note: no reference prices are known for family {family!r}; those of 'generic' are taken")
 
 
 def settings_or_none(config: Path | None) -> Settings | None:

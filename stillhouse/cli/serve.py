@@ -163,8 +163,7 @@ def serve_on(listener: socket.socket, settings: Settings, ledger: Path | None) -
         timeout_keep_alive=75,
         timeout_graceful_shutdown=int(settings.server.drain_seconds),
     )
-    server = _server(uvicorn, config, cell)
-    announce(cell, listener.getsockname()[1])
+    server = _server(uvicorn, config, cell, listener.getsockname()[1])
     # What lives as long as the process need not be looked through again and again.
     gc.collect()
     gc.freeze()
@@ -188,9 +187,14 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _server(uvicorn: Any, config: Any, cell: Cell) -> Any:
+def _server(uvicorn: Any, config: Any, cell: Cell, port: int) -> Any:
     class Server(uvicorn.Server):  # type: ignore[misc]
-        """Says that it drains as soon as it is told to stop, so that /readyz is honest."""
+        """Says that it is ready once it listens, and that it drains as soon as it is told to stop."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                announce(cell, port)
 
         def handle_exit(self, sig: int, frame: Any) -> None:
             cell.draining = True

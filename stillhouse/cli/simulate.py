@@ -111,10 +111,14 @@ def _source(
 ) -> Source:  # fmt: skip
     """Open what ``--on`` names; ends the command with words where it cannot be had."""
     from evals.tuning import sources
+    from stillhouse.cli.offline import say_whose_prices
 
     path = ledger_path(None) if name == LEDGER else Path(name)
     if name != LEDGER and not path.is_file():
-        show.fail(f"{path}: there is no such file", "name outcome rows, a ledger's file, or write --on ledger")
+        show.fail(
+            f"{path}: {'that is a folder' if path.is_dir() else 'there is no such file'}",
+            "name outcome rows, a ledger's file, or write --on ledger",
+        )
     if name == LEDGER or sources.is_ledger(path):
         if family or families or models:
             show.fail("--family, --families and the tiers' models belong to outcome rows", "a ledger knows its own")
@@ -126,5 +130,7 @@ def _source(
         from router.score.calibration import load_calibration
 
         return sources.climbs(path, family or policy.body.family, load_calibration())
+    if families is None:
+        say_whose_prices(family or policy.body.family)
     named = sources.family_of(family or policy.body.family, families, models)
     return sources.outcomes(path, named, scorer)

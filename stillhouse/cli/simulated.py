@@ -19,6 +19,7 @@ def picture(found: Simulation, by: str) -> None:
     show.line(f"it decides otherwise in {_share(found.moved)} of the requests")
     show.line()
     show.table(["figure", "this policy", "reference", "difference"], _figures(found), "What would come of it")
+    show.line()
     show.table(["asked first", "share"], [[tier, _share(mix)] for tier, mix in found.tiers.items()])
     show.line(_sentence("latency", _latency(found)))
     show.line(_sentence("answers turned down, a request", _plain(found.escalations)))

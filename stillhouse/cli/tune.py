@@ -49,15 +49,27 @@ def command(  # noqa: D103
     from evals.tuning.evidence import bundle, canonical, digest
     from evals.tuning.rationale import rationale
     from evals.tuning.tune import tune
-    from stillhouse.cli.offline import scorer_in_use, settings_or_none
+    from stillhouse.cli.offline import say_whose_prices, scorer_in_use, settings_or_none
 
     scorer = scorer_in_use(settings_or_none(None))
     current = _load(policy, scorer)
     path = Path(source)
+    if source == "ledger" and not path.exists():
+        _ledger()
     if not path.is_file():
-        show.fail(f"{path}: there is no such file", "name outcome rows: one JSON object a line (docs/tuning.md)")
+        show.fail(
+            f"{path}: {'that is a folder' if path.is_dir() else 'there is no such file'}",
+            "name outcome rows: one JSON object a line (docs/tuning.md)",
+        )
     if sources.is_ledger(path):
         _ledger()
+    if current.body.promise is None:
+        show.fail(
+            f"policy {current.name!r} promises nothing, so there is nothing to keep",
+            "add a line such as promise: {max_quality_loss: 2%} to it (docs/policies.md, 'A promise')",
+        )
+    if families is None:
+        say_whose_prices(family or current.body.family)
     models = {tier: name for tier, name in (("small", small), ("medium", medium), ("large", large)) if name}
     try:
         named = sources.family_of(family or current.body.family, families, models)

@@ -69,6 +69,14 @@ def test_the_same_question_gives_the_same_answer(runs: Path) -> None:
     assert first == second
 
 
+def test_a_policy_without_rows_is_told_what_it_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "ours.yaml"
+    path.write_text("stillhouse: 1\nname: ours\n")
+    result = run(str(path), "--against", str(path))
+    assert result.exit_code == 2
+    assert "add --on ROWS" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

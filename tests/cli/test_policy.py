@@ -70,6 +70,7 @@ def test_from_a_proposal_to_live_and_back(run, home):
     assert "is rolling with 25%" in run("step", name, "--by", "bo", "--why", "read fifty answers")
     assert "is live with 100%" in run("step", name, "--by", "bo", "--why", "read fifty more")
     assert "the file in the settings again" in run("rollback", "ours", "--by", "ana", "--why", "complaints")
+    assert "no version of 'ours' is rolling or live" in run("rollback", "ours", "--by", "ana", "--why", "again", code=2)
     assert "every policy is served from its file" in run("status")
     assert "rolled back" in run("status", "--all")
     told = run("history", name)

@@ -121,6 +121,16 @@ def test_a_floor_that_promises_another_aim_stands(tmp_path, rows):
     assert "the floor 'org' promises quality: {keep: 0.9}" in done.output
 
 
+def test_a_ledger_is_refused_by_name_and_a_folder_is_called_one(policy, tmp_path):
+    assert "knows only the tier that answered" in run(policy, "--on", "ledger").output
+    assert "that is a folder" in run(policy, "--on", tmp_path).output
+
+
+def test_it_is_said_whose_prices_count(policy, rows):
+    done = run(policy, "--on", rows, *MODELS, "--family", "nobody")
+    assert "no reference prices are known for family 'nobody'; those of 'generic' are taken" in done.output
+
+
 def test_a_preset_is_not_written_to_and_a_missing_file_is_said(rows, policy):
     assert "there is no such file" in run(policy, "--on", "nowhere.jsonl").output
     done = run("balanced", "--on", rows, *MODELS, "--write")
