@@ -38,13 +38,15 @@ _Z: Final = _NORMAL.inv_cdf(0.975)
 class Column(NamedTuple):
     """One metric's values, row by row; NaN is unknown.
 
-    ``measure`` makes one figure of a side's values where that is not their mean (a percentile).
+    ``measure`` makes one figure of a side's values where that is not their mean (a percentile). ``whole`` says that
+    slices of it decide nothing: a policy that is tuned moves cost from one kind of request to another.
     """
 
     metric: Metric
     candidate: Floats
     current: Floats
     measure: Measure | None = None
+    whole: bool = False
 
 
 class Rows(NamedTuple):
@@ -242,7 +244,7 @@ def within_slices(rows: Rows, against: str, fewest: int, seed: int = SEED) -> tu
                 small += 1
             elif not here.all():
                 parts.append((f"{name}={word}", here))
-    means = [column for column in rows.columns if column.measure is None]
+    means = [column for column in rows.columns if column.measure is None and not column.whole]
     draws = min(MOST_DRAWS, max(DRAWS, DRAWS_A_FIGURE * len(parts) * len(means)))
     found = [
         estimate(

@@ -58,7 +58,9 @@ def rows_of(candidate: Side, current: Side, said: Sequence[Margin], *, scorers: 
     found = [
         Column(margins.metric_of("quality", "", said, 0.0, 1.0), new.quality, old.quality),
         Column(margins.metric_of("refused", "", said, 0.0, 1.0, higher_is_better=False), new.refused, old.refused),
-        Column(margins.metric_of("cost", "", said, higher_is_better=False), new.cost / _NANO, old.cost / _NANO),
+        Column(
+            margins.metric_of("cost", "", said, higher_is_better=False), new.cost / _NANO, old.cost / _NANO, whole=True
+        ),
     ]
     if scorers:
         found += _of_scorers(candidate, current, said)

@@ -58,9 +58,7 @@ def _change(found: Tuned, new: Setting) -> list[str]:
 def _limits(found: Tuned) -> list[str]:
     lines = ["It holds for requests like these rows. Other requests, another scorer or other models void it."]
     if found.seed:
-        lines.append(
-            f"Seed {found.seed} was chosen by hand: the confidence is that of one try. Tries are not counted."
-        )
+        lines.append(f"Seed {found.seed} was chosen by hand: the confidence is that of one try. Tries are not counted.")
     if found.billed_by_guess:
         lines.append(f"{found.billed_by_guess:,} rows have no token counts; they are billed by forecast.")
     return lines

@@ -138,6 +138,7 @@ def rewrite():
             old, new = f"$ {told.command}\n{told.page}".rstrip("\n"), f"$ {told.command}\n{said}".rstrip("\n")
             text = text.replace(old + "\n", new + "\n\n", 1)
         text = re.sub(r"\n+```\n", "\n```\n", text.replace("p-00000000", walk.proposal))
+        text = re.sub(r"\n{3,}", "\n\n", text)
         text = re.sub(r"p-[0-9a-f]{8}", walk.proposal, text)
     PAGE.write_text(text, "utf-8")
 
