@@ -88,14 +88,15 @@ def attacks(found: Mapping[str, Any]) -> Iterator[Line]:
     for source, kinds in found["documents"].items():
         for measure in ("auc", "recall"):
             yield _attack("order in a document", source, kinds["indirect"], measure, kinds["concepts"], cpu, "concepts")
-    for source, row in found.get("sources", {}).items():
-        if isinstance(row, Mapping) and "ours" in row:
-            yield _attack("any attack", f"{source}, left out", row["ours"], "recall", row.get("tfidf"), cpu)
+    for source, kinds in found["sources"].items():
+        ours, rival = kinds["ours"]["elsewhere"], kinds["tfidf"]["elsewhere"]
+        for measure in ("auc", "recall"):
+            yield _attack("any attack", f"{source}, left out", ours, measure, rival, cpu)
     for kind, row in found["alarms"].items():
-        for strength, rate in (("low", "0.001"), ("medium", "0.005"), ("high", "0.01")):
+        for strength in ("low", "medium", "high"):
             yield Line(
-                guard="attacks", what=f"{kind} flagged, strength {strength}", source=kind, n=row["n"], value=row[rate],
-                threshold=f"{float(rate):.1%} of ordinary prompts", cpu=cpu,
+                guard="attacks", what=f"flagged at strength {strength}", source=kind, n=row["n"], value=row[strength],
+                threshold=strength, cpu=cpu,
             )  # fmt: skip
 
 
