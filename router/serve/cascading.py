@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
@@ -29,6 +30,7 @@ from router.core.signals import Reading, Signals, agreement, signals_of
 from router.core.wire import ChatRequest, TextSite, given, read_chunk
 from router.errors import UpstreamError, UpstreamInvalid, UpstreamRejected, UpstreamTimeout
 from router.serve.accept import Order
+from router.serve.calling import attempt
 from router.serve.forward import forwarded
 from router.serve.story import Note, Story, Times
 from router.types import TIER_NAMES, Deployment, Reason, TierName, Usage
@@ -268,15 +270,10 @@ async def _climb(cell: Cell, way: Way, story: Story, make: Callable[[Ask], Await
             break
         if ask.step.pause:
             await asyncio.sleep(ask.step.pause)
-        story.call_begins()
         try:
-            told = await make(ask)
+            told = await attempt(story, ask.step, partial(make, ask), ask.kind)
         except UpstreamError as error:
-            story.call_failed(ask.step, error, ask.kind)
             told = Told(at=_now(story), error=error)
-        except asyncio.CancelledError:
-            story.call_ended(ask.step, "cancelled")
-            raise
     story.because(outcome.reasons)
     if outcome.kept is None:
         raise outcome.error or UpstreamTimeout("The policy's deadline left no time to ask a model.")

@@ -44,6 +44,10 @@ class Exchange:
         self.request_id = request_id
         self.begun = False
 
+    def heard(self, body: bytes, tenant: str) -> bytes:  # noqa: ARG002  (other protocols remember by tenant)
+        """What the caller said, as an OpenAI chat completion request."""
+        return body
+
     async def whole(self, status: int, headers: Headers, body: bytes) -> None:
         """Send a JSON answer."""
         self.begun = True
@@ -57,11 +61,7 @@ class Exchange:
         if self.begun:
             await self._send({"type": "http.response.body", "body": _OPENING + body + _CLOSING, "more_body": False})
             return
-        if error.retry_after:
-            headers = [*headers, (b"retry-after", error.retry_after.encode("latin-1", "ignore"))]
-        if error.status == 401:
-            headers = [*headers, (b"www-authenticate", b"Bearer")]
-        await self.whole(error.status, headers, body)
+        await self.whole(error.status, [*headers, *error_headers(error)], body)
 
     async def begin(self, headers: Headers) -> None:
         """Send the head of a stream."""
@@ -97,6 +97,16 @@ class Exchange:
         """Return when the caller has left."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
+
+
+def error_headers(error: StillhouseError) -> Headers:
+    """What the head of an error says beside its status."""
+    headers: Headers = []
+    if error.retry_after:
+        headers.append((b"retry-after", error.retry_after.encode("latin-1", "ignore")))
+    if error.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    return headers
 
 
 def check_head(headers: dict[bytes, bytes], max_body: int) -> None:

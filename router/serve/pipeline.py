@@ -23,6 +23,7 @@ from router.core.wire import ChatRequest, TextSite, choice_sites, read_answer, r
 from router.errors import StillhouseError, UpstreamError
 from router.serve import cascading
 from router.serve.accept import Order, accept, order
+from router.serve.calling import attempt
 from router.serve.checking import Desk, check_answer, check_events, onlooker_of
 from router.serve.exchange import Exchange, Incoming
 from router.serve.forward import forwarded
@@ -51,7 +52,7 @@ async def chat(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     held = Placeholders()
     try:
         key = accept(cell, incoming, story, "chat")
-        request = read_chat(incoming.body)
+        request = read_chat(out.heard(incoming.body, story.tenant))
         story.stream = request.stream
         wish = in_arm(cell, request, order(cell, incoming, story, key, request.model), story)
         masks = guard_in(request, wish, held, story)
@@ -262,18 +263,14 @@ async def call(
     while True:
         if step.pause:
             await asyncio.sleep(step.pause)
-        story.call_begins()
+        asked = partial(ask, cell.upstreams[step.deployment.upstream], step.deployment, deadline_of(limits, story))
         try:
-            got = await ask(cell.upstreams[step.deployment.upstream], step.deployment, deadline_of(limits, story))
+            got = await attempt(story, step, asked)
         except UpstreamError as error:
-            story.call_failed(step, error)
             try:
                 step = steps.send(error)
             except StopIteration:
                 raise error from None
-        except asyncio.CancelledError:
-            story.call_ended(step, "cancelled")
-            raise
         else:
             steps.close()
             story.served(step)
