@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from evals.cascade_outcomes import Row, read_rows
+from evals.cascade.outcomes import Row, read_rows
 from evals.importers.outcomes import Outcome, OutcomeError, read_outcomes
 from evals.targets import Family, read_families
 from evals.tuning.climbs import climbed, from_climbs

@@ -91,7 +91,7 @@ def command(  # noqa: D103
 def _observed(path: Path, span: Span, as_json: bool) -> None:
     import msgspec
 
-    from evals.observed import outlook
+    from evals.observed.forecast import outlook
     from router.ledger.observed import observed, pruned
     from stillhouse.cli.observed import print_outlook
 
