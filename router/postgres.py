@@ -133,7 +133,9 @@ def explained(dsn: Dsn, error: Exception) -> PostgresError:
         state is None or state.startswith(("08", "53", "57P", "58")) or state == "25006"
     )
     unread = isinstance(error, psycopg.ProgrammingError) and state is None  # libpq repeats a URL that it cannot read
-    said = "the URL cannot be read" if unread else dsn.clean(str(error)) or type(error).__name__
+    diag = getattr(error, "diag", None)
+    words = getattr(diag, "message_primary", None) or str(error)  # the details below it may quote a row
+    said = "the URL cannot be read" if unread else dsn.clean(words) or type(error).__name__
     return PostgresError(f"{dsn}: {said}", sqlstate=state, away=away)
 
 

@@ -23,7 +23,7 @@ from policies.mistakes import Mistake, Mistakes
 from policies.policy import Policy
 from router.core.decide import Fleet
 from router.core.explore import Lot, lot_of
-from router.ledger.sqlite import Ledger
+from router.ledger.writer import Ledger
 from router.registry.home import home
 from router.registry.keys import KeyStore
 from router.registry.prices import PriceBook

@@ -17,7 +17,7 @@ import msgspec
 from router.core.rollout import Move, Plan, Reading, Signal, next_move
 from router.core.tally import NO_ANSWER, OWN, Scale, Tally, goodness_of, readings
 from router.ledger.arms import ArmRow, Arms, Judgement, arms
-from router.ledger.migrations import LedgerError
+from router.ledger.db import LedgerError
 from router.registry import counts, proposals
 from router.registry.counts import Turn
 from router.registry.proposals import Proposal

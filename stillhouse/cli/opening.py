@@ -27,7 +27,7 @@ def ledger_path(chosen: Path | None) -> Path:
 @contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
     """Turn what goes wrong with the ledger's file into a message and exit code 2."""
-    from router.ledger.migrations import LedgerError
+    from router.ledger.db import LedgerError
 
     try:
         yield
