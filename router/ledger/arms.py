@@ -150,7 +150,8 @@ class Arms:
         for signal, value in columns.items():
             rows = self._db.execute(
                 f"SELECT tenant, avg(value), count(value) FROM (SELECT tenant, {value} AS value FROM requests "  # noqa: S608
-                "WHERE rowid > :after AND policy = :policy AND at_ms < :before AND mode = 'routed') AS x GROUP BY tenant",
+                "WHERE rowid > :after AND policy = :policy AND at_ms < :before AND mode = 'routed') AS x "
+                "GROUP BY tenant",
                 given,
             )
             for tenant, mean, n in rows:

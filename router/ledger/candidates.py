@@ -37,7 +37,8 @@ SELECT id, at_ms, tenant, tier_served, p_right, novelty, cost_nano, asked, artef
            max(CASE WHEN EXISTS (SELECT 1 FROM feedback WHERE feedback.request_id = requests.id) THEN 1 ELSE 0 END)
                OVER same AS judged
     FROM requests
-    WHERE outcome = 'ok' AND tier_served IS NOT NULL AND at_ms >= :since_ms AND (CAST(:tenant AS TEXT) IS NULL OR tenant = :tenant)
+    WHERE outcome = 'ok' AND tier_served IS NOT NULL AND at_ms >= :since_ms
+      AND (CAST(:tenant AS TEXT) IS NULL OR tenant = :tenant)
     WINDOW same AS (PARTITION BY tenant, tier_served, coalesce(prompt_hash, id))
 ) AS every WHERE rank = 1 AND judged = 0 ORDER BY at_ms, id
 """

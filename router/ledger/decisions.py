@@ -188,7 +188,7 @@ def decisions(place: Place, span: Span = EVERYTHING, rows: tuple[int, int] | Non
     low, high = rows or (-(1 << 62), 1 << 62)
     query = (
         f"SELECT {', '.join(_CELLS)} FROM requests WHERE rowid >= :low AND rowid < :high "  # noqa: S608
-        f"AND mode <> 'guard' AND {span.where()}"
+        f"AND mode <> 'guard' AND {span.where()} ORDER BY rowid"
     )
     seen, tiers = msgspec.json.Decoder(list[Seen]), msgspec.json.Decoder(list[ByTier])
     with closing(open_reader(place)) as db:

@@ -80,13 +80,15 @@ class _Row(NamedTuple):
 _ROWS = """
 SELECT id, at_ms, session, tenant, prompt_hash, outcome, features, reasons,
        stream = 1 AND upstream_first_byte_ms IS NOT NULL
-FROM requests WHERE at_ms >= :since_ms AND (CAST(:tenant AS TEXT) IS NULL OR tenant = :tenant) AND tier_served IS NOT NULL
+FROM requests
+WHERE at_ms >= :since_ms AND (CAST(:tenant AS TEXT) IS NULL OR tenant = :tenant) AND tier_served IS NOT NULL
 ORDER BY tenant, session, at_ms, id
 """
 
 # An attempt that was kept though the check of its form had failed.
 _BROKEN = """
-SELECT DISTINCT requests.id, requests.at_ms FROM attempts JOIN requests ON requests.id = attempts.request_id AND requests.at_ms = attempts.at_ms
+SELECT DISTINCT requests.id, requests.at_ms
+FROM attempts JOIN requests ON requests.id = attempts.request_id AND requests.at_ms = attempts.at_ms
 WHERE requests.outcome = 'ok' AND attempts.outcome = 'ok' AND {format_ok} = 0
   AND requests.at_ms >= :since_ms AND (CAST(:tenant AS TEXT) IS NULL OR tenant = :tenant)
 """

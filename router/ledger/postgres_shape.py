@@ -68,7 +68,8 @@ def p001_all_tables(db: Any) -> None:
         "CREATE INDEX weak_labels_at ON weak_labels (at_ms)",
         _NEVER,
         *(
-            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION never()"
+            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
+            "FOR EACH ROW EXECUTE FUNCTION never()"
             for table in ("requests", "attempts", "feedback", "weak_labels")
         ),
     ):

@@ -1,8 +1,8 @@
 """Forgetting old requests while their daily sums stay. With ``erase`` the only way a row leaves the ledger.
 
-First the sums are brought up to the last row, then rows go that are in them, so a kill at any moment leaves every report
-as it was. A file loses rows batch by batch, each one short transaction; a server drops a day's part at once. The rows
-never enter this process, and a gateway that writes to the same ledger waits for one batch at most.
+First the sums are brought up to the last row, then rows go that are in them, so a kill at any moment leaves every
+report as it was. A file loses rows batch by batch, each one short transaction; a server drops a day's part at once.
+The rows never enter this process, and a gateway that writes to the same ledger waits for one batch at most.
 """
 
 from __future__ import annotations

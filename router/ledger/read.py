@@ -180,10 +180,11 @@ class Reader:
     # --- sums; what has been pruned is counted too
 
     def groups(self, by: Sequence[Dimension], span: Span = EVERYTHING) -> list[Group]:
-        """Sums by the given dimensions, in their order. With none: one group, or none at all."""
+        """Sums by the given dimensions, sorted. With none: one group, or none at all."""
         parts = [rows_sql(by, where) for where in span.beside_sums()] + [rolled_sql(by, span.sums())]
-        rows = self._db.execute(grouped_sql(by, " UNION ALL ".join(parts)), span.parameters())
         n = len(by)
+        rows = self._db.execute(grouped_sql(by, " UNION ALL ".join(parts)), span.parameters()).fetchall()
+        rows.sort(key=lambda row: row[:n])
         return [
             Group(keys=tuple(row[:n]), sums=Sums(**dict(zip(MEASURES, row[n:], strict=True))))
             for row in rows
@@ -206,8 +207,8 @@ class Reader:
 
     def pruned(self, span: Span = EVERYTHING, test: str = "1 = 1") -> tuple[int, int]:
         """Requests of which only sums are left, and of how many days; ``test`` is our own SQL over both."""
-        summed = f"day < (SELECT pruned_ms FROM upkeep) / {DAY_MS} AND {test} AND {span.sums()}"
-        still = f"at_ms < (SELECT pruned_ms FROM upkeep) AND rowid <= (SELECT rolled_to FROM upkeep) AND {test}"
+        summed = f"day < (SELECT pruned_ms FROM upkeep) / {DAY_MS} AND {test} AND {span.sums()}"  # noqa: S608
+        still = f"at_ms < (SELECT pruned_ms FROM upkeep) AND rowid <= (SELECT rolled_to FROM upkeep) AND {test}"  # noqa: S608
         given = span.parameters()
         one = self._db.execute
         gone, days = one(
