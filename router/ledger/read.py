@@ -155,6 +155,19 @@ class Reader:
             yield from self._stories([row[1:] for row in rows])
             place = {"at_ms": rows[-1][at], "rowid": rows[-1][0]}
 
+    def last_row(self) -> int:
+        """The number of the newest row; 0 where there is none."""
+        return int(self._db.execute("SELECT coalesce(max(rowid), 0) FROM requests").fetchone()[0])
+
+    def days(self, before_ms: int) -> list[int]:
+        """The days before a time that have rows, in order."""
+        days, at = [], -(1 << 62)
+        next_one = "SELECT min(at_ms) FROM requests WHERE at_ms >= ? AND at_ms < ?"
+        while (found := self._db.execute(next_one, (at, before_ms)).fetchone()[0]) is not None:
+            days.append(found // DAY_MS)
+            at = (days[-1] + 1) * DAY_MS
+        return days
+
     def _story(self, row: Sequence[Any]) -> dict[str, object]:
         return next(self._stories([row]))
 

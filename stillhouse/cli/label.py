@@ -11,7 +11,7 @@ import click
 
 from stillhouse.cli import label_judge, label_person, show
 from stillhouse.cli.duration import DURATION
-from stillhouse.cli.opening import explained, ledger_option, ledger_path
+from stillhouse.cli.opening import explained, ledger_option, ledger_place
 
 if TYPE_CHECKING:
     from evals.labels.choosing import Choice
@@ -75,7 +75,7 @@ def command(  # noqa: D103 - the help above is the docstring
 
     _one_of(judge is not None, person, out is not None, brought is not None, signals, dry_run and judge is None)
     _check_who(who)
-    file = ledger_path(ledger)
+    file = ledger_place(ledger)
     begin = 0 if since is None else int((datetime.now(UTC) - since).timestamp() * 1000)
     bar = DEFAULT_KEEP if keep is None else keep
     with explained(file):

@@ -9,7 +9,7 @@ import click
 
 from stillhouse.cli import show
 from stillhouse.cli.duration import DURATION
-from stillhouse.cli.opening import explained, ledger_option, ledger_path
+from stillhouse.cli.opening import explained, ledger_option, ledger_place
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ def command() -> None:  # noqa: D103
 @command.command(help="Print where the ledger lies.")
 @ledger_option
 def path(ledger: Path | None) -> None:  # noqa: D103
-    show.line(str(ledger_path(ledger)))
+    show.line(str(ledger_place(ledger)))
 
 
 @command.command(help="Say what the ledger holds.")
@@ -37,7 +37,7 @@ def info(ledger: Path | None, as_json: bool) -> None:  # noqa: D103
 
     from router.ledger.read import Reader
 
-    file = ledger_path(ledger)
+    file = ledger_place(ledger)
     with explained(file), Reader(file) as reader:
         holds = reader.info()
     size = _size(file)
@@ -90,7 +90,7 @@ def export(  # noqa: D103
     from router.ledger.read import Reader, Span
 
     start = None if since is None else int((datetime.now(UTC) - since).timestamp() * 1000)
-    file = ledger_path(ledger)
+    file = ledger_place(ledger)
     written = 0
     with explained(file), Reader(file) as reader:
         for request in reader.requests(Span(since_ms=start, policy=policy, tenant=tenant)):
@@ -109,7 +109,7 @@ def export(  # noqa: D103
 def prune(older_than: timedelta, dry_run: bool, as_json: bool, ledger: Path | None) -> None:  # noqa: D103
     from router.ledger import prune as pruning
 
-    file = ledger_path(ledger)
+    file = ledger_place(ledger)
     before = int((datetime.now(UTC) - older_than).timestamp() * 1000)
     with explained(file):
         doomed = pruning.count(file, before)

@@ -9,7 +9,7 @@ import click
 
 from stillhouse.cli import show
 from stillhouse.cli.duration import DURATION
-from stillhouse.cli.opening import explained, ledger_option, ledger_path
+from stillhouse.cli.opening import explained, ledger_option, ledger_place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,7 +68,7 @@ def command(  # noqa: D103
 
     start = None if since is None else datetime.now(UTC) - since
     span = Span(since_ms=None if start is None else int(start.timestamp() * 1000), tenant=tenant, policy=policy)
-    path = ledger_path(ledger)
+    path = ledger_place(ledger)
     if observe:
         if by:
             raise click.UsageError("--observe has its own tables; leave --by out.")

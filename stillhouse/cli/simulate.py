@@ -10,7 +10,7 @@ import click
 
 from stillhouse.cli import show
 from stillhouse.cli.duration import DURATION
-from stillhouse.cli.opening import explained, ledger_path
+from stillhouse.cli.opening import explained, ledger_place
 
 if TYPE_CHECKING:
     from evals.tuning.sources import Source
@@ -113,7 +113,7 @@ def _source(
     from evals.tuning import sources
     from stillhouse.cli.offline import say_whose_prices
 
-    path = ledger_path(None) if name == LEDGER else Path(name)
+    path = ledger_place(None) if name == LEDGER else Path(name)
     if name != LEDGER and not path.is_file():
         show.fail(
             f"{path}: {'that is a folder' if path.is_dir() else 'there is no such file'}",

@@ -11,7 +11,7 @@ import click
 
 from stillhouse.cli import show
 from stillhouse.cli.duration import DURATION
-from stillhouse.cli.opening import explained, ledger_option, ledger_path
+from stillhouse.cli.opening import explained, ledger_option, ledger_place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,7 +71,7 @@ def command(  # noqa: D103 - the help above is the docstring
         if data is not None:
             material, hashes = _of_rows(begun, family, data, tiers, partial)
         else:
-            material, hashes = _of_ledger(begun, family, ledger_path(ledger), since, tenant, weak=weak)
+            material, hashes = _of_ledger(begun, family, ledger_place(ledger), since, tenant, weak=weak)
         rival = adapt.rival_of(begun, used, family, material)
         found = adapt.adapted(begun, family, material, rival, hashes, seed)
         digest, where = _put(found, out)

@@ -21,7 +21,6 @@ from router.ledger.read import Reader, Span
 from router.ledger.record import AttemptRecord, RequestRecord
 from router.ledger.rollup import roll_up
 from router.ledger.spill import leftovers
-from router.ledger.summary import by
 from router.ledger.sums import DIMENSIONS
 from router.ledger.writer import BATCH, Ledger
 from router.postgres import Dsn
