@@ -116,6 +116,7 @@ class Ledger:
         self._spill = Spill(self._room)
         self._closed = False
         self._store = open_store(place)
+        self._lost: tuple[type[BaseException], ...] = (OSError, *self._store.bad)
         self._leftovers = leftovers(self._room)
         self._writer = threading.Thread(target=self._run, name="stillhouse-ledger", daemon=True)
         self._writer.start()
@@ -141,7 +142,7 @@ class Ledger:
     def _set_aside(self, pair: Pair) -> None:
         try:
             self._spill.append(pair)
-        except (OSError, *self._store.bad) as error:
+        except self._lost as error:
             self._drop(pair, error)
         else:
             self.spilled += 1
@@ -283,7 +284,7 @@ class Ledger:
         while self._pending:
             try:
                 self._spill.append(self._pending[0])
-            except (OSError, *self._store.bad):
+            except self._lost:
                 return  # no room there either: memory keeps it
             with self._lock:
                 self._pending.popleft()
@@ -296,7 +297,7 @@ class Ledger:
             self._spill.sync()
             self._spill.take()  # closed and unlocked: the next process brings it in
             self._store.close()
-        except (OSError, *self._store.trouble) as error:
+        except self._store.trouble as error:
             self._troubled(error)
 
 

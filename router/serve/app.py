@@ -28,8 +28,8 @@ from router.serve.pages import pages
 from router.serve.pipeline import chat
 from router.serve.schema import openapi_of
 from router.serve.settings import Settings
-from router.serve.upkeep import keep_up
 from router.serve.sides import embeddings, route
+from router.serve.upkeep import keep_up
 
 if TYPE_CHECKING:
     from router.serve.front import Handler
@@ -62,7 +62,7 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         cell = build() if build else open_cell(settings, ledger=ledger)
         app.state.cell = cell
-        tasks = [asyncio.create_task(_watch(cell)), asyncio.create_task(_judge(cell)), asyncio.create_task(keep_up(cell))]
+        tasks = [asyncio.create_task(work) for work in (_watch(cell), _judge(cell), keep_up(cell))]
         try:
             yield
         finally:

@@ -29,22 +29,22 @@ RETIRE_LOOKS = 60  # every so many looks days are removed
 async def keep_up(cell: Cell) -> None:
     """Look after the cell's ledger until cancelled; what fails is said, and tried again."""
     place, settings = cell.ledger.place, cell.settings
-    exports = None if settings.ledger_exports is None else Path(settings.ledger_exports).expanduser()
     looks = 0
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         keep = settings.ledger_keep_days if looks % RETIRE_LOOKS == 0 else None
         looks += 1
-        await asyncio.to_thread(look, place, keep, exports, cell.now_ms())
+        await asyncio.to_thread(look, place, keep, settings.ledger_exports, cell.now_ms())
 
 
-def look(place: Place, keep_days: int | None, exports: Path | None, now_ms: int) -> None:
+def look(place: Place, keep_days: int | None, exports: str | None, now_ms: int) -> None:
     """One look: sum up what is new; remove what is older than ``keep_days``, where a number is given."""
     try:
         roll_up(place)
         if keep_days is not None:
+            folder = None if exports is None else Path(exports).expanduser()
             before = now_ms - int(timedelta(days=keep_days).total_seconds() * 1000)
-            if removed := sum(retire(place, exports, before)):
+            if removed := sum(retire(place, folder, before)):
                 log.info("ledger: %d requests older than %d days were removed", removed, keep_days)
     except (LedgerError, sqlite3.Error, OSError) as error:
         log.error("ledger: its upkeep failed and is tried again: %s", error)

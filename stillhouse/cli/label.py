@@ -68,7 +68,7 @@ def command(  # noqa: D103 - the help above is the docstring
     tenant: str | None,
     config: Path | None,
     from_env: bool,
-    ledger: Path | None,
+    ledger: str | None,
     as_json: bool,
 ) -> None:
     from policies.schema import DEFAULT_KEEP
@@ -128,7 +128,7 @@ def _check_who(who: str | None) -> None:
 
 
 def _choose(
-    file: Path, texts: Path, rows: int, keep: float, since_ms: int, tenant: str | None, people: tuple[str, ...], *,
+    file: Place, texts: Path, rows: int, keep: float, since_ms: int, tenant: str | None, people: tuple[str, ...], *,
     private: bool,
 ) -> Choice:  # fmt: skip
     from evals.labels.choosing import choose

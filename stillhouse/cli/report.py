@@ -13,8 +13,8 @@ from stillhouse.cli.opening import explained, ledger_option, ledger_place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
+    from router.ledger.place import Place
     from router.ledger.read import Group, Span
     from router.ledger.summary import Saving, Summary, TierLine
     from router.ledger.sums import Dimension
@@ -60,7 +60,7 @@ def command(  # noqa: D103
     tenant: str | None,
     by: str | None,
     observe: bool,
-    ledger: Path | None,
+    ledger: str | None,
     as_json: bool,
 ) -> None:
     from router.ledger import summary as summaries
@@ -76,7 +76,7 @@ def command(  # noqa: D103
         return
     summary = summaries.NOTHING
     groups: list[Group] = []
-    if ledger is not None or path.exists():
+    if ledger is not None or not isinstance(path, Path) or path.exists():
         with explained(path), Reader(path) as reader:
             summary = summaries.summarize(reader, span)
             groups = summaries.by(reader, GROUPINGS[by], span) if by else []
@@ -88,7 +88,7 @@ def command(  # noqa: D103
         _nothing(span)
 
 
-def _observed(path: Path, span: Span, as_json: bool) -> None:
+def _observed(path: Place, span: Span, as_json: bool) -> None:
     import msgspec
 
     from evals.observed import outlook
