@@ -15,6 +15,7 @@ from stillhouse.cli.opening import explained, ledger_option, ledger_place
 
 if TYPE_CHECKING:
     from evals.labels.choosing import Choice
+    from router.ledger.place import Place
 
 
 @click.command(
