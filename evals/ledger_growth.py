@@ -46,7 +46,8 @@ def records(start: int, now_ms: int) -> list[tuple[RequestRecord, list[AttemptRe
     return [
         (
             RequestRecord(
-                id=f"req_{secrets.token_hex(12)}", at_ms=now_ms + i, tenant=f"t{i % 20}", endpoint="/v1/chat/completions",
+                id=f"req_{secrets.token_hex(12)}", at_ms=now_ms + i, tenant=f"t{i % 20}",
+                endpoint="/v1/chat/completions",
                 outcome="ok", status=200, policy="balanced", tier_wanted="small", tier_served="small", model="m",
                 tokens_in=30, tokens_out=40, tokens_source="upstream", cost_nano=1_000, price_source="config",
                 baseline_nano=9_000, baseline_source="config", total_ms=float(100 + i % 50), upstream_total_ms=99.0,
@@ -98,7 +99,7 @@ def _ms(work: Callable[[], Any]) -> float:
 
 
 def grow(place: Place, rows: int, now_ms: int) -> None:
-    """Add rows inside the database, over ``DAYS`` days before now: the latest row, again and again, with other names."""
+    """Add rows inside the database, over ``DAYS`` days before now: one row again and again under other names."""
     first = now_ms // DAY_MS * DAY_MS - DAYS * DAY_MS
     with closing(open_writer(place)) as db:
         if isinstance(place, Remote):
@@ -117,24 +118,19 @@ def grow(place: Place, rows: int, now_ms: int) -> None:
 
 def _step(db: Db, start: int, n: int, first: int, gap: int) -> None:
     numbers = (
-        "WITH RECURSIVE n (i) AS (SELECT CAST(:start AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :stop), "
-        "one AS (SELECT * FROM {table} WHERE {pick}) "
+        "WITH RECURSIVE n (i) AS "
+        "(SELECT CAST(:start AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < CAST(:stop AS BIGINT))"
     )
-    mixed = "(i * 2654435761) % 4294967296"  # scattered as random ids are
-    changed = {
-        "requests": {"id": f"'g' || {mixed} || '-' || i", "at_ms": f"{first} + i * {gap}", "tenant": "'t' || (i % 20)"},
-        "attempts": {"request_id": f"'g' || {mixed} || '-' || i", "at_ms": f"{first} + i * {gap}"},
-    }
-    picks = {
-        "requests": "id = (SELECT id FROM requests ORDER BY at_ms DESC LIMIT 1)",
-        "attempts": "request_id = (SELECT id FROM requests ORDER BY at_ms DESC LIMIT 1)",
-    }
-    for table, columns in (("requests", REQUEST_COLUMNS), ("attempts", ATTEMPT_COLUMNS)):
-        cells = ", ".join(changed[table].get(name, f"one.{name}") for name in columns)
+    name = "'g' || ((i * 2654435761) % 4294967296) || '-' || i"  # scattered, as random ids are
+    changed = {"id": name, "request_id": name, "at_ms": f"{first} + i * {gap}", "tenant": "'t' || (i % 20)"}
+    for table, columns, key in (("requests", REQUEST_COLUMNS, "id"), ("attempts", ATTEMPT_COLUMNS, "request_id")):
+        newest = f"SELECT {', '.join(columns)} FROM {table} ORDER BY {key} DESC LIMIT 1"  # noqa: S608
+        row = dict(zip(columns, db.execute(newest).fetchone(), strict=True))
+        cells = [changed.get(column, "NULL" if row[column] is None else f":{column}") for column in columns]
+        given = {column: row[column] for column in columns if column not in changed and row[column] is not None}
         db.execute(
-            f"INSERT INTO {table} ({', '.join(columns)}) {numbers.format(table=table, pick=picks[table])}"  # noqa: S608
-            f"SELECT {cells} FROM n, one",
-            {"start": start, "stop": start + n},
+            f"INSERT INTO {table} ({', '.join(columns)}) {numbers} SELECT {', '.join(cells)} FROM n",  # noqa: S608
+            {**given, "start": start, "stop": start + n},
         )
 
 
