@@ -22,6 +22,7 @@ from evals.tuning.table import Table
 from policies.policy import Policy
 from router.core.checks import Calibration
 from router.core.decide import Fleet
+from router.ledger.place import Place
 from router.ledger.read import EVERYTHING, Span
 from router.registry.references import reference_prices
 from router.types import TIER_NAMES, Price
@@ -62,12 +63,12 @@ class Outcomes:
 class Log:
     """A ledger. One table serves all policies of one family."""
 
-    path: Path
+    path: Place
     profile: str
     known: Table
 
     @classmethod
-    def read(cls, path: Path, profile: str, span: Span = EVERYTHING) -> Log:
+    def read(cls, path: Place, profile: str, span: Span = EVERYTHING) -> Log:
         """Read it once.
 
         Raises:

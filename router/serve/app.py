@@ -29,6 +29,7 @@ from router.serve.pipeline import chat
 from router.serve.schema import openapi_of
 from router.serve.settings import Settings
 from router.serve.sides import embeddings, route
+from router.serve.upkeep import keep_up
 
 if TYPE_CHECKING:
     from router.serve.front import Handler
@@ -61,7 +62,7 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         cell = build() if build else open_cell(settings, ledger=ledger)
         app.state.cell = cell
-        tasks = [asyncio.create_task(_watch(cell)), asyncio.create_task(_judge(cell))]
+        tasks = [asyncio.create_task(work) for work in (_watch(cell), _judge(cell), keep_up(cell))]
         try:
             yield
         finally:
@@ -101,7 +102,7 @@ async def _watch(cell: Cell) -> None:
 
 async def _judge(cell: Cell) -> None:
     """Compare the arms of what is on trial, beside the requests."""
-    judge = Judge(cell.registry.home, cell.ledger.path, cell.name)
+    judge = Judge(cell.registry.home, cell.ledger.place, cell.name)
     while True:
         await asyncio.sleep(JUDGE_SECONDS)
         if not cell.taken.trials:

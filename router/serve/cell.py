@@ -23,7 +23,8 @@ from policies.mistakes import Mistake, Mistakes
 from policies.policy import Policy
 from router.core.decide import Fleet
 from router.core.explore import Lot, lot_of
-from router.ledger.sqlite import Ledger
+from router.ledger.place import Place, Remote
+from router.ledger.writer import Ledger
 from router.registry.home import home
 from router.registry.keys import KeyStore
 from router.registry.prices import PriceBook
@@ -35,7 +36,7 @@ from router.serve.rollouts import Registry, Taken
 from router.serve.scores import Scores
 from router.serve.scoring import Fresh, Watch, open_scorer
 from router.serve.sessions import Sessions
-from router.serve.settings import LOOPBACK, Settings, deployments_of, read_secret
+from router.serve.settings import LOOPBACK, Settings, deployments_of, dsn_of, read_secret
 from router.serve.verdicts import Verdicts
 from router.types import TIER_NAMES, Deployment, Price, TierName
 from router.upstream.base import Upstream
@@ -315,7 +316,7 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
         calibration=_calibration(found.policies),
         keys=KeyStore.load(keys_path(settings)),
         keys_on=keys == "required" or (keys == "auto" and host not in LOOPBACK),
-        ledger=Ledger(ledger or ledger_path(settings)),
+        ledger=Ledger(ledger or ledger_place(settings)),
         transport=wire,
         pin=read_pin(),
         watch=watch,
@@ -438,9 +439,16 @@ def _local(name: str, settings: Settings) -> Upstream:
     )  # fmt: skip
 
 
-def ledger_path(settings: Settings) -> Path:
-    """Where the ledger lies."""
-    return Path(settings.ledger).expanduser() if settings.ledger else home() / "ledger.db"
+def ledger_place(settings: Settings) -> Place:
+    """Where the ledger lies.
+
+    Raises:
+        ValueError: the secret that names it is not there.
+    """
+    if settings.ledger is None:
+        return home() / "ledger.db"
+    dsn = dsn_of(settings.ledger)
+    return Path(settings.ledger).expanduser() if dsn is None else Remote(dsn, home())
 
 
 def keys_path(settings: Settings) -> Path:

@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from policies.schema import Strict, TierName
 from policies.yaml import load_strict, read_text
+from router.postgres import SCHEMES, Dsn
 from router.registry.prices import PriceBook
 from router.registry.weights import Weights
 from router.types import TIER_NAMES, Deployment, Lineage, Price
@@ -110,10 +111,17 @@ class Settings(Strict):
     policies: tuple[str, ...] = ("balanced",)
     default_policy: str | None = None
     ledger: str | None = None
+    ledger_keep_days: Annotated[int, Field(ge=1)] | None = None
+    ledger_exports: str | None = None
     places: bool = True
     keys_file: str | None = None
     scorer: Annotated[str, Field(min_length=1)] | None = None
     notices: tuple[str, ...] = ()
+
+    @field_validator("ledger")
+    @classmethod
+    def _no_password(cls, ledger: str | None) -> str | None:
+        return refuse_password(ledger)
 
     @model_validator(mode="after")
     def _refers(self) -> Settings:
@@ -133,6 +141,33 @@ class Settings(Strict):
         if twice:
             raise ValueError(f"two deployments are called {twice[0]!r}; give one of them a 'name'")
         return self
+
+
+def refuse_password(where: str | None) -> str | None:
+    """A place that may be a PostgreSQL URL, as it came.
+
+    Raises:
+        ValueError: it is a URL that cannot be read, or one with a password in it.
+    """
+    if where is not None and where.startswith(SCHEMES) and Dsn(where).password:
+        raise ValueError("a password does not belong here; put the whole URL into env:NAME or file:PATH and name that")
+    return where
+
+
+def dsn_of(where: str) -> Dsn | None:
+    """The PostgreSQL that a setting names, by its URL or by a secret that holds it; None where it names a file.
+
+    Raises:
+        ValueError: the variable or file is not there, or holds no URL.
+    """
+    if where.startswith(SCHEMES):
+        return Dsn(where)
+    if not where.startswith(("env:", "file:")):
+        return None
+    try:
+        return Dsn(read_secret(where))
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
 
 
 def read_secret(reference: str | None) -> str:

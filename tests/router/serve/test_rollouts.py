@@ -321,6 +321,6 @@ async def test_direct_and_pinned_requests_are_no_outcomes(serve, home, unit):
     await asyncio.sleep(5 * PAUSE)
     counted = [json.loads(body)["counts"]["errors"] for body in counts.bodies(home, it.id)]
     assert all(each.get("canary", 0) == each.get("incumbent", 0) == 0 for each in counted)
-    with sqlite3.connect(gw.cell.ledger.path) as db:
+    with sqlite3.connect(gw.cell.ledger.place) as db:
         assert db.execute("SELECT count(*) FROM requests WHERE variant <> ''").fetchone()[0] == 4
     db.close()
