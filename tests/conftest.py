@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from tests.postgres import postgres_dsn, postgres_server  # noqa: F401  (fixtures for all modules)
+
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 
 
