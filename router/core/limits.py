@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -33,14 +33,18 @@ _SPARE: Final = 16  # of what is left, this part may be kept in hand: near the l
 _FORGET_MS: Final = 3_600_000
 
 
+_Count = Annotated[int, msgspec.Meta(ge=1)]
+_Usd = Annotated[float, msgspec.Meta(gt=0)]
+
+
 class Allowance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What one key, team or tenant may use; None is without limit. Money in USD, as people write it."""
 
-    requests_per_minute: int | None = None
-    tokens_per_minute: int | None = None
-    parallel: int | None = None
-    usd_per_day: float | None = None
-    usd_per_month: float | None = None
+    requests_per_minute: _Count | None = None
+    tokens_per_minute: _Count | None = None
+    parallel: _Count | None = None
+    usd_per_day: _Usd | None = None
+    usd_per_month: _Usd | None = None
 
     def over(self, usual: Allowance | None) -> Allowance:
         """This one, and ``usual`` where it says nothing."""
@@ -187,7 +191,8 @@ def turn(book: Book, ask: Ask, now_ms: int) -> Grant:
     room = ask.cap.limit - used - sum(lease.amount for lease in others) - ask.keep
     extra, short = 0, room < ask.floor
     if not short and room > 0:
-        extra = min(ask.want, max(ask.floor, room // 2))
+        # Of money a call may be given less than it wants, so that the next one finds some, too.
+        extra = min(ask.want, max(ask.floor, room // 2) if kind in MONEY else room)
         if now_ms >= book.hungry:
             extra += min(ask.spare, (room - extra) // _SPARE)
     living = sum(lease.amount for lease in others if lease.until > now_ms)
