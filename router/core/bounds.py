@@ -14,11 +14,31 @@ from router.types import Price
 
 UNKNOWN_OUTPUT: Final = 32_768  # the bound we send for a model that states none
 USUAL_OUTPUT: Final = 400  # where no scorer says what to expect
-LEAST_OUTPUT: Final = 128
+LEAST_OUTPUT: Final = 32
 IMAGE_TOKENS: Final = 16_384  # of all images of a request together
 _PER_MESSAGE: Final = 16
 _PER_BODY: Final = 64
-_LIKELY: Final = 3  # so many times what is expected; an answer longer than that is rare
+_LIKELY: Final = 3  # so many times what the scorer expects; an answer longer than that is rare
+_KNOWN: Final = 5  # answers, after which they tell better than the scorer what is to come
+_FADES: Final = 0.98  # of the longest, an answer
+
+
+class Seen:
+    """How long the answers of somebody were: the longest of late, fading."""
+
+    __slots__ = ("count", "peak")
+
+    def __init__(self) -> None:
+        self.count, self.peak = 0, 0.0
+
+    def add(self, tokens: float) -> None:
+        """One more answer, in output tokens of a choice."""
+        self.count += 1
+        self.peak = max(float(tokens), self.peak * _FADES)
+
+    def likely(self) -> float | None:
+        """Output tokens that an answer will hardly exceed; None while too few were seen."""
+        return 1.5 * self.peak if self.count >= _KNOWN else None
 
 
 class Size(NamedTuple):
@@ -27,6 +47,7 @@ class Size(NamedTuple):
     Attributes:
         input: estimated input tokens. input_most: their bound.
         expected: output tokens of one choice, as expected; None where nobody says.
+        seen: what the answers so far hardly exceeded; None while too few are known.
         output: the bound of one choice that the caller's body states, 0 without one.
         choices: how many.
     """
@@ -36,6 +57,7 @@ class Size(NamedTuple):
     expected: float | None = None
     output: int = 0
     choices: int = 1
+    seen: float | None = None
 
     def most(self, own: int | None) -> int:
         """The bound of one choice's output; ``own`` is the model's, where it is known."""
@@ -46,7 +68,13 @@ class Size(NamedTuple):
     def likely(self, own: int | None) -> int:
         """Output tokens of one choice that an answer will hardly exceed."""
         expected = USUAL_OUTPUT if self.expected is None else self.expected
-        return min(self.most(own), max(LEAST_OUTPUT, round(_LIKELY * expected)))
+        likely = _LIKELY * expected if self.seen is None else self.seen
+        return min(self.most(own), max(LEAST_OUTPUT, round(likely)))
+
+    def tokens(self, own: int | None) -> int:
+        """Tokens of the whole call that it will hardly exceed; a server's own count differs from our estimate."""
+        given = min(self.input_most, self.input * 5 // 4 + _PER_BODY)
+        return given + self.choices * self.likely(own)
 
     def probably(self) -> tuple[int, int]:
         """Input and output tokens of the whole call, as expected."""

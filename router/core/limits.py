@@ -163,6 +163,7 @@ class Grant(NamedTuple):
         left: what nobody has used or holds.
         others: what other cells hold, dead ones left out: it may come back.
         hungry: keep nothing in hand.
+        gone: what was used, or died with its cell: it will not come back.
         frees: when so much will have become free that ``floor`` fits, as far as that can be known.
     """
 
@@ -170,6 +171,7 @@ class Grant(NamedTuple):
     left: int
     others: int
     hungry: bool
+    gone: int
     frees: int
 
 
@@ -200,7 +202,8 @@ def turn(book: Book, ask: Ask, now_ms: int) -> Grant:
         book.hungry = now_ms + _HUNGER_MS
     holders[holder] = Lease(ask.keep + extra, ask.total, now_ms + TTL_MS)
     frees = _frees(book, kind, slot, ask.floor - room) if short else now_ms
-    return Grant(ask.keep + extra, max(0, room - extra), living, now_ms < book.hungry, frees)
+    dead = sum(lease.amount for lease in others) - living
+    return Grant(ask.keep + extra, max(0, room - extra), living, now_ms < book.hungry, used + dead, frees)
 
 
 def _forget(book: Book, kind: Kind, now_ms: int) -> None:
@@ -272,6 +275,7 @@ class Purse:
         "cap",
         "flying",
         "frees",
+        "gone",
         "heard",
         "hungry",
         "lease",
@@ -290,7 +294,7 @@ class Purse:
         self.name, self.cap, self.slot = name, cap, slot
         self.lease = self.reserved = self.total = self.told = 0
         self.left, self.others, self.frees, self.until = cap.limit, 0, 0, 0
-        self.flying = self.waiting = 0
+        self.flying = self.waiting = self.gone = 0
         self.hungry = self.heard = False
         self.asked_floor = self.asked_want = self._taken = 0
 
@@ -342,7 +346,11 @@ class Purse:
         """The store's answer; ``now_ms`` is when it was asked."""
         self.lease, self.told = grant.amount, ask.total
         self.left, self.others, self.hungry, self.frees = grant.left, grant.others, grant.hungry, grant.frees
-        self.until, self.heard = now_ms + TTL_MS, True
+        self.gone, self.until, self.heard = grant.gone, now_ms + TTL_MS, True
+
+    def hope(self) -> int:
+        """What there would be if everything came back that may."""
+        return self.cap.limit - self.gone - (self.total - self.told)
 
     def remaining(self) -> int:
         """What this cell may still use, as far as it knows."""

@@ -38,10 +38,13 @@ class Hold:
         cap: the ``max_tokens`` that must be sent; None where the body may travel as it is.
     """
 
-    __slots__ = ("_held", "_limiter", "_open", "_price", "_size", "cap")
+    __slots__ = ("_held", "_limiter", "_open", "_price", "_size", "_subject", "cap")
 
-    def __init__(self, limiter: Limiter, held: list[Held], size: Size, price: Price, cap: int | None) -> None:
+    def __init__(
+        self, limiter: Limiter, held: list[Held], size: Size, price: Price, cap: int | None, subject: str
+    ) -> None:
         self._limiter, self._held, self._size, self._price, self.cap = limiter, held, size, price, cap
+        self._subject = subject
         self._open = True
 
     def settle(self, usage: Usage | None) -> None:
@@ -51,6 +54,8 @@ class Hold:
         self._open = False
         tokens = usage.input_tokens + usage.output_tokens if usage else 0
         cost = cost_of(usage, self._price) or 0 if usage else 0
+        if usage and usage.source == "upstream" and self._size.choices:
+            self._limiter.answers_of(self._subject).add(usage.output_tokens / self._size.choices)
         for held in self._held:
             self._limiter.give_back(held, cost if held.purse.cap.kind in MONEY else tokens)
 
@@ -95,7 +100,7 @@ class Account:
         """
         needs = [Need(cap, 1, 1) for cap in self._caps if cap.kind in ("requests", "parallel")]
         if needs:
-            self._entered = await self._limiter.take(needs)
+            self._entered = await self._limiter.take(lambda: needs)
 
     def measure(self, request: ChatRequest, story: Story) -> None:
         """Keep what the size of a call depends on."""
@@ -128,6 +133,18 @@ class Account:
         Raises:
             LimitReached, LimitsAway, PriceUnknown: the call must not be made.
         """
+        subject = self._caps[0].subject
+
+        def needed() -> list[Need]:
+            return self._needs(size._replace(seen=self._limiter.answers_of(subject).likely()), price, own, name)
+
+        held = await self._limiter.take(needed, patient=self.patient) if needed() else []
+        self.called = True
+        granted = [each.amount for each in held if each.purse.cap.kind in MONEY]
+        output = cap_for(min(granted), size, price, own) if granted else None
+        return Hold(self._limiter, held, size, price, output, subject)
+
+    def _needs(self, size: Size, price: Price, own: int | None, name: str) -> list[Need]:
         needs: list[Need] = []
         money = money_of(size, price, own)
         for cap in self._caps:
@@ -138,11 +155,7 @@ class Account:
                     words = f"A budget cannot be kept over {name!r}: its price is unknown. The operator sets one."
                     raise PriceUnknown(words)
                 needs.append(Need(cap, money.likely, money.most))
-        held = await self._limiter.take(needs, patient=self.patient) if needs else []
-        self.called = True
-        granted = [each.amount for each in held if each.purse.cap.kind in MONEY]
-        output = cap_for(min(granted), size, price, own) if granted else None
-        return Hold(self._limiter, held, size, price, output)
+        return needs
 
     def _tokens(self, cap: Cap, size: Size, own: int | None) -> Need:
         """Tokens count as they were used; what is set aside is what an answer will hardly exceed.
@@ -153,7 +166,7 @@ class Account:
             what, name = cap.subject.split(":", 1)
             words = f"This request alone is larger than the {cap.limit} tokens a minute of the {what} {name!r}."
             raise LimitReached(words, param="messages")
-        wanted = min(cap.limit, size.input + size.choices * size.likely(own))
+        wanted = min(cap.limit, size.tokens(own))
         return Need(cap, wanted, wanted)
 
     def settle(self, index: int, usage: Usage | None, error: Exception | None) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+from router.core.bounds import Seen
 from router.core.limits import MINUTE, MONEY, Ask, Cap, Kind, Purse, ends_ms, slot_of
 from router.errors import BudgetExceeded, LimitReached, LimitsAway
 from router.state.store import StoreAway, Turned
@@ -30,6 +31,7 @@ AWAY_S: Final = 1.0  # after a failure the store is left alone so long
 OTHERS_S: Final = 0.6  # how long leases of other cells are waited for: two of their beats
 POLL_S: Final = 0.1
 IDLE_S: Final = 60.0  # purses that nobody used are put away
+SUBJECTS: Final = 10_000  # whose answers are remembered
 BATCH: Final = 500  # meters a transaction
 
 
@@ -64,6 +66,7 @@ class Limiter:
     ) -> None:  # fmt: skip
         self.store = store
         self.away: str | None = None
+        self.seen: dict[str, Seen] = {}  # by subject: how long answers are
         self.refused: dict[Kind, int] = {}
         self._when_away, self._wait, self._clock = when_away, wait, clock
         self._offset = now_ms() - int(clock() * 1e3)
@@ -96,20 +99,32 @@ class Limiter:
         self._used[found] = self._clock()
         return found
 
+    def answers_of(self, subject: str) -> Seen:
+        """How long the answers of a key or tenant were so far."""
+        found = self.seen.get(subject)
+        if found is None:
+            if len(self.seen) >= SUBJECTS:
+                del self.seen[next(iter(self.seen))]
+            found = self.seen[subject] = Seen()
+        return found
+
     # --- taking and giving back
 
-    async def take(self, needs: Sequence[Need], *, patient: bool = True) -> list[Held]:
+    async def take(self, needed: Callable[[], Sequence[Need]], *, patient: bool = True) -> list[Held]:
         """Take what every need wants, or what there is of it but no less than its floor; all of them or nothing.
+
+        ``needed`` is asked again while the request stands in line: answers that end meanwhile tell more of its own.
 
         Raises:
             LimitReached: a limit says no, at once or after a time in line.
             LimitsAway: nobody can say, and the settings say that nobody is served then.
         """
-        if taken := self._all(needs, full=True):
+        if taken := self._all(needs := needed(), full=True):
             return taken
         self._beat()
-        begun, line = self._clock(), 0.0
+        begun = self._clock()
         while True:
+            needs = needed()
             answered = await self._draw(needs)
             if taken := self._all(needs, full=False):
                 return taken
@@ -118,12 +133,11 @@ class Limiter:
             purse, need = self._lacking(needs)
             if purse.left >= need.floor:
                 continue  # the round gave others a part, and more is there
-            line = max(line, self._patience(purse, need, patient=patient))
-            left = begun + line - self._clock()
+            left = begun + self._patience(purse, need, patient=patient) - self._clock()
             if left <= 0:
                 raise self._refusal(purse, need)
-            await self._in_line(purse, min(left, POLL_S if purse.others else left))
-            if taken := self._all(needs, full=False):
+            await self._in_line(purse, min(left, POLL_S if purse.others or not purse.flying else left))
+            if taken := self._all(needs := needed(), full=False):
                 return taken
 
     def _all(self, needs: Sequence[Need], *, full: bool) -> list[Held] | None:
@@ -161,13 +175,13 @@ class Limiter:
         return next(pair for pair in pairs if pair[0].free(now) < pair[1].floor)
 
     def _patience(self, purse: Purse, need: Need, *, patient: bool) -> float:
-        kind = purse.cap.kind
-        may_come = purse.remaining() + purse.reserved + purse.others
-        if not patient or (kind in MONEY and may_come < need.floor):
-            return 0.0
+        """Seconds that it makes sense to stand in line: something may come back, or is on its way to or from the store."""
+        kind, hope = purse.cap.kind, purse.hope()
         if kind in MONEY or kind == "tokens":
-            return self._wait if purse.flying or purse.others else 0.0
-        return min(OTHERS_S, self._wait) if purse.others else 0.0
+            comes = hope >= need.floor or (kind == "tokens" and purse.flying > 0)
+            return self._wait if comes and patient else 0.0
+        free = hope - purse.reserved  # a request in progress is not waited for, another cell's beat is
+        return min(OTHERS_S, self._wait) if free >= need.floor else 0.0
 
     async def _in_line(self, purse: Purse, seconds: float) -> None:
         purse.waiting += 1
@@ -190,7 +204,7 @@ class Limiter:
     def _refusal(self, purse: Purse, need: Need) -> LimitReached:
         cap, now = purse.cap, self.now()
         self.refused[cap.kind] = self.refused.get(cap.kind, 0) + 1
-        to_come = purse.remaining() + purse.reserved + purse.others >= need.floor
+        to_come = purse.hope() >= need.floor
         what, name = cap.subject.split(":", 1)
         whose = f"the {what} {name!r}"
         if cap.kind == "parallel":
@@ -216,7 +230,8 @@ class Limiter:
         for need in needs:
             purse = self.purse(need.cap)
             if purse.free(now) < need.want:
-                purse.asked_floor = max(purse.asked_floor, need.floor)
+                # Of several in line the smallest: a large one must not keep the others out.
+                purse.asked_floor = min(purse.asked_floor or need.floor, need.floor)
                 purse.asked_want += need.want
         return await self._round()
 
@@ -237,6 +252,10 @@ class Limiter:
                 finally:
                     if not done.done():
                         done.set_result(answered)
+                # Those who waited for this round take what it brought before the next one gives it up again: the
+                # result passes the shield in one turn of the loop and wakes them in the next.
+                for _ in range(3):
+                    await asyncio.sleep(0)
         finally:
             self._running = None
 
