@@ -265,7 +265,7 @@ class Cell:
         try:
             self.keys = KeyStore.load(path)
             if self.limits is None:  # the first key with a limit
-                self.limits = open_limits(self.settings, self.keys, self.clock, self.now_ms)
+                self.limits = open_limits(self.settings, self.keys, self.clock, self.now_ms, self.metrics)
             self.metrics.reloads.add(1, "taken")
         except (ValueError, OSError) as error:
             self.metrics.reloads.add(1, "refused")
@@ -328,7 +328,7 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
         explore_salt=found.salt,
         prompt_salt=_prompt_salt() if settings.places else None,
     )
-    cell.limits = open_limits(settings, cell.keys, cell.clock, cell.now_ms)
+    cell.limits = open_limits(settings, cell.keys, cell.clock, cell.now_ms, cell.metrics)
     cell.reload()
     return cell
 

@@ -58,16 +58,17 @@ class Limiter:
         when_away: what becomes of requests while it cannot be reached and nothing drawn before is left.
         wait: seconds that a request stands in line for money or tokens.
         clock: monotonic seconds. now_ms: the wall clock; the store's own replaces it when it has first answered.
+        refused: told of each refusal.
     """
 
     def __init__(
         self, store: Store, *, when_away: Literal["serve", "refuse"], wait: float,
-        clock: Callable[[], float], now_ms: Callable[[], int],
+        clock: Callable[[], float], now_ms: Callable[[], int], refused: Callable[[Kind], None] = lambda _: None,
     ) -> None:  # fmt: skip
         self.store = store
         self.away: str | None = None
         self.seen: dict[str, Seen] = {}  # by subject: how long answers are
-        self.refused: dict[Kind, int] = {}
+        self._refused = refused
         self._when_away, self._wait, self._clock = when_away, wait, clock
         self._offset = now_ms() - int(clock() * 1e3)
         self._name, self._count = os.urandom(8).hex(), 0
@@ -203,7 +204,7 @@ class Limiter:
 
     def _refusal(self, purse: Purse, need: Need) -> LimitReached:
         cap, now = purse.cap, self.now()
-        self.refused[cap.kind] = self.refused.get(cap.kind, 0) + 1
+        self._refused(cap.kind)
         to_come = purse.hope() >= need.floor
         what, name = cap.subject.split(":", 1)
         whose = f"the {what} {name!r}"

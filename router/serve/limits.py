@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from router.core.limits import FIELDS, MONEY, Allowance, Book, Cap, state_of
 from router.registry.home import home
 from router.serve.limiting import Limiter
+from router.serve.metrics import Metrics
 from router.serve.settings import Settings, read_secret
 from router.state.store import open_store
 
@@ -82,7 +83,8 @@ def usage_of(caps: Iterable[Cap], books: dict[tuple[str, Any], Book], now_ms: in
 
 
 def open_limits(
-    settings: Settings, keys: KeyStore, clock: Callable[[], float], now_ms: Callable[[], int]
+    settings: Settings, keys: KeyStore, clock: Callable[[], float], now_ms: Callable[[], int],
+    metrics: Metrics,
 ) -> Limits | None:
     """The limits of a cell; None where nothing is limited.
 
@@ -100,6 +102,7 @@ def open_limits(
     limiter = Limiter(
         open_store(where_of(wanted), home() / "limits.db"),
         when_away=wanted.when_away, wait=wanted.wait, clock=clock, now_ms=now_ms,
+        refused=lambda kind: metrics.limited.add(1, kind),
     )  # fmt: skip
     return Limits(wanted, limiter)
 
