@@ -109,7 +109,7 @@ def _give_back(limiter: Limiter, held: list[Held], cost: int) -> None:
 # --- the storm
 
 
-def storm(store: str, folder: Path, *, cells: int, kills: int, limit: int, seed: int, every: float = 0.3) -> Run:
+def storm(store: str, folder: Path, *, cells: int, kills: int, limit: int, seed: int, every: float = 2.0) -> Run:
     """Run cells until the budget is used up, killing one ``every`` so many seconds, ``kills`` times."""
     draw = random.Random(seed)  # noqa: S311  (to be repeated)
     bills = folder / "bills"
@@ -180,7 +180,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked = argparse.ArgumentParser(prog="python -m evals.limits", description=__doc__.split("\n", 1)[0] if __doc__ else "")
     asked.add_argument("--cells", type=int, default=3)
     asked.add_argument("--kills", type=int, default=20)
-    asked.add_argument("--limit", type=int, default=60_000_000)
+    asked.add_argument("--limit", type=int, default=300_000_000)
     asked.add_argument("--seed", type=int, default=1)
     asked.add_argument("--out", type=Path, default=RESULTS)
     asked.add_argument("--cell", help=argparse.SUPPRESS)

@@ -1,14 +1,15 @@
 """Limits at work: a real gateway, real calls, and what the server behind it really did."""
 
 import asyncio
-import json
+from datetime import UTC, datetime
 
-import pytest
+import msgspec
 
 from router.core.limits import Allowance, Book, Cap, state_of
 from router.registry.keys import KeyStore
 from router.serve.limit_settings import LimitSettings
 from router.serve.settings import PriceSettings
+from router.state.store import StoreAway
 from tests.support.upstream import HOLD, Answer, Wait, chunk, finish, tokens, usage
 
 PLAIN = """
@@ -207,3 +208,69 @@ async def test_a_cheaper_tier_answers_where_the_policy_lets_it(serve, up):
     refused = await strict.chat("prove it")
     assert (refused.status_code, refused.json()["error"]["code"]) == (429, "budget_exceeded")
     assert refused.json()["error"]["type"] == "insufficient_quota"
+
+
+async def with_keys(serve, home, settings=None, **key):
+    """A gateway with keys on and one key of its own."""
+    store = KeyStore(home / "keys.json")
+    made, token = store.add("acme", now=datetime.now(UTC), **key)
+    said = LimitSettings.model_validate(settings or {})
+    gate = await serve(change=lambda s: s.model_copy(update={"limits": said}), keys="required")
+    gate.http.headers["authorization"] = f"Bearer {token}"
+    return gate, made
+
+
+async def test_a_request_must_fit_its_key_its_team_and_its_tenant(serve, home):
+    settings = {"each_key": {"requests_per_minute": 50}, "tenants": {"acme": {"requests_per_minute": 40, "teams": {"search": {"requests_per_minute": 2}}}}}
+    gate, key = await with_keys(serve, home, settings, team="search")
+    codes = [(await gate.chat()).status_code for _ in range(3)]
+    assert codes == [200, 200, 429]
+    listed = (await gate.http.get("/v1/limits")).json()["data"]
+    assert {(line["of"], line["name"], line["allowed"]) for line in listed} == {
+        ("key", key.id, 50), ("team", "acme/search", 2), ("tenant", "acme", 40),
+    }  # fmt: skip
+
+
+async def test_a_key_is_given_a_limit_while_the_gateway_runs(serve, home):
+    gate, key = await with_keys(serve, home)
+    assert (await gate.chat()).status_code == 200
+    assert gate.cell.limits is None
+    limits = Allowance(requests_per_minute=1)
+    KeyStore.load(home / "keys.json").edit(key.id, lambda k: msgspec.structs.replace(k, limits=limits))
+    gate.cell.reload()
+    assert [(await gate.chat()).status_code for _ in range(2)] == [200, 429]
+
+
+async def test_while_the_store_is_away_leases_are_spent_and_then_the_settings_decide(serve, up):
+    before = 0
+    for word, codes in (("refuse", {503}), ("serve", {200})):
+        gate = await serve(change=limited(requests_per_minute=1_000, usd_per_day=1.0, when_away=word))
+        assert (await gate.chat()).status_code == 200
+        limiter = gate.cell.limits.limiter
+        real = limiter.store.turn
+
+        def away(asks):
+            raise StoreAway("away")
+
+        limiter.store.turn = away
+        answers = [await gate.chat() for _ in range(6)]
+        assert {a.status_code for a in answers[-3:]} == codes
+        if word == "refuse":
+            assert answers[-1].json()["error"]["code"] == "limits_unavailable"
+        assert b"stillhouse_limits_away 1" in (await gate.http.get("/metrics")).content
+        limiter.store.turn = real
+        limiter._retry_at = 0.0
+        assert (await gate.chat()).status_code == 200
+        good = 2 + sum(a.status_code == 200 for a in answers)
+        assert (await settled(gate, "requests")).used == before + good
+        before += good
+
+
+async def test_the_samples_of_a_cascade_and_the_tries_it_turned_down_are_paid_for(serve, up):
+    policy = PLAIN + "cascade: {start: small, checks: [agreement], samples: 2}\nstream: checked\nfallback_tier: large\n"
+    gate = await serve(policy, change=limited(usd_per_day=1.0), cell=lambda cell: setattr(cell, "scorer", None))
+    answer = await gate.chat("which one?")
+    assert answer.status_code == 200
+    record = await gate.record(answer)
+    assert len(up.requests) == len(record["attempts"]) >= 3
+    assert (await settled(gate)).used == sum(a["cost_nano"] for a in record["attempts"])
