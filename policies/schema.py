@@ -418,6 +418,7 @@ class PolicyBody(Strict):
     rules: tuple[Rule, ...] = ()
     fallbacks: dict[TierName, SomeTiers] | None = None
     allow_degrade: bool = False
+    at_limit: Literal["refuse", "cheaper"] = "refuse"
     stream: StreamMode = "guarded"
     cascade: Cascade | None = None
     guards: Guards = Guards()

@@ -64,6 +64,7 @@ class Deployment(Frozen, frozen=True, kw_only=True):
     context_window: int | None = None
     tools: bool = True
     images: bool = True
+    max_output: int | None = None
     share: float = 1.0
     price: Price = Price()
     lineage: Lineage = Lineage()
@@ -134,7 +135,7 @@ class Decision(Frozen, frozen=True, kw_only=True):
     @property
     def because(self) -> Reason:
         """The reason that chose ``wanted``; what came of it afterwards stands behind it."""
-        return next(r for r in reversed(self.reasons) if not r.id.startswith(("tier-missing", "no-tier", "cascade-")))
+        return next(r for r in reversed(self.reasons) if not r.id.startswith(("tier-missing", "no-tier", "cascade-", "limit-")))
 
 
 class Usage(Frozen, frozen=True, kw_only=True):

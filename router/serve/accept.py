@@ -98,7 +98,8 @@ def order(cell: Cell, incoming: Incoming, story: Story, key: Key | None, model: 
         if name not in TIERS:
             raise BadRequest("x-stillhouse-tier must be small, medium or large.", param="x-stillhouse-tier")
         tier, deployment = name, None  # type: ignore[assignment]
-    story.policy, story.tag, story.session = policy, sent.get("tag"), sent.get("session")
+    story.policy, story.session = policy, sent.get("session")
+    story.tag = ",".join(filter(None, (*key.tags, sent.get("tag")))) if key and key.tags else sent.get("tag")
     if tier is not None:
         story.mode = "direct"
     tags = tuple(t.strip() for t in (story.tag or "").split(",") if t.strip())

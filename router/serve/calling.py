@@ -21,7 +21,11 @@ async def attempt(story: Story, step: Try, make: Callable[[], Awaitable[T]], kin
 
     Raises:
         UpstreamError: it failed.
+        LimitReached, LimitsAway, PriceUnknown: it may not be made, and was not.
     """
+    if story.account is not None:
+        expected = None if story.score is None else story.score.output_tokens.get(step.tier)
+        story.output_cap = await story.account.reserve(step.index, step.deployment, expected)
     story.call_begins()
     try:
         return await make()

@@ -30,6 +30,7 @@ from router.registry.keys import KeyStore
 from router.registry.prices import PriceBook
 from router.registry.references import reference_prices
 from router.registry.salt import SaltError, explore_salt, prompt_salt
+from router.serve.limits import Limits, open_limits
 from router.serve.metrics import Metrics
 from router.serve.prover import Prover
 from router.serve.rollouts import Registry, Taken
@@ -76,6 +77,7 @@ class Cell:
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
     draw: Callable[[], float] = random.random
     metrics: Metrics = field(default_factory=Metrics)
+    limits: Limits | None = None
     pin: TierName | None = None
     draining: bool = False
     active: int = 0
@@ -263,6 +265,8 @@ class Cell:
             return
         try:
             self.keys = KeyStore.load(path)
+            if self.limits is None:  # the first key with a limit
+                self.limits = open_limits(self.settings, self.keys, self.clock, self.now_ms, self.metrics)
             self.metrics.reloads.add(1, "taken")
         except (ValueError, OSError) as error:
             self.metrics.reloads.add(1, "refused")
@@ -280,6 +284,8 @@ class Cell:
 
     async def close(self) -> None:
         """Release the solver, models, connections and the ledger, in that order."""
+        if self.limits is not None:
+            await self.limits.limiter.close()
         await self.prover.close()
         for upstream in self.upstreams.values():
             await upstream.close()
@@ -323,6 +329,7 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
         explore_salt=found.salt,
         prompt_salt=_prompt_salt() if settings.places else None,
     )
+    cell.limits = open_limits(settings, cell.keys, cell.clock, cell.now_ms, cell.metrics)
     cell.reload()
     return cell
 

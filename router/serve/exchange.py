@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from router.errors import BadRequest, StillhouseError, TooLarge, UnsupportedMedia
+from router.errors import BadRequest, BudgetExceeded, StillhouseError, TooLarge, UnsupportedMedia
 from router.serve.respond import Headers, error_body
 
 Scope = MutableMapping[str, Any]
@@ -104,6 +104,8 @@ def error_headers(error: StillhouseError) -> Headers:
     headers: Headers = []
     if error.retry_after:
         headers.append((b"retry-after", error.retry_after.encode("latin-1", "ignore")))
+    if isinstance(error, BudgetExceeded) and not error.soon:
+        headers.append((b"x-should-retry", b"false"))  # OpenAI's clients would ask again at once, twice
     if error.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     return headers

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from router.core.history import mend
 from router.core.wire import ChatRequest, TextSite
+from router.serve.account import capped
 from router.serve.story import Story
 from router.types import Deployment
 
@@ -14,5 +15,5 @@ def forwarded(
     request: ChatRequest, deployment: Deployment, masks: Sequence[tuple[TextSite, str]], story: Story
 ) -> bytes:
     """The body for a deployment; mended where the conversation was at another upstream before."""
-    body = request.forward(deployment.model, masks)
+    body = capped(request.forward(deployment.model, masks), story.output_cap, deployment.model)
     return mend(body) if story.moved_from(deployment) else body

@@ -20,9 +20,10 @@ from router.core.session import stay_of
 from router.core.tokens import estimate_tokens
 from router.core.turns import turn_of
 from router.core.wire import ChatRequest, TextSite, choice_sites, read_answer, read_chat, read_choice
-from router.errors import StillhouseError, UpstreamError
+from router.errors import BudgetExceeded, StillhouseError, UpstreamError
 from router.serve import cascading
 from router.serve.accept import Order, accept, order
+from router.serve.account import afforded, cheaper, enter
 from router.serve.calling import attempt
 from router.serve.checking import Desk, check_answer, check_events, onlooker_of
 from router.serve.exchange import Exchange, Incoming
@@ -55,6 +56,8 @@ async def chat(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         request = read_chat(out.heard(incoming.body, story.tenant))
         story.stream = request.stream
         wish = in_arm(cell, request, order(cell, incoming, story, key, request.model), story)
+        if cell.limits is not None:
+            await enter(cell.limits, key, story)
         masks = guard_in(request, wish, held, story)
         decision = score_and_decide(cell, request, wish, story)
         if request.stream:
@@ -110,6 +113,8 @@ def score_and_decide(cell: Cell, request: ChatRequest, wish: Order, story: Story
     if decision.served is None:
         left = [d for d in fleet.deployments if d.tier in wish.policy.body.tiers]
         raise refusal_of(left, story.features, decision.reasons[-1], private=decision.private)
+    if story.account is not None:
+        story.account.measure(request, story)
     return decision
 
 
@@ -256,6 +261,7 @@ async def call(
 
     Raises:
         UpstreamError: the last one, when none did.
+        LimitReached: no money, or no tokens, for any that may be asked.
     """
     steps = plan(candidates(cell, wish, decision, story), cell.draw)
     step = next(steps)
@@ -263,6 +269,7 @@ async def call(
     while True:
         if step.pause:
             await asyncio.sleep(step.pause)
+        lower = () if story.account is None else cheaper(wish.policy, decision, step.tier, story)
         asked = partial(ask, cell.upstreams[step.deployment.upstream], step.deployment, deadline_of(limits, story))
         try:
             got = await attempt(story, step, asked)
@@ -271,6 +278,12 @@ async def call(
                 step = steps.send(error)
             except StopIteration:
                 raise error from None
+        except BudgetExceeded as over:
+            if not (left := candidates(cell, wish, decision, story, lower) if lower else []):
+                raise
+            story.because([afforded(step.tier, left[0][0], over)])
+            steps = plan(left, cell.draw)
+            step = next(steps)
         else:
             steps.close()
             story.served(step)

@@ -18,6 +18,7 @@ from policies.yaml import load_strict, read_text
 from router.postgres import SCHEMES, Dsn
 from router.registry.prices import PriceBook
 from router.registry.weights import Weights
+from router.serve.limit_settings import LimitSettings
 from router.types import TIER_NAMES, Deployment, Lineage, Price
 
 Secret = Annotated[str, Field(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$")]
@@ -88,6 +89,7 @@ class TierSettings(Strict):
     context_window: Annotated[int, Field(gt=0)] | None = None
     tools: bool = True
     images: bool = True
+    max_output: Annotated[int, Field(gt=0)] | None = None
     share: Annotated[float, Field(gt=0)] = 1.0
     price: PriceSettings | None = None
     lineage: LineageSettings = LineageSettings()
@@ -98,6 +100,7 @@ class EmbeddingSettings(Strict):
 
     model: str
     upstream: str
+    price: PriceSettings | None = None
 
 
 class Settings(Strict):
@@ -115,6 +118,7 @@ class Settings(Strict):
     ledger_exports: str | None = None
     places: bool = True
     keys_file: str | None = None
+    limits: LimitSettings = LimitSettings()
     scorer: Annotated[str, Field(min_length=1)] | None = None
     notices: tuple[str, ...] = ()
 
@@ -196,12 +200,7 @@ def deployments_of(settings: Settings, book: PriceBook) -> tuple[Deployment, ...
 
 def _deployment(tier: TierSettings, upstream: UpstreamSettings, book: PriceBook) -> Deployment:
     if tier.price is not None:
-        price = Price(
-            input=_nano(tier.price.input),
-            output=_nano(tier.price.output),
-            cached_input=None if tier.price.cached_input is None else _nano(tier.price.cached_input),
-            source="config",
-        )
+        price = price_of(tier.price)
     elif upstream.kind == "local":
         price = Price(input=0, output=0, cached_input=0, source="config")  # your own processor sends no bill
     else:
@@ -215,9 +214,20 @@ def _deployment(tier: TierSettings, upstream: UpstreamSettings, book: PriceBook)
         context_window=tier.context_window,
         tools=tier.tools,
         images=tier.images,
+        max_output=tier.max_output,
         share=tier.share,
         price=price,
         lineage=Lineage(**tier.lineage.model_dump()),
+    )
+
+
+def price_of(said: PriceSettings) -> Price:
+    """A price as it was written."""
+    return Price(
+        input=_nano(said.input),
+        output=_nano(said.output),
+        cached_input=None if said.cached_input is None else _nano(said.cached_input),
+        source="config",
     )
 
 

@@ -9,20 +9,24 @@ import msgspec
 from msgspec import Raw
 
 from guardrails import Placeholders
+from router.core.bounds import Size
 from router.core.cascade import planned
 from router.core.decide import Caller, decide
 from router.core.features import features_of
+from router.core.tokens import BYTES_PER_TOKEN
 from router.core.turns import turn_of
 from router.core.wire import Edit, TextSite, check_json, read_chat, span, splice
-from router.errors import BadJSON, BadRequest, ModelNotFound, StillhouseError
+from router.errors import BadJSON, BadRequest, ModelNotFound, StillhouseError, UpstreamError
 from router.serve.accept import accept, order
+from router.serve.account import enter, settle
 from router.serve.exchange import Exchange, Incoming
 from router.serve.guarding import Blocked, finding_names, guard_request
 from router.serve.pipeline import confess, deadline_of, score_of, stay_in
 from router.serve.respond import headers_of
 from router.serve.rollouts import in_arm
+from router.serve.settings import price_of
 from router.serve.story import Story
-from router.types import Decision, Score, TierName, Usage
+from router.types import Decision, Price, Score, TierName, Usage
 
 if TYPE_CHECKING:
     from router.serve.cell import Cell
@@ -52,10 +56,23 @@ async def embeddings(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         if key is not None and key.models and model not in key.models:
             raise ModelNotFound(f"The model {model!r} does not exist, or this key may not use it.", param="model")
         policy = story.policy = cell.policies[cell.default_policy]
+        if cell.limits is not None:
+            await enter(cell.limits, key, story)
         masks = guard_request(policy.rails["input"], sites, Placeholders(), story)
         body = splice(body, [Edit(*span(body, site.raw), msgspec.json.encode(text)) for site, text in masks])
-        reply = await cell.upstreams[upstream].embeddings(body, deadline_of(policy.body.timeouts, story))
-        story.usage = embedding_usage(reply.body)
+        hold = None
+        if story.account is not None:
+            # An input takes a byte a token at most; a token that the caller numbers himself takes two bytes or more.
+            size = Size(len(body) // BYTES_PER_TOKEN, len(body), 0, 0, 0)
+            hold = await story.account.of_price(embedding_price(cell, model), size, None, model)
+        try:
+            reply = await cell.upstreams[upstream].embeddings(body, deadline_of(policy.body.timeouts, story))
+            story.usage = embedding_usage(reply.body)
+        except UpstreamError as fault:
+            settle(hold, None, fault)
+            raise
+        finally:
+            settle(hold, story.usage)
         await out.whole(200, headers_of(story, stream=False), reply.body)
     except Blocked:
         story.outcome = "blocked_input"
@@ -119,6 +136,12 @@ def embedding_upstream(cell: Cell, model: str) -> str:
     if not cell.settings.embeddings and len(wires) == 1:
         return wires[0]
     raise ModelNotFound(f"No upstream serves embeddings of {model!r}; list it under 'embeddings'.", param="model")
+
+
+def embedding_price(cell: Cell, model: str) -> Price:
+    """What the tokens of an embeddings model cost: as configured, else as the price book has it."""
+    said = next((item.price for item in cell.settings.embeddings if item.model == model), None)
+    return price_of(said) if said is not None else cell.book.price(model)
 
 
 def embedding_usage(body: bytes) -> Usage | None:

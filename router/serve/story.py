@@ -11,7 +11,16 @@ import msgspec
 from guardrails import Action, Finding
 from router.core.affinity import Stay, Warm, remember
 from router.core.cost import cost_of
-from router.errors import BadRequest, StillhouseError, UpstreamError, UpstreamRejected, UpstreamTimeout
+from router.errors import (
+    BadRequest,
+    LimitReached,
+    LimitsAway,
+    PriceUnknown,
+    StillhouseError,
+    UpstreamError,
+    UpstreamRejected,
+    UpstreamTimeout,
+)
 from router.ledger.record import AttemptKind, AttemptOutcome, AttemptRecord, Found, Mode, Outcome, RequestRecord
 from router.types import Decision, Deployment, Features, Reason, Score, TierName, Usage
 
@@ -19,6 +28,7 @@ if TYPE_CHECKING:
     from policies.policy import Policy
     from router.core.explore import Lot
     from router.core.plan import Try
+    from router.serve.account import Account
     from router.serve.cell import Cell
 
 Direction = Literal["input", "output"]
@@ -50,6 +60,8 @@ class Story:
 
     def __init__(self, cell: Cell, request_id: str, endpoint: str) -> None:
         self.cell = cell
+        self.account: Account | None = None  # what it may use; None without limits
+        self.output_cap: int | None = None  # the max_tokens that the money reserved for this call pays
         self.id = request_id
         self.endpoint = endpoint
         self.at_ms = cell.now_ms()
@@ -111,6 +123,8 @@ class Story:
     def fail(self, error: StillhouseError) -> None:
         """Note how the request ended badly."""
         self.status, self.error_code = error.status, error.code
+        if self.account is not None and isinstance(error, LimitReached | LimitsAway | PriceUnknown):
+            self.account.refused()
         if isinstance(error, UpstreamRejected | BadRequest):
             self.outcome = "bad_request"
         elif isinstance(error, UpstreamError):
@@ -173,6 +187,8 @@ class Story:
         times: Times | None = None, finish: str | None = None,
     ) -> None:  # fmt: skip
         d = step.deployment
+        if self.account is not None and kind not in ("sample", "check"):
+            self.account.settle(step.index, usage, error)
         if kind is None:
             kind = "first"
             if self.attempts:
@@ -241,6 +257,8 @@ class Story:
 
     def finish(self) -> tuple[RequestRecord, tuple[AttemptRecord, ...]]:
         """The frozen records, and the metrics of the whole request."""
+        if self.account is not None:
+            self.account.leave()
         total = self.elapsed_ms() if self.total_ms is None else self.total_ms
         cost = self.cost()
         self._count(total, cost)
