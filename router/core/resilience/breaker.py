@@ -58,12 +58,16 @@ class BreakerRules(Frozen, frozen=True, kw_only=True):
 
 
 class Call:
-    """One call that was let through; given back to the breaker as it goes on."""
+    """One call that was let through; given back to the breaker as it goes on.
 
-    __slots__ = ("began", "voter", "work")
+    ``wake`` is called where it waits for a server that is given up as silent.
+    """
+
+    __slots__ = ("began", "voter", "wake", "work")
 
     def __init__(self, began: float, voter: int, work: float) -> None:
         self.began, self.voter, self.work = began, voter, work
+        self.wake: Callable[[], object] | None = None
 
 
 class Breaker:
@@ -135,6 +139,9 @@ class Breaker:
             return
         if self._silence.silent(now, ((call.began, call.work) for call in self._waiting)):
             self._open(now, "silence")
+            for call in tuple(self._waiting):
+                if call.wake is not None:
+                    call.wake()
 
     # --- being told
 
