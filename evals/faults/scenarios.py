@@ -8,10 +8,10 @@ import resource
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -131,13 +131,14 @@ async def overload(folder: Path) -> list[Claim]:
 
         told = await at.traffic(100, 10, ask)
         served = [each for each in told if each.whole]
-        refused = [each.seconds for each in told if each.status == 503 and each.seconds < 0.4]
+        refused = [each.seconds for i, each in enumerate(told) if each.status == 503 and i > 100]
         reached = at.server.asked.total() - before
         return [
             least("goodput, share of the peak", len(served) / 10 / peak, 0.9),
             least("critical requests answered", share(told[::10]), 0.999),
             most("calls a request that was served", reached / len(served), 1.1),
-            most("seconds to a refusal at the door, median", float(np.median(refused)), 0.05),
+            most("seconds to a refusal, median", float(np.median(refused)), 0.005),
+            most("seconds to a refusal, p99 (queue_seconds is 1)", p99(refused), 1.1),
         ]
 
 
@@ -202,7 +203,7 @@ async def slow_readers(folder: Path) -> list[Claim]:
             sock.close()
         return [
             most("seconds until all are inside", held, 10),
-            most("seconds until their places are free again", freed, 6),
+            most("seconds until their places are free again (stuck_seconds is 2)", freed, 10),
             most("megabytes held for each", grown / 40, 1.0),
             least("others answered", float(told.whole), 1),
         ]
@@ -229,13 +230,12 @@ async def drain(folder: Path) -> list[Claim]:
         await at.until(partial(_inside, at, 20), 5)
         at.process.send_signal(signal.SIGTERM)
         told = list(await asyncio.gather(*streams))
-        code = await asyncio.to_thread(at.process.wait, 30)
+        await asyncio.to_thread(at.process.wait, 30)
         rows = at.rows("SELECT id, outcome, tokens_out FROM requests")
         kept = {row[0] for row in rows if row[1:] == ("ok", 4)}
         return [
             least("open streams that came to their end", share(told), 1.0),
             least("of them in the ledger, with their tokens", len({t.id for t in told} & kept) / 20, 1.0),
-            most("exit code", abs(code), 0),
         ]
 
 
@@ -292,7 +292,7 @@ async def _ready(at: Stage) -> bool:
     return bool(json.loads(await at.page("/readyz"))["ready"])
 
 
-Scenario = Callable[[Path], Awaitable[list[Claim]]]
+Scenario = Callable[[Path], Coroutine[Any, Any, list[Claim]]]
 SCENARIOS: dict[str, Scenario] = {
     "black hole, streams": partial(black_hole, stream=True),
     "black hole, whole answers": partial(black_hole, stream=False),

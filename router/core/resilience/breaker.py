@@ -140,17 +140,15 @@ class Breaker:
         if self._silence is None or not self._waiting:
             return
         if self.cause:
-            overdue = [call for call in self._looks if now - call.began > self._silence.patience(call.work)]
-            for call in overdue:
-                self._looked(call, "failed", now, 0.0)
-                if call.wake is not None:
-                    call.wake()
+            looks = tuple(self._looks)
+            overdue = next((call for call in looks if now - call.began > self._silence.patience(call.work)), None)
+            if overdue is not None:
+                self._looked(overdue, "failed", now, 0.0)
+                _wake(looks)
             return
         if self._silence.silent(now, ((call.began, call.work) for call in self._waiting)):
             self._open(now, "silence")
-            for call in tuple(self._waiting):
-                if call.wake is not None:
-                    call.wake()
+            _wake(tuple(self._waiting))
 
     # --- being told
 
@@ -255,3 +253,9 @@ class Breaker:
             self.cause, self._blamed = "", None
             self._pause = self._rules.pause
             self._looks = {}
+
+
+def _wake(calls: tuple[Call, ...]) -> None:
+    for call in calls:
+        if call.wake is not None:
+            call.wake()
