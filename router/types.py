@@ -65,6 +65,7 @@ class Deployment(Frozen, frozen=True, kw_only=True):
     tools: bool = True
     images: bool = True
     share: float = 1.0
+    max_concurrent: int | None = None
     price: Price = Price()
     lineage: Lineage = Lineage()
 

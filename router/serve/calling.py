@@ -35,7 +35,7 @@ async def attempt(story: Story, step: Try, make: Callable[[], Awaitable[T]], kin
     paid = _pay(story, step, kind)
     cell, name = story.cell, step.deployment.name
     call = cell.shield.begin(story.tenant, name, _work(story, step.tier), cell.clock())
-    story.calls[step.index] = call
+    story.calls[step.index] = (name, call)
     story.call_begins()
     try:
         if story.decision is not None and story.decision.fallbacks:

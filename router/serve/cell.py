@@ -29,6 +29,7 @@ from router.registry.keys import KeyStore
 from router.registry.prices import PriceBook
 from router.registry.references import reference_prices
 from router.registry.salt import SaltError, explore_salt, prompt_salt
+from router.serve.bodies import Bodies
 from router.serve.metrics import Metrics
 from router.serve.prover import Prover
 from router.serve.rollouts import Registry, Taken
@@ -79,7 +80,7 @@ class Cell:
     pin: TierName | None = None
     draining: bool = False
     active: int = 0
-    held: int = 0  # bytes of the bodies of requests being served
+    bodies: Bodies = field(init=False)
     shield: Shield = field(init=False)
     blind: set[str] = field(default_factory=set)  # deployments that were seen to give no log-probabilities
     salt: bytes = field(default_factory=lambda: secrets.token_bytes(16))
@@ -147,6 +148,8 @@ class Cell:
 
     def __post_init__(self) -> None:
         self.filed = self.filed or self.policies
+        server = self.settings.server
+        self.bodies = Bodies(server.max_held_mb, server.tenant_share if self.keys_on else 1.0)
         self.shield = Shield(self.settings, self.draw, keys_on=self.keys_on)
 
     def look(self) -> tuple[Fresh, Taken | None]:

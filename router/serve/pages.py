@@ -112,7 +112,7 @@ async def metrics(request: Request) -> Response:
         ("stillhouse_requests_active", "Requests being served.", float(cell.active)),
         ("stillhouse_ledger_dropped_total", "Records the ledger lost.", float(cell.ledger.dropped)),
         ("stillhouse_pinned", "1 while the operator has pinned all traffic.", float(cell.pin is not None)),
-        ("stillhouse_held_bytes", "Announced bytes of the bodies being held.", float(cell.held)),
+        ("stillhouse_held_bytes", "Announced bytes of the bodies being held.", float(cell.bodies.held)),
     )
     more = readings_of(cell.shield, cell.clock())
     return Response(cell.metrics.render(gauges, more), media_type="text/plain; version=0.0.4; charset=utf-8")

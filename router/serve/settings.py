@@ -124,6 +124,7 @@ class TierSettings(Strict):
     tools: bool = True
     images: bool = True
     share: Annotated[float, Field(gt=0)] = 1.0
+    max_concurrent: Annotated[int, Field(ge=1)] | None = None
     price: PriceSettings | None = None
     lineage: LineageSettings = LineageSettings()
 
@@ -232,6 +233,7 @@ def _deployment(tier: TierSettings, upstream: UpstreamSettings, book: PriceBook)
         tools=tier.tools,
         images=tier.images,
         share=tier.share,
+        max_concurrent=tier.max_concurrent,
         price=price,
         lineage=Lineage(**tier.lineage.model_dump()),
     )

@@ -10,10 +10,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from math import ceil
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from zlib import crc32
 
-from router.core.resilience import Breaker, BreakerRules, Call, Gate, RetryBudget
+from router.core.resilience import Adaptive, Breaker, BreakerRules, Call, Gate, RetryBudget
 from router.core.resilience.breaker import State
 from router.errors import (
     UpstreamBusy,
@@ -35,11 +35,20 @@ Place = tuple[str, str]
 """Bulkhead, deployment."""
 
 
-class Guard(NamedTuple):
-    """What stands before one deployment, for one bulkhead."""
+class Guard:
+    """What stands before one deployment, for one bulkhead.
 
-    breaker: Breaker
-    budget: RetryBudget
+    Attributes:
+        room: how many calls at once it bears; None where the settings set no limit.
+        inside: how many are under way; counted only where there is a limit.
+    """
+
+    __slots__ = ("breaker", "budget", "inside", "room")
+
+    def __init__(self, breaker: Breaker, budget: RetryBudget, most: int | None) -> None:
+        self.breaker, self.budget = breaker, budget
+        self.room = None if most is None else Adaptive(most)
+        self.inside = 0
 
 
 class Shield:
@@ -49,6 +58,7 @@ class Shield:
         server = settings.server
         self._rules = BreakerRules(**settings.breaker.model_dump())
         self._retries = settings.retries
+        self._most = {tier.name or tier.model: tier.max_concurrent for tier in settings.tiers}
         self._dice = dice
         self._bulkhead = {tenant: name for name, bulk in settings.bulkheads.items() for tenant in bulk.tenants}
         places = server.max_concurrent - sum(bulk.max_concurrent for bulk in settings.bulkheads.values())
@@ -70,8 +80,8 @@ class Shield:
         found = self.guards.get((bulkhead, name))
         if found is None:
             retries = self._retries
-            made = Guard(Breaker(self._rules, self._dice), RetryBudget(retries.share, retries.burst))
-            found = self.guards[bulkhead, name] = made
+            breaker, budget = Breaker(self._rules, self._dice), RetryBudget(retries.share, retries.burst)
+            found = self.guards[bulkhead, name] = Guard(breaker, budget, self._most.get(name))
         return found
 
     def resting(self, tenant: str, now: float) -> frozenset[str]:
@@ -90,21 +100,32 @@ class Shield:
 
         Raises:
             UpstreamResting: it is open.
+            UpstreamBusy: the deployment has as many calls as it bears.
         """
         bulkhead = self.bulkhead(tenant)
-        breaker = self.guard(bulkhead, name).breaker
+        guard = self.guard(bulkhead, name)
+        breaker = guard.breaker
+        if guard.room is not None and guard.inside >= guard.room.limit:
+            raise UpstreamBusy("The model has as many requests as it can serve at once.", retry_after="1")
         call = breaker.begin(now, voter_of(tenant), work)
         if call is None:
             self._noted(bulkhead, name, breaker)
             raise resting_error(breaker.retry_in(now))
+        if guard.room is not None:
+            guard.inside += 1
         return call
 
     def end(self, tenant: str, name: str, call: Call, ending: Ending, now: float, error: UpstreamError | None) -> None:
         """Tell a breaker how a call ended."""
         bulkhead = self.bulkhead(tenant)
-        breaker = self.guard(bulkhead, name).breaker
-        breaker.end(call, ending, now, _wanted_pause(error))
-        self._noted(bulkhead, name, breaker)
+        guard = self.guard(bulkhead, name)
+        if guard.room is not None:
+            overloaded = error is not None and error.overload and ending in ("failed", "limited")
+            if ending in ("ok", "failed", "limited"):
+                guard.room.observe(now, now - call.began, guard.inside, overloaded=overloaded)
+            guard.inside -= 1
+        guard.breaker.end(call, ending, now, _wanted_pause(error))
+        self._noted(bulkhead, name, guard.breaker)
 
     def answered(self, tenant: str, name: str, call: Call, now: float) -> None:
         """Tell a breaker that an answer began."""
@@ -204,6 +225,8 @@ def readings_of(shield: Shield, now: float) -> tuple[Readings, ...]:
         Readings("stillhouse_waiting", "Requests that wait for a place.", "gauge", at,
                  {(name,): gate.waiting for name, gate in gates}),
         Readings("stillhouse_shed_total", "Requests that were turned away.", "counter", (*at, "class"), shield.shed),
+        Readings("stillhouse_deployment_capacity", "Calls at once that a limited deployment bears.", "gauge", _PLACE,
+                 {place: guard.room.limit for place, guard in guards if guard.room is not None}),
         Readings("stillhouse_breaker_state", "0 closed, 1 looking again, 2 open.", "gauge", _PLACE, states),
         Readings("stillhouse_breaker_trips_total", "Times a deployment was left alone, by cause.", "counter",
                  ("deployment", "cause"), shield.trips),

@@ -83,7 +83,7 @@ class Story:
         self.limit = NONE
         self.gate: Gate | None = None
         self.entry: Entry | None = None
-        self.calls: dict[int, Call] = {}  # under way: index of the try -> what its breaker gave
+        self.calls: dict[int, tuple[str, Call]] = {}  # under way: index of the try -> deployment, its breaker's
         self.last_error: UpstreamError | None = None
         self.usage: Usage | None = None
         self.finish_reason: str | None = None
@@ -166,12 +166,12 @@ class Story:
         self._tell_breaker(step, "cancelled", None)
 
     def _tell_breaker(self, step: Try, outcome: AttemptOutcome, error: UpstreamError | None) -> None:
-        call = self.calls.pop(step.index, None)
-        if call is None:
+        if step.index not in self.calls:
             return
+        name, call = self.calls.pop(step.index)
         ending = "gone" if outcome == "cancelled" else ending_of(error, self.elapsed_ms() / 1e3, self.limit)
         shield = self.cell.shield
-        shield.end(self.tenant, step.deployment.name, call, ending, self.cell.clock(), error)
+        shield.end(self.tenant, name, call, ending, self.cell.clock(), error)
 
     def times(self) -> Times:
         """When the call that runs now began, and when its first byte came."""
@@ -266,6 +266,8 @@ class Story:
 
     def finish(self) -> tuple[RequestRecord, tuple[AttemptRecord, ...]]:
         """The frozen records, and the metrics of the whole request."""
+        for name, call in self.calls.values():  # none is left, unless we made a mistake
+            self.cell.shield.end(self.tenant, name, call, "gone", self.cell.clock(), None)
         if self.gate is not None and self.entry is not None:
             self.gate.leave(self.entry, self.cell.clock())
         total = self.elapsed_ms() if self.total_ms is None else self.total_ms

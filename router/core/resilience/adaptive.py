@@ -1,27 +1,24 @@
 """How many calls at once a server bears, learned: additive increase, multiplicative decrease.
 
-A sign of overload (a refusal for rate, a time-out, an answer much later than the best lately seen) takes a tenth
-away, at most once for each round of answers, so that one bad moment counts once. Each answer that came in time while
-the limit was in use adds its part of one. After Chiu and Jain, "Analysis of the Increase and Decrease Algorithms for
-Congestion Avoidance" (1989).
+A sign of overload (it refuses for rate or load, or does not answer in time) takes a tenth away, at most once for each
+round of answers, so that one bad moment counts once. Each answer that came while the limit was in use adds its part
+of one. How long answers take is no sign: a model's times differ a hundredfold by what it is asked. After Chiu and
+Jain, "Analysis of the Increase and Decrease Algorithms for Congestion Avoidance" (1989).
 """
 
 from __future__ import annotations
 
 DOWN = 0.9
-SLOW = 3.0  # times the best time lately seen
-FORGET = 0.001  # how fast the best time drifts up to what is seen
 
 
 class Adaptive:
-    """``limit`` stays between ``low`` and ``high``."""
+    """``limit`` stays between ``low`` and ``high``, and begins at ``high``."""
 
-    __slots__ = ("_best", "_high", "_low", "_quiet_until", "_value")
+    __slots__ = ("_high", "_low", "_quiet_until", "_value")
 
-    def __init__(self, low: int, high: int, start: int | None = None) -> None:
+    def __init__(self, high: int, low: int = 1) -> None:
         self._low, self._high = low, high
-        self._value = float(high if start is None else start)
-        self._best = 0.0
+        self._value = float(high)
         self._quiet_until = float("-inf")
 
     @property
@@ -34,16 +31,13 @@ class Adaptive:
 
         Args:
             now: seconds.
-            took: seconds to its first byte, per unit of work where calls differ.
+            took: seconds that it lasted; a round.
             in_flight: calls under way when it ended, itself included.
-            overloaded: the server or a time-out said so.
+            overloaded: the server said so, or did not answer in time.
         """
-        if not overloaded:
-            self._best = min(took, self._best + FORGET * (took - self._best)) if self._best else took
-            overloaded = took > SLOW * self._best
         if overloaded:
             if now >= self._quiet_until:
                 self._value = max(float(self._low), self._value * DOWN)
-                self._quiet_until = now + max(took, self._best)
+                self._quiet_until = now + took
         elif in_flight >= 0.8 * self.limit:
             self._value = min(float(self._high), self._value + 1 / self._value)

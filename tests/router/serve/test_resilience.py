@@ -306,7 +306,50 @@ async def test_bodies_beyond_what_may_be_held_are_refused_by_their_head(serve, u
     assert (await gw.chat("x" * 5000)).status_code == 200
     assert (await gw.chat("x" * 20_000)).json()["error"]["code"] == "overloaded"
     assert (await gw.chat("x" * 5000)).status_code == 200
-    assert gw.cell.held == 0
+    assert gw.cell.bodies.held == 0
+
+
+async def test_one_tenants_big_bodies_leave_room_for_others(serve, up, home):
+    store = KeyStore(home / "keys.json")
+    keys = [store.add(tenant=t, now=datetime(2026, 11, 1, tzinfo=UTC))[1] for t in ("huge", "modest")]
+    huge, modest = ({"authorization": f"Bearer {token}"} for token in keys)
+    gw = await serve(PLAIN, keys="required", max_held_mb=1)
+    up.script(Answer.silence())
+    (first,) = await held(gw, up, content="x" * 300_000, headers=huge)
+    assert (await gw.chat("x" * 300_000, headers=huge)).json()["error"]["code"] == "too_many_at_once"
+    assert (await gw.chat("x" * 300_000, headers=modest)).status_code == 200
+    first.cancel()
+    while gw.cell.active:
+        await asyncio.sleep(0.01)
+    assert gw.cell.bodies.held == 0
+
+
+async def test_a_deployments_own_limit_sends_what_is_more_to_the_next_tier(serve, up):
+    def change(settings):
+        tiers = (settings.tiers[0].model_copy(update={"max_concurrent": 1}), *settings.tiers[1:])
+        return settings.model_copy(update={"tiers": tiers})
+
+    gw = await serve(change=change)
+    up.script(Answer.silence(), model="m-small")
+    first = asyncio.create_task(gw.chat(model="small"))
+    await up.wait_for(1)
+    assert (await gw.chat(model="small")).headers["x-stillhouse-tier"] == "medium"
+    first.cancel()
+    while gw.cell.active:
+        await asyncio.sleep(0.01)
+    assert (await gw.chat(model="small")).headers["x-stillhouse-tier"] == "small"
+
+
+async def test_a_wall_clock_that_jumps_changes_neither_times_nor_breakers(serve, up):
+    jumps = iter([0, 86_400_000, -86_400_000, 3_600_000] * 50)
+    gw = await serve(cell=lambda cell: setattr(cell, "now_ms", lambda: max(0, 1_790_000_000_000 + next(jumps))))
+    up.script(Answer.error(500), model="m-small")
+    answers = [await gw.chat(model="small", headers={"x-stillhouse-timeout": "4"}) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert {answer.headers["x-stillhouse-tier"] for answer in answers} == {"small"}
+    for answer in answers:
+        record = await gw.record(answer)
+        assert 0 <= record["total_ms"] < 4000
 
 
 def test_bulkheads_that_leave_no_room_or_share_a_tenant_are_refused():

@@ -35,22 +35,24 @@ def test_tokens_stay_between_none_and_the_burst(steps):
 
 
 def test_the_limit_is_learned_from_a_server_that_bears_forty():
-    dice, limit, now, seen = random.Random(1), Adaptive(4, 400, start=60), 0.0, []
+    dice, limit, now, seen = random.Random(1), Adaptive(400), 0.0, []
     for _ in range(20_000):
         in_flight = limit.limit
-        over = in_flight > 40
-        took = (2.0 if over else 0.5) * dice.uniform(0.9, 1.1)
+        took = 0.5 * dice.uniform(0.9, 1.1)
         now += took / in_flight
-        limit.observe(now, took, in_flight, overloaded=over and dice.random() < 0.3)
+        limit.observe(now, took, in_flight, overloaded=in_flight > 40 and dice.random() < 0.3)
         seen.append(limit.limit)
     assert all(30 <= value <= 46 for value in seen[5000:])
 
 
-def test_an_idle_server_keeps_its_limit():
-    limit = Adaptive(4, 400, start=50)
+def test_an_idle_server_keeps_its_limit_and_a_dead_one_the_least():
+    limit = Adaptive(50, low=2)
     for i in range(1000):
         limit.observe(i, 0.5, 3, overloaded=False)
     assert limit.limit == 50
+    for i in range(1000):
+        limit.observe(1000 + i, 0.5, 3, overloaded=True)
+    assert limit.limit == 2
 
 
 @given(st.floats(0, 1e4), st.floats(0.1, 1e4), st.floats(0.1, 1e4), st.floats(0.1, 1e4), st.floats(0.1, 1e4))
