@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import tempfile
 from pathlib import Path
 
@@ -34,9 +35,10 @@ def run(only: str) -> dict[str, list[Claim]]:
     return found
 
 
-def page(found: dict[str, list[Claim]]) -> str:
+def page(found: dict[str, list[Claim]], load: str) -> str:
     """Markdown."""
-    lines = ["# Faults against real processes", "", CAVEATS, "", f"Commit {commit()}, {today()}, {machine()}.", ""]
+    stamped = f"`python -m evals.faults`, commit {commit()}, {today()}, {machine()}, load average {load} at the start."
+    lines = ["# Faults against real processes", "", CAVEATS, "", stamped, ""]
     lines += ["| fault | what | measured | goal | |", "|---|---|---|---|---|"]
     for name, claims in found.items():
         lines += [
@@ -50,14 +52,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m evals.faults", description="Inject faults into real processes.")
     parser.add_argument("--only", default="", help="scenarios whose name holds this; nothing is written")
     args = parser.parse_args()
+    load = f"{os.getloadavg()[0]:.1f}"
     found = run(args.only)
     if not args.only:
-        stamped = {"commit": commit(), "date": today(), "machine": machine()}
+        stamped = {"commit": commit(), "date": today(), "machine": machine(), "load_average_at_start": load}
         told = {name: [claim._asdict() for claim in claims] for name, claims in found.items()}
         (RESULTS / "faults.json").write_text(
             json.dumps({**stamped, "scenarios": told}, indent=1, ensure_ascii=False) + "\n"
         )
-        (RESULTS / "faults.md").write_text(page(found), "utf-8")
+        (RESULTS / "faults.md").write_text(page(found, load), "utf-8")
 
 
 if __name__ == "__main__":

@@ -137,7 +137,7 @@ async def overload(folder: Path) -> list[Claim]:
             least("goodput, share of the peak", len(served) / 10 / peak, 0.9),
             least("critical requests answered", share(told[::10]), 0.999),
             most("calls a request that was served", reached / len(served), 1.1),
-            most("seconds to a refusal, median", float(np.median(refused)), 0.005),
+            most("seconds to a refusal as its caller sees it, median", float(np.median(refused)), 0.005),
             most("seconds to a refusal, p99 (queue_seconds is 1)", p99(refused), 1.1),
         ]
 
@@ -177,7 +177,7 @@ async def poison(folder: Path, *, bulkhead: bool) -> list[Claim]:
 
 async def slow_readers(folder: Path) -> list[Claim]:
     """Forty callers ask for twenty megabytes each and read nothing."""
-    more = "server: {stuck_seconds: 2}\n"
+    more = "server: {stuck_seconds: 5}\n"
     async with stage(folder, more=more) as at:
         at.server.how["m-large"] = "flood"
         await at.ask("small")
@@ -195,15 +195,14 @@ async def slow_readers(folder: Path) -> list[Claim]:
             await asyncio.to_thread(sock.connect, (host, int(port)))
             sock.sendall(head.encode() + body)
             sockets.append(sock)
-        held = await at.until(partial(_inside, at, 40), 10)
+        await at.until(partial(_inside, at, 40), 10)
         grown = memory(at.process.pid) - before
-        freed = await at.until(partial(_inside, at, 0), 15)
+        freed = await at.until(partial(_inside, at, 0), 30)
         told = await at.ask("small")
         for sock in sockets:
             sock.close()
         return [
-            most("seconds until all are inside", held, 10),
-            most("seconds until their places are free again (stuck_seconds is 2)", freed, 10),
+            most("seconds until their places are free again (stuck_seconds is 5)", freed, 20),
             most("megabytes held for each", grown / 40, 1.0),
             least("others answered", float(told.whole), 1),
         ]

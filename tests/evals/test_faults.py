@@ -15,7 +15,7 @@ def test_open_streams_survive_sigterm_and_are_all_on_record(tmp_path):
 def test_a_goal_that_was_not_kept_is_said_in_bold():
     kept, missed = most("seconds", 1.0, 2.0), least("share", 0.5, 0.9)
     assert (kept.kept, missed.kept) == (True, False)
-    text = page({"black hole": [kept, missed]})
+    text = page({"black hole": [kept, missed]}, "0.1")
     assert text.count("**not kept**") == 1
     assert "| black hole | share | 0.5 | ≥ 0.9 | **not kept** |" in text
 

@@ -6,7 +6,8 @@
 
 Laws, each kept by a property test:
 
-- only what the server did counts. A refused request, a caller who left and a caller's own short deadline do not;
+- only what the server did counts. A refused request, a caller who left and a caller's own short deadline do not,
+  unless he waited long in vain while nobody heard anything;
 - **one caller cannot open it for others.** Callers vote in ``SLOTS`` slots. Failures in a row must come from two
   slots where two were active, and the failing share is the mean of the slots' shares, so a caller with ten times
   the load has one vote. Where only one calls, one is enough: a lone deployment trips too;
@@ -167,7 +168,14 @@ class Breaker:
         """It is over. ``retry_after``: seconds, where the server asked for them."""
         if ending == "ok":
             self.answered(call, now)
-        self._waiting.pop(call, None)
+        waited = self._waiting.pop(call, call) is None
+        if (
+            ending == "gone"
+            and waited
+            and self._silence is not None
+            and self._silence.hopeless(now, call.began, call.work)
+        ):
+            ending = "failed"  # he left because nothing came
         self._turn(now)
         if ending == "ok":
             self._run = self._run_slots = self._limits = self._limit_slots = 0

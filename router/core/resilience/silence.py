@@ -19,6 +19,7 @@ DOUBT = 3 * log(100)  # nats; three calls beyond the 99th percentile
 MOST_A_CALL = log(100)  # what one call can say at most
 LEAST_KNOWN = 50  # answers before anything is said
 MOST_KNOWN = 1024  # then all counts are halved, so that what is learned follows the server
+IN_VAIN = 5.0  # seconds per unit of work
 LONGEST = 60.0  # seconds; how patient a mistake can make it
 _STEP = log(1.05)
 _FROM = log(0.001)
@@ -71,6 +72,10 @@ class Silence:
     def was_wrong(self, silence: float) -> None:
         """A server that was given up has answered after ``silence`` seconds: be more patient with it for a while."""
         self._floor = min(LONGEST, max(2 * self._floor, 1.25 * silence))
+
+    def hopeless(self, now: float, began: float, work: float) -> bool:
+        """Whether a call waited long in vain, and nobody else has heard anything since it began."""
+        return now - began >= IN_VAIN * work and self._heard < began
 
     def patience(self, work: float) -> float:
         """Seconds that a call which looks again may take to its first byte: half as long again as 99 of 100 do."""

@@ -249,6 +249,22 @@ def test_an_answer_of_a_server_that_was_given_up_takes_it_back_and_makes_us_more
     assert all(again)
 
 
+def test_a_black_hole_that_was_never_seen_to_answer_is_found_by_callers_who_waited_in_vain():
+    breaker = Breaker()
+    for i in range(5):
+        breaker.end(breaker.begin(i, i), "gone", i + 4.9)
+    assert breaker.state(10.0) == "closed"
+    for i in range(5):
+        breaker.end(breaker.begin(10 + i, i), "gone", 20.0 + i)
+    assert breaker.cause == "failures"
+    heard = Breaker()
+    for i in range(20):
+        hopeless = heard.begin(10 * i, i)
+        ask(heard, 10 * i + 1, OK, voter=i + 1)
+        heard.end(hopeless, "gone", 10 * i + 9)
+    assert heard.state(200.0) == "closed"
+
+
 def test_a_look_that_finds_silence_is_given_up_and_its_caller_freed():
     breaker, now = Breaker(), 0.0
     for i in range(300):
