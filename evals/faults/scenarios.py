@@ -246,8 +246,7 @@ async def killed(folder: Path) -> list[Claim]:
         dead = time.monotonic()
         at.process.kill()
         told = [each for each in await traffic if each.whole]
-        await at.http.close()
-        at.process.wait()
+        await at.stop()
         await at.start()
         await asyncio.sleep(1)
         rows = at.rows("SELECT id, tokens_in, tokens_out, cost_nano FROM requests WHERE outcome = 'ok'")

@@ -74,9 +74,9 @@ class Stage:
             "--config",
             str(self._folder / "stillhouse.yaml"),
         ]
-        log = (self._folder / "log").open("ab")
-        begin = partial(subprocess.Popen[str], command, env=self._env, stdout=subprocess.PIPE, stderr=log, text=True)
-        self.process = await asyncio.to_thread(begin)
+        with (self._folder / "log").open("ab") as log:
+            begin = partial(subprocess.Popen[str], command, env=self._env, text=True, stdout=subprocess.PIPE)
+            self.process = await asyncio.to_thread(partial(begin, stderr=log))
         assert self.process.stdout is not None
         while line := await asyncio.to_thread(self.process.stdout.readline):
             if found := re.match(r"ready\s+(http://[^/]+)", line):
@@ -92,6 +92,8 @@ class Stage:
         if self.process.poll() is None:
             self.process.terminate()
         await asyncio.to_thread(self.process.wait, 40)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
     async def ask(self, model: str = "small", *, stream: bool = False, tenant: str = "", **headers: str) -> Told:
         """One question."""

@@ -7,7 +7,7 @@ from evals.faults.scenarios import SCENARIOS, drain, least, most
 
 
 def test_open_streams_survive_sigterm_and_are_all_on_record(tmp_path):
-    claims = asyncio.run(drain(tmp_path / "home"))
+    claims = asyncio.run(drain(tmp_path / "stage"))
     assert len(claims) == 2
     assert all(claim.kept for claim in claims), claims
 
