@@ -17,6 +17,7 @@
     │   └── BudgetExceeded        429  budget_exceeded
     ├── LimitsAway                503  limits_unavailable
     ├── PriceUnknown              503  price_unknown
+    ├── TooManyAtOnce             429  too_many_at_once
     ├── Overloaded                503  overloaded
     ├── NoTier                    503  no_tier_available
     └── UpstreamError             502  upstream_error
@@ -26,7 +27,9 @@
         ├── UpstreamAuth          502  upstream_auth: the operator's key, never shown as the caller's
         ├── UpstreamUnavailable   502  upstream_unavailable: refused, reset, 5xx
         ├── UpstreamInvalid       502  upstream_invalid: HTML, cut JSON, not an OpenAI answer
+        ├── UpstreamResting       503  upstream_resting: a breaker is open
         └── UpstreamTimeout       504  upstream_timeout
+            └── DeadlineExceeded  504  deadline_exceeded: the caller's own time is up
 
 ``message`` is safe to show to the caller: it never holds a prompt, an upstream's address or its text.
 """
@@ -150,6 +153,14 @@ class UnsupportedMedia(StillhouseError):
     type = "invalid_request_error"
 
 
+class TooManyAtOnce(StillhouseError):
+    """This tenant, or its bulkhead, has as many requests under way as it may."""
+
+    status = 429
+    code = "too_many_at_once"
+    type = "rate_limit_error"
+
+
 class Overloaded(StillhouseError):
     """The gateway is draining or full."""
 
@@ -200,12 +211,18 @@ class NoTier(StillhouseError):
 
 
 class UpstreamError(StillhouseError):
-    """Something behind the gateway failed. ``retryable``: another try may succeed."""
+    """Something behind the gateway failed.
+
+    Attributes:
+        retryable: another try may succeed.
+        overload: it has more to do than it can, so another try takes a place from somebody.
+    """
 
     status = 502
     code = "upstream_error"
     type = "upstream_error"
-    retryable: ClassVar[bool] = True
+    retryable: bool = True
+    overload: bool = False
 
 
 class UpstreamRejected(UpstreamError):
@@ -226,6 +243,7 @@ class UpstreamRateLimited(UpstreamError):
     status = 429
     code = "rate_limit_exceeded"
     type = "rate_limit_error"
+    overload = True
 
 
 class UpstreamBusy(UpstreamError):
@@ -234,6 +252,7 @@ class UpstreamBusy(UpstreamError):
     status = 429
     code = "upstream_busy"
     type = "rate_limit_error"
+    overload = True
 
 
 class UpstreamAuth(UpstreamError):
@@ -261,11 +280,33 @@ class UpstreamMisplaced(UpstreamInvalid):
     retryable = False
 
 
+class UpstreamResting(UpstreamError):
+    """Every deployment that may serve it is left alone after failures. Nothing was asked."""
+
+    status = 503
+    code = "upstream_resting"
+    retryable = False
+
+
 class UpstreamTimeout(UpstreamError):
     """The upstream took longer than the policy allows."""
 
     status = 504
     code = "upstream_timeout"
+    overload = True
+
+
+class UpstreamSilent(UpstreamTimeout):
+    """No sign of life came while calls waited, and the breaker opened: ask elsewhere."""
+
+    overload = False
+
+
+class DeadlineExceeded(UpstreamTimeout):
+    """The time that the caller gave is up."""
+
+    code = "deadline_exceeded"
+    retryable = False
 
 
 #: What a call may end with.

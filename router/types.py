@@ -66,6 +66,7 @@ class Deployment(Frozen, frozen=True, kw_only=True):
     images: bool = True
     max_output: int | None = None
     share: float = 1.0
+    max_concurrent: int | None = None
     price: Price = Price()
     lineage: Lineage = Lineage()
 
@@ -135,7 +136,8 @@ class Decision(Frozen, frozen=True, kw_only=True):
     @property
     def because(self) -> Reason:
         """The reason that chose ``wanted``; what came of it afterwards stands behind it."""
-        return next(r for r in reversed(self.reasons) if not r.id.startswith(("tier-missing", "no-tier", "cascade-", "limit-")))
+        after = ("tier-missing", "no-tier", "cascade-", "breaker-", "retries-", "limit-")
+        return next(r for r in reversed(self.reasons) if not r.id.startswith(after))
 
 
 class Usage(Frozen, frozen=True, kw_only=True):

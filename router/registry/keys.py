@@ -28,7 +28,7 @@ import msgspec
 from router.core.limits import Allowance
 
 Scope = Literal["chat", "embeddings", "route", "guard", "admin"]
-Header = Literal["policy", "tier", "tag", "session", "guard-tag"]
+Header = Literal["policy", "tier", "tag", "session", "guard-tag", "priority"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 HEADERS: tuple[Header, ...] = get_args(Header)
 USUAL_SCOPES: tuple[Scope, ...] = ("chat", "embeddings", "route", "guard")

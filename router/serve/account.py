@@ -14,7 +14,17 @@ from router.core.cost import cost_of
 from router.core.decide import RANK
 from router.core.limits import MONEY, Cap, Purse, ends_ms
 from router.core.peek import with_members
-from router.errors import BudgetExceeded, LimitReached, PriceUnknown, UpstreamAuth, UpstreamBusy, UpstreamRateLimited, UpstreamRejected, UpstreamUnavailable
+from router.errors import (
+    BudgetExceeded,
+    LimitReached,
+    PriceUnknown,
+    UpstreamAuth,
+    UpstreamBusy,
+    UpstreamRateLimited,
+    UpstreamRejected,
+    UpstreamResting,
+    UpstreamUnavailable,
+)  # fmt: skip
 from router.serve.limiting import Held, Limiter, Need
 from router.types import Decision, Deployment, Price, Reason, TierName, Usage
 
@@ -66,7 +76,9 @@ class Hold:
 
 
 #: After these nothing was generated, so nothing is owed. After all other ends nobody knows.
-_FREE: Final = (UpstreamRejected, UpstreamRateLimited, UpstreamBusy, UpstreamAuth, UpstreamUnavailable)
+_FREE: Final = (
+    UpstreamRejected, UpstreamRateLimited, UpstreamBusy, UpstreamAuth, UpstreamUnavailable, UpstreamResting,
+)  # fmt: skip
 
 
 def settle(hold: Hold | None, usage: Usage | None, error: Exception | None = None) -> None:

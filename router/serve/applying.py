@@ -20,6 +20,7 @@ from router.core.bedrock import Application, Block, Qualifier, Seen, assessment_
 from router.errors import BadRequest, NotFound, StillhouseError
 from router.serve.accept import Order, accept, order
 from router.serve.account import enter
+from router.serve.admitting import admit
 from router.serve.exchange import Exchange, Incoming
 from router.serve.guarding import moved
 from router.serve.judging import REWRITTEN, Judged, Piece, judge_pieces
@@ -56,6 +57,7 @@ async def apply(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     story = Story(cell, incoming.request_id, "/v1/guardrails/apply")
     try:
         key = accept(cell, incoming, story, "guard")
+        await admit(cell, incoming, story, key)
         wish = _policy_of(cell, incoming, story, key)
         if cell.limits is not None:
             await enter(cell.limits, key, story)

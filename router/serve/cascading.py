@@ -31,7 +31,7 @@ from router.core.wire import ChatRequest, TextSite, given, read_chunk
 from router.errors import LimitReached, UpstreamError, UpstreamInvalid, UpstreamRejected, UpstreamTimeout
 from router.serve.accept import Order
 from router.serve.account import capped, settle
-from router.serve.calling import attempt
+from router.serve.calling import attempt, beside
 from router.serve.forward import forwarded
 from router.serve.story import Note, Story, Times
 from router.types import TIER_NAMES, Deployment, Reason, TierName, Usage
@@ -73,7 +73,7 @@ def way_of(
         return None
     terms = terms_of(wish.policy.body)
     limits = Limits(max_escalations=cascade.max_escalations, deadline=cascade.deadline)
-    tiers, reason = planned(wish.policy.body, decision, story.score, features, cell.fleet(wish.policy))
+    tiers, reason = planned(wish.policy.body, decision, story.score, features, story.fleet or cell.fleet(wish.policy))
     rungs = deployments(tiers) if tiers else []
     if rungs and terms.needs_logprobs and (blind := [r for r in rungs[:-1] if r[1].name in cell.blind]):
         rungs = [rung for rung in rungs if rung not in blind]
@@ -363,7 +363,8 @@ async def _samples(
                 if account is not None and account.size is not None:
                     hold = await account.hold(deployment, account.size)
                 bound = capped(body, hold.cap if hold else None, deployment.model)
-                answer = await _chat(cell.upstreams[deployment.upstream], bound, deadline)
+                ask_again = partial(_chat, cell.upstreams[deployment.upstream], bound, deadline)
+                answer = await beside(story, deployment.name, ask_again, ask.step.tier)
             reading, usage = reading_of(answer)
             usage = usage or _estimate(story, reading.tokens)
         except LimitReached:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
@@ -32,6 +33,7 @@ from router.core.wire import (
 )
 from router.errors import LimitReached, LimitsAway, PriceUnknown, UpstreamError
 from router.serve.account import capped, settle
+from router.serve.calling import beside
 from router.serve.onlooker import Onlooker, Said
 from router.serve.story import Note, Story, Times
 from router.types import Deployment, Usage
@@ -221,7 +223,8 @@ async def _asked(ask: Ask, desk: Desk) -> str:
             if story.account is not None:
                 hold = await story.account.hold(deployment, Size(len(body) // 4, len(body), None, ask.max_tokens))
                 body = capped(body, hold.cap, deployment.model)
-            reply = await desk.cell.upstreams[deployment.upstream].chat(body, deadline)
+            asked = partial(desk.cell.upstreams[deployment.upstream].chat, body, deadline)
+            reply = await beside(story, deployment.name, asked, deployment.tier)
         reading, usage = reading_of(reply.body)
         usage = usage or Usage(input_tokens=len(body) // 4, output_tokens=reading.tokens, source="estimated")
     except (LimitReached, LimitsAway, PriceUnknown):

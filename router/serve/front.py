@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from router.errors import MethodNotAllowed, Overloaded, StillhouseError
+from router.serve.bodies import BIG, whose
 from router.serve.exchange import Exchange, Incoming, Receive, Scope, Send, check_head, read_body, until_gone
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class Front:
         cell: Cell = self._state.cell
         mark = [(b"x-request-id", out.request_id.encode())]
         cell.active += 1
+        held, tenant = 0, None
         try:
             if scope["method"] != "POST":
                 await out.error(MethodNotAllowed(f"{scope['path']} takes POST only."), [*mark, (b"allow", b"POST")])
@@ -94,14 +96,22 @@ class Front:
                 raise Overloaded("The gateway is shutting down; try again.", retry_after="1")
             headers = dict(scope["headers"])
             limit = int(cell.settings.server.max_body_mb * 1024 * 1024)
-            check_head(headers, limit)
+            size = check_head(headers, limit)
+            tenant = whose(cell, headers) if size > BIG else None
+            cell.bodies.take(size, tenant)
+            held = size
             body = await read_body(receive, limit)
             if body is not None:
+                if len(body) < held:
+                    cell.bodies.give_back(held - len(body), tenant)
+                    held = len(body)
                 await self._with_company(handler, cell, Incoming(scope["path"], headers, body, out.request_id), out)
         except StillhouseError as error:
             await out.error(error, mark)
         finally:
             cell.active -= 1
+            if held:
+                cell.bodies.give_back(held, tenant)
 
     @staticmethod
     async def _with_company(handler: Handler, cell: Cell, incoming: Incoming, out: Exchange) -> None:

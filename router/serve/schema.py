@@ -162,6 +162,8 @@ _HEADERS = [
         ("tier", "small, medium or large."),
         ("tag", "Tags for rules and reports, separated by commas."),
         ("session", "Requests of one session meet the same generation of a tier."),
+        ("timeout", "Seconds that the whole request may take, where that is less than the policy says."),
+        ("priority", "batch, default or critical: who is served first when the gateway is full."),
         ("guard-tag", "Suffix of the tag around what guards shall read, where the policy allows tagging."),
     )
 ]
