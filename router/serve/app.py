@@ -26,6 +26,7 @@ from router.serve.moderating import moderations
 from router.serve.observing import observe, observe_embeddings
 from router.serve.pages import pages
 from router.serve.pipeline import chat
+from router.serve.responses import RESPONSES, kept_answers
 from router.serve.schema import openapi_of
 from router.serve.settings import Settings
 from router.serve.sides import embeddings, route
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 HOT: dict[str, Handler] = {
     "/v1/chat/completions": chat,
+    "/v1/responses": RESPONSES,
     "/v1/embeddings": embeddings,
     "/v1/route": route,
     "/v1/feedback": feedback,
@@ -80,6 +82,7 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.include_router(pages)
+    app.include_router(kept_answers)
     app.add_exception_handler(StillhouseError, _own_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
@@ -93,6 +96,7 @@ async def _watch(cell: Cell) -> None:
     """Look for another scorer, edited policies, versions, keys and pins."""
     while True:
         await asyncio.sleep(RELOAD_SECONDS)
+        cell.answers.sweep()
         try:
             cell.reload(await asyncio.to_thread(cell.look))
         except Exception as error:  # noqa: BLE001  (one bad look must not be the last: a pin has to work tomorrow)
