@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from router.errors import BadRequest, MethodNotAllowed, NotFound, StillhouseError
 from router.serve.applying import APPLY, BEDROCK, apply
 from router.serve.cell import Cell, open_cell
+from router.serve.completions import COMPLETIONS
 from router.serve.exchange import Incoming
 from router.serve.feedback import feedback
 from router.serve.front import Front
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 HOT: dict[str, Handler] = {
     "/v1/chat/completions": chat,
     "/v1/responses": RESPONSES,
+    "/v1/completions": COMPLETIONS,
     "/v1/embeddings": embeddings,
     "/v1/route": route,
     "/v1/feedback": feedback,

@@ -18,6 +18,7 @@ from router.core.surfaces.said import SEALED
 
 Json = dict[str, Any]
 MARK: Final = "responses"  # type of such a message and such a tool; name of the member
+_SEAL: Final = "stillhouse:"
 #: Parameters of Responses that chat has no word for. They are words and numbers of a closed set, no free text.
 PARAMETERS: Final = ("include", "max_tool_calls", "truncation", "reasoning_summary")
 
@@ -30,6 +31,19 @@ def carried_message(item: Json, *, result: bool = False) -> Json:
 def carried_tool(tool: Json) -> Json:
     """A tool that chat does not know."""
     return {"type": MARK, "function": {"description": _dumped(tool)}}
+
+
+def wrapped(entry: Json) -> str:
+    """Sealed thoughts with the id under which their server knows them: it takes them back under no other."""
+    return f"{_SEAL}{entry['id']}:{entry['data']}" if isinstance(entry.get("id"), str) else str(entry["data"])
+
+
+def unwrapped(data: str, item_id: Any) -> Json:
+    """The way back; ``item_id`` counts for thoughts that were sealed elsewhere."""
+    if data.startswith(_SEAL):
+        item_id, _, data = data.removeprefix(_SEAL).partition(":")
+    named = {"id": item_id} if isinstance(item_id, str) else {}
+    return {"type": SEALED, "data": data, **named}
 
 
 def restored(text: Any) -> Json | None:

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from router.core.surfaces.carried import carried_message
+from router.core.surfaces.carried import carried_message, unwrapped
 from router.core.surfaces.fields import Json, list_at, object_at, text_at
-from router.core.surfaces.said import SEALED
 from router.errors import BadRequest, UnsupportedParameter
 
 _SYSTEM = frozenset({"system", "developer"})
@@ -89,7 +88,7 @@ class Talk:
         for turn in turns:
             if turn.thoughts and turn.bare:  # thoughts before an item that chat does not know
                 self.carried.append("input[].reasoning")
-                found += [carried_message(item) for item in turn.thoughts]
+                found += [carried_message(_unsealed(item)) for item in turn.thoughts]
                 continue
             found += [turn.message, *turn.results]
             if turn.pictures:
@@ -159,11 +158,19 @@ class Talk:
         if text:
             turn.message["reasoning_content"] = text
         if sealed is not None:
-            entry: Json = {"type": SEALED, "data": text_at(sealed, f"{path}.encrypted_content")}
-            if isinstance(item.get("id"), str):
-                entry["id"] = item["id"]
+            entry = unwrapped(text_at(sealed, f"{path}.encrypted_content"), item.get("id"))
             turn.message.setdefault("reasoning_details", []).append(entry)
             self.carried.append("input[].encrypted_content")
+
+
+def _unsealed(item: Json) -> Json:
+    """A reasoning item under the id that its own server gave it."""
+    data = item.get("encrypted_content")
+    if not isinstance(data, str):
+        return item
+    entry = unwrapped(data, item.get("id"))
+    named = {"id": entry["id"]} if "id" in entry else {}
+    return {**item, **named, "encrypted_content": entry["data"]}
 
 
 def flat_name(space: Any, name: str) -> str:

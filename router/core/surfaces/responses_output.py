@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping
 from typing import Protocol
 
+from router.core.surfaces.carried import wrapped
 from router.core.surfaces.said import CallPart, Json, Said
 
 Events = Iterator[Json]
@@ -195,7 +196,7 @@ class Output:
         if said.thought:
             yield from self._thoughts.add(said.thought)
         for entry in said.sealed:
-            self._thoughts.sealed = entry["data"]
+            self._thoughts.sealed = wrapped(entry)
 
     def _opened_message(self) -> Generator[Json, None, _Message]:
         if self._message is None:

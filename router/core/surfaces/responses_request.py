@@ -129,7 +129,7 @@ def _items(body: Json, item_of: Callable[[str], Json]) -> list[Json]:
     """The new items; a bare string is one message of the user."""
     given = body.get("input")
     if isinstance(given, str):
-        return [{"type": "message", "role": "user", "content": given}]
+        return [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": given}]}]
     if given is None:
         if body.get("previous_response_id") is None:
             raise BadRequest("You must provide an 'input'.", param="input")

@@ -60,7 +60,11 @@ def read_turn(data: bytes) -> Turn:
 
 
 def _first(choices: Any) -> Said:
-    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    return said_in(choices[0]) if isinstance(choices, list) and choices and isinstance(choices[0], dict) else Said()
+
+
+def said_in(choice: Json) -> Said:
+    """What a choice says, and how it ends."""
     finish, logprobs = choice.get("finish_reason"), choice.get("logprobs")
     message = choice.get("message") or choice.get("delta")
     said = said_of(message) if isinstance(message, dict) else Said()
