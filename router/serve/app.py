@@ -24,7 +24,7 @@ from router.serve.feedback import feedback
 from router.serve.front import Front
 from router.serve.judge import Judge
 from router.serve.moderating import moderations
-from router.serve.observing import observe, observe_embeddings
+from router.serve.observing import observe, observe_completions, observe_embeddings, observe_responses
 from router.serve.pages import pages
 from router.serve.pipeline import chat
 from router.serve.responses import RESPONSES, kept_answers
@@ -45,7 +45,13 @@ HOT: dict[str, Handler] = {
     "/v1/moderations": moderations,
 }
 # What only looks on takes the place of what acts; whoever asks for a decision or a verdict still gets one.
-OBSERVING: dict[str, Handler] = {**HOT, "/v1/chat/completions": observe, "/v1/embeddings": observe_embeddings}
+OBSERVING: dict[str, Handler] = {
+    **HOT,
+    "/v1/chat/completions": observe,
+    "/v1/responses": observe_responses,
+    "/v1/completions": observe_completions,
+    "/v1/embeddings": observe_embeddings,
+}
 SHAPED: dict[re.Pattern[str], Handler] = {APPLY: apply, BEDROCK: apply}
 log = logging.getLogger("stillhouse")
 JUDGE_SECONDS = 1.0

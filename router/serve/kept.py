@@ -144,6 +144,11 @@ class TenantShelf:
         return kept
 
 
+def empty_shelf() -> TenantShelf:
+    """One on which nothing lies and nothing stays."""
+    return TenantShelf(Answers(0, 0.0, lambda: 0.0), "")
+
+
 def _output(kept: Kept) -> list[Json]:
     output: list[Json] = msgspec.json.decode(kept.body)["output"]
     return output
