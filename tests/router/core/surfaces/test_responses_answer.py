@@ -249,3 +249,34 @@ def test_whatever_a_chat_server_says_beside_is_read_over(value):
     answer = {"choices": [{"index": 0, "message": message, "logprobs": value, "finish_reason": value}], "usage": value}
     told = json.loads(Responses(b'{"model":"m","input":"x"}', "ab", 0, Shelf()).answer(dump(answer)))
     assert told["object"] == "response"
+
+
+# --- rows of the tables that no test above reads
+
+
+def test_custom_calls_and_logprobs_are_told():
+    custom = {"id": "c1", "type": "custom", "custom": {"name": "patch", "input": "*** Begin"}}
+    logs = {"content": [{"token": "Hi", "logprob": -0.5, "bytes": [72, 105], "top_logprobs": []}]}
+    message = {"role": "assistant", "content": "Hi", "tool_calls": [custom]}
+    told = whole({"choices": [{"index": 0, "message": message, "logprobs": logs, "finish_reason": "tool_calls"}]})
+    assert told["output"][0]["content"][0]["logprobs"] == logs["content"]
+    call = told["output"][1]
+    assert (call["type"], call["call_id"], call["name"], call["input"]) == (
+        "custom_tool_call",
+        "c1",
+        "patch",
+        "*** Begin",
+    )
+    assert "usage" not in told
+
+
+def test_a_server_that_tells_arguments_only_at_their_end_is_heard():
+    item = {"type": "function_call", "call_id": "c1", "name": "f", "arguments": '{"a":1}'}
+    reader = Chunks()
+    added = reader.feed(
+        dump({"type": "response.output_item.added", "output_index": 0, "item": {**item, "arguments": ""}})
+    )
+    done = reader.feed(dump({"type": "response.output_item.done", "output_index": 0, "item": item}))
+    parts = [p for data in (*added, *done) for p in read_turn(data).said.calls]
+    assert "".join(p.text for p in parts) == '{"a":1}'
+    assert (parts[0].id, parts[0].name) == ("c1", "f")

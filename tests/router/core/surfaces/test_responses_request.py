@@ -311,3 +311,71 @@ def test_whatever_comes_is_read_or_refused_by_name(place, value, leave_out):
     with contextlib.suppress(ValueError, TypeError, AttributeError):  # the adapter refuses it
         assert json.loads(in_responses(sent))["store"] is False
     assert all(isinstance(name, str) for name in asked.dropped)
+
+
+# --- rows of the tables that no test above reads
+
+
+def test_files_refusals_and_allowed_tools_keep_their_meaning():
+    told = chat_of(
+        input=[
+            said("user", [{"type": "input_file", "file_data": "data:x", "filename": "a.pdf"}]),
+            said("assistant", [{"type": "refusal", "refusal": "no"}]),
+        ],
+        tools=[{"type": "function", "name": "f"}],
+        tool_choice={"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "f"}]},
+        safety_identifier="s",
+    )
+    assert told["messages"][0]["content"] == [{"type": "file", "file": {"file_data": "data:x", "filename": "a.pdf"}}]
+    assert told["messages"][1]["content"] == [{"type": "refusal", "refusal": "no"}]
+    allowed = {"mode": "required", "tools": [{"type": "function", "function": {"name": "f"}}]}
+    assert told["tool_choice"] == {"type": "allowed_tools", "allowed_tools": allowed}
+    assert told["safety_identifier"] == "s"
+
+
+def test_open_thoughts_become_reasoning_content():
+    thought = {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "hm"}]}
+    assert messages_of(said("user", "hi"), thought, call())[1]["reasoning_content"] == "hm"
+
+
+def test_chat_in_responses_words():
+    chat = {
+        "model": "m", "max_tokens": 9, "stop": ["x"], "seed": 1, "verbosity": "low", "reasoning_effort": "high",
+        "logprobs": True, "top_logprobs": 2, "stream": True, "stream_options": {"include_usage": True}, "n": 1,
+        "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {}}},
+        "tools": [
+            {"type": "function", "function": {"name": "f"}},
+            {"type": "custom", "custom": {"name": "g", "format": {"type": "grammar", "grammar": {"syntax": "lark"}}}},
+        ],
+        "tool_choice": {"type": "function", "function": {"name": "f"}},
+        "messages": [
+            {"role": "system", "content": "s"},
+            {"role": "user", "content": [{"type": "text", "text": "t"}, {"type": "image_url", "image_url": {"url": "u"}}]},
+            {"role": "assistant", "content": "", "reasoning_content": "open", "tool_calls": [
+                {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}},
+                {"id": "c2", "type": "custom", "custom": {"name": "g", "input": "i"}},
+            ]},
+            {"role": "tool", "tool_call_id": "c1", "content": "r1"},
+            {"role": "tool", "tool_call_id": "c2", "content": [{"type": "text", "text": "r2"}]},
+        ],
+    }  # fmt: skip
+    assert json.loads(in_responses(json.dumps(chat).encode())) == {
+        "model": "m", "max_output_tokens": 9, "stop": ["x"], "seed": 1, "stream": True, "store": False, "top_logprobs": 2,
+        "text": {"format": {"type": "json_schema", "name": "n", "schema": {}}, "verbosity": "low"},
+        "reasoning": {"effort": "high"}, "include": ["reasoning.encrypted_content", "message.output_text.logprobs"],
+        "tools": [
+            {"type": "function", "name": "f", "strict": False, "parameters": None},
+            {"type": "custom", "name": "g", "format": {"type": "grammar", "syntax": "lark"}},
+        ],
+        "tool_choice": {"type": "function", "name": "f"},
+        "input": [
+            {"type": "message", "role": "system", "content": "s"},
+            {"type": "message", "role": "user", "content": [
+                {"type": "input_text", "text": "t"}, {"type": "input_image", "image_url": "u", "detail": "auto"},
+            ]},
+            {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"},
+            {"type": "custom_tool_call", "call_id": "c2", "name": "g", "input": "i"},
+            {"type": "function_call_output", "call_id": "c1", "output": "r1"},
+            {"type": "custom_tool_call_output", "call_id": "c2", "output": [{"type": "input_text", "text": "r2"}]},
+        ],
+    }  # fmt: skip
