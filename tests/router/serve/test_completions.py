@@ -8,6 +8,9 @@ from router.errors import StillhouseError
 from tests.router.serve.test_responses import EMAIL, GUARDED
 from tests.support.upstream import CLOSE, Answer, chunk, completion, finish, usage
 
+# connections that the SDK itself leaves to the garbage collector
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 async def ask(gw, **fields):
     return await gw.http.post("/v1/completions", json={"model": "auto", "prompt": "hi", **fields})

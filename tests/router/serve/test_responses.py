@@ -1,5 +1,6 @@
 """Responses over a real socket, by the real SDK: answers, streams, what is kept, and the guards of every text."""
 
+import gc
 import json
 from datetime import UTC, datetime
 
@@ -11,6 +12,8 @@ from router.registry.keys import KeyStore
 from router.serve.settings import ResponsesSettings, UpstreamSettings
 from tests.support.upstream import CLOSE, Answer, chunk, completion, finish, tool, usage
 
+# connections that the SDK itself leaves to the garbage collector
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 GUARDED = """
 stillhouse: 1
 name: guarded
@@ -35,14 +38,19 @@ class Person(BaseModel):
 
 
 @pytest.fixture
-def client(serve):
+async def client(serve):
     """The real SDK in front of a gateway."""
+    made = []
 
     async def make(*policies, key="none", **how):
         gw = await serve(*policies, **how)
-        return gw, openai.AsyncOpenAI(base_url=gw.base_url, api_key=key, max_retries=0)
+        made.append(openai.AsyncOpenAI(base_url=gw.base_url, api_key=key, max_retries=0))
+        return gw, made[-1]
 
-    return make
+    yield make
+    for sdk in made:
+        await sdk.close()
+    gc.collect()
 
 
 async def ask(gw, headers=None, **fields):
@@ -68,7 +76,6 @@ async def test_the_sdk_asks_streams_and_parses(client, up):
     assert up.requests[-1].json["response_format"]["json_schema"]["name"] == "Person"
     record = await gw.http.get(f"/v1/stillhouse/requests/{whole._request_id}")
     assert record.json()["endpoint"] == PATH
-    await sdk.close()
 
 
 async def test_a_tool_is_called_and_its_result_goes_on_by_reference(client, up):
@@ -88,7 +95,6 @@ async def test_a_tool_is_called_and_its_result_goes_on_by_reference(client, up):
         await sdk.responses.create(model="auto", tools=tools, **continued)
         roles = [(m["role"], m.get("tool_call_id")) for m in up.requests[-1].json["messages"]]
         assert roles == [("user", None), ("assistant", None), ("tool", "c1")]
-    await sdk.close()
 
 
 async def test_errors_come_in_openais_shape(client, up):
@@ -105,7 +111,6 @@ async def test_errors_come_in_openais_shape(client, up):
     assert long.value.code == "context_length_exceeded"
     assert (await gw.http.get(PATH)).status_code == 405
     assert (await gw.http.post(PATH, content=b"[]", headers={"content-type": "application/json"})).status_code == 400
-    await sdk.close()
 
 
 async def test_a_stream_that_breaks_off_fails_and_does_not_complete(client, up):
@@ -146,7 +151,6 @@ async def test_answers_are_kept_continued_listed_and_forgotten(client, up):
         await sdk.responses.create(model="auto", input="three", previous_response_id=second.id)
     assert gone.value.param == "previous_response_id"
     assert len(up.requests) == 2
-    await sdk.close()
 
 
 async def test_nothing_is_kept_where_the_caller_or_a_guard_or_the_settings_say_so(client, up):
@@ -334,6 +338,11 @@ def as_responses(settings):
     return settings.model_copy(update={"upstreams": {"up": only}})
 
 
+def test_only_a_server_of_openais_wire_may_speak_responses():
+    with pytest.raises(ValueError, match="kind openai"):
+        UpstreamSettings(kind="litellm", wire="responses")
+
+
 async def test_a_chat_caller_reaches_a_model_behind_responses(client, up):
     gw, _ = await client(change=as_responses)
     up.script(Answer.json(response(SEALED, spoken("Hi"))))
@@ -386,7 +395,6 @@ async def test_streams_sealed_thoughts_and_unknown_tools_travel_between_two_who_
     sent = up.requests[1].json["input"]
     assert sent[1] == {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "S"}
     assert [item["type"] for item in sent] == ["message", "reasoning", "function_call", "function_call_output"]
-    await sdk.close()
 
 
 @pytest.mark.parametrize(

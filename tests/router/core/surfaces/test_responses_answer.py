@@ -4,7 +4,7 @@ import contextlib
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.core.surfaces.from_responses import Chunks, chat_of
@@ -225,6 +225,7 @@ BITS = st.recursive(
 KINDS = st.sampled_from([*PLAIN, "response.function_call_arguments.delta", "error", "response.failed"])
 
 
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(KINDS, st.dictionaries(st.sampled_from(["item", "delta", "output_index", "response"]), BITS)))
 )
@@ -236,6 +237,7 @@ def test_whatever_a_server_sends_is_chat_or_an_error(events):
                 assert json.loads(data)
 
 
+@settings(max_examples=40)
 @given(BITS)
 def test_whatever_a_whole_answer_holds_is_chat_or_an_error(value):
     for body in (value, {"output": [value]}, {"output": [{"type": "message", "content": value}], "usage": value}):
@@ -243,6 +245,7 @@ def test_whatever_a_whole_answer_holds_is_chat_or_an_error(value):
             assert json.loads(chat_of(dump(body)))
 
 
+@settings(max_examples=40)
 @given(BITS)
 def test_whatever_a_chat_server_says_beside_is_read_over(value):
     message = {"role": "assistant", "content": value, "reasoning_details": value, "tool_calls": value, "refusal": value}
