@@ -18,14 +18,16 @@ from starlette.exceptions import HTTPException
 from router.errors import BadRequest, MethodNotAllowed, NotFound, StillhouseError
 from router.serve.applying import APPLY, BEDROCK, apply
 from router.serve.cell import Cell, open_cell
+from router.serve.completions import COMPLETIONS
 from router.serve.exchange import Incoming
 from router.serve.feedback import feedback
 from router.serve.front import Front
 from router.serve.judge import Judge
 from router.serve.moderating import moderations
-from router.serve.observing import observe, observe_embeddings
+from router.serve.observing import observe, observe_completions, observe_embeddings, observe_responses
 from router.serve.pages import pages
 from router.serve.pipeline import chat
+from router.serve.responses import RESPONSES, kept_answers
 from router.serve.schema import openapi_of
 from router.serve.settings import Settings
 from router.serve.sides import embeddings, route
@@ -36,13 +38,21 @@ if TYPE_CHECKING:
 
 HOT: dict[str, Handler] = {
     "/v1/chat/completions": chat,
+    "/v1/responses": RESPONSES,
+    "/v1/completions": COMPLETIONS,
     "/v1/embeddings": embeddings,
     "/v1/route": route,
     "/v1/feedback": feedback,
     "/v1/moderations": moderations,
 }
 # What only looks on takes the place of what acts; whoever asks for a decision or a verdict still gets one.
-OBSERVING: dict[str, Handler] = {**HOT, "/v1/chat/completions": observe, "/v1/embeddings": observe_embeddings}
+OBSERVING: dict[str, Handler] = {
+    **HOT,
+    "/v1/chat/completions": observe,
+    "/v1/responses": observe_responses,
+    "/v1/completions": observe_completions,
+    "/v1/embeddings": observe_embeddings,
+}
 SHAPED: dict[re.Pattern[str], Handler] = {APPLY: apply, BEDROCK: apply}
 log = logging.getLogger("stillhouse")
 JUDGE_SECONDS = 1.0
@@ -82,6 +92,7 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.include_router(pages)
+    app.include_router(kept_answers)
     app.add_exception_handler(StillhouseError, _own_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
@@ -95,6 +106,7 @@ async def _watch(cell: Cell) -> None:
     """Look for another scorer, edited policies, versions, keys and pins."""
     while True:
         await asyncio.sleep(RELOAD_SECONDS)
+        cell.answers.sweep()
         try:
             cell.reload(await asyncio.to_thread(cell.look))
         except Exception as error:  # noqa: BLE001  (one bad look must not be the last: a pin has to work tomorrow)

@@ -57,7 +57,7 @@ async def chat(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         key = accept(cell, incoming, story, "chat")
         await admit(cell, incoming, story, key)
         request = read_chat(out.heard(incoming.body, story.tenant))
-        story.stream = request.stream
+        story.stream, story.carried = request.stream, out.carried
         wish = in_arm(cell, request, order(cell, incoming, story, key, request.model), story)
         if cell.limits is not None:
             await enter(cell.limits, key, story)

@@ -76,10 +76,18 @@ class BulkheadSettings(Strict):
     queue: Annotated[int, Field(ge=0)] = 0
 
 
+class ResponsesSettings(Strict):
+    """How much of ``/v1/responses`` is remembered for ``previous_response_id``."""
+
+    keep_mb: Annotated[float, Field(ge=0, le=65536)] = 64
+    keep_minutes: Annotated[float, Field(gt=0)] = 60
+
+
 class UpstreamSettings(Strict):
     """One place where models answer. ``api_key`` names an environment variable or a file, never a key."""
 
     kind: Literal["openai", "litellm", "local"]
+    wire: Literal["chat", "responses"] = "chat"
     base_url: str | None = None
     api_key: Secret | None = None
     private: bool = False
@@ -88,6 +96,8 @@ class UpstreamSettings(Strict):
     def _complete(self) -> UpstreamSettings:
         if self.kind == "openai" and not self.base_url:
             raise ValueError("an upstream of kind openai needs a base_url")
+        if self.kind != "openai" and self.wire != "chat":
+            raise ValueError("wire: responses needs an upstream of kind openai")
         if self.kind == "local" and (self.base_url or self.api_key):
             raise ValueError("an upstream of kind local has no base_url and no api_key")
         if self.base_url is not None and not self.base_url.startswith(("http://", "https://")):
@@ -148,6 +158,7 @@ class Settings(Strict):
     upstreams: dict[str, UpstreamSettings]
     tiers: tuple[TierSettings, ...]
     embeddings: tuple[EmbeddingSettings, ...] = ()
+    responses: ResponsesSettings = ResponsesSettings()
     policies: tuple[str, ...] = ("balanced",)
     default_policy: str | None = None
     ledger: str | None = None
