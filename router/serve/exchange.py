@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from router.core.surfaces.base import Carried
 from router.errors import BadRequest, StillhouseError, TooLarge, UnsupportedMedia
 from router.serve.respond import Headers, error_body
 
@@ -36,13 +37,14 @@ class Incoming(msgspec.Struct, frozen=True):
 class Exchange:
     """Sends one answer. ``begun`` says whether its head has left."""
 
-    __slots__ = ("_receive", "_send", "begun", "request_id")
+    __slots__ = ("_receive", "_send", "begun", "carried", "request_id")
 
     def __init__(self, receive: Receive, send: Send, request_id: str) -> None:
         self._receive = receive
         self._send = send
         self.request_id = request_id
         self.begun = False
+        self.carried: Carried | None = None  # what came in another protocol and chat does not know
 
     def heard(self, body: bytes, tenant: str) -> bytes:  # noqa: ARG002  (other protocols remember by tenant)
         """What the caller said, as an OpenAI chat completion request."""

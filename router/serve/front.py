@@ -88,7 +88,8 @@ class Front:
         cell.active += 1
         try:
             if scope["method"] != "POST":
-                await out.error(MethodNotAllowed(f"{scope['path']} takes POST only."), [*mark, (b"allow", b"POST")])
+                error = MethodNotAllowed(f"{scope['path']} takes POST only.")
+                await _spoken(handler, out).error(error, [*mark, (b"allow", b"POST")])
                 return
             if cell.draining:
                 raise Overloaded("The gateway is shutting down; try again.", retry_after="1")
@@ -99,7 +100,7 @@ class Front:
             if body is not None:
                 await self._with_company(handler, cell, Incoming(scope["path"], headers, body, out.request_id), out)
         except StillhouseError as error:
-            await out.error(error, mark)
+            await _spoken(handler, out).error(error, mark)
         finally:
             cell.active -= 1
 
@@ -117,3 +118,9 @@ class Front:
             task.uncancel()
         finally:
             watch.cancel()
+
+
+def _spoken(handler: Handler, out: Exchange) -> Exchange:
+    """``out`` in the tongue of a path whose handler could not begin."""
+    spoken: Callable[[Exchange], Exchange] | None = getattr(handler, "spoken", None)
+    return spoken(out) if spoken else out

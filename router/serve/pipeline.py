@@ -53,7 +53,7 @@ async def chat(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     try:
         key = accept(cell, incoming, story, "chat")
         request = read_chat(out.heard(incoming.body, story.tenant))
-        story.stream = request.stream
+        story.stream, story.carried = request.stream, out.carried
         wish = in_arm(cell, request, order(cell, incoming, story, key, request.model), story)
         masks = guard_in(request, wish, held, story)
         decision = score_and_decide(cell, request, wish, story)

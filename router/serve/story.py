@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from policies.policy import Policy
     from router.core.explore import Lot
     from router.core.plan import Try
+    from router.core.surfaces.base import Carried
     from router.serve.cell import Cell
 
 Direction = Literal["input", "output"]
@@ -84,6 +85,7 @@ class Story:
         self.spent: dict[str, float] = {}
         self.total_ms: float | None = None  # where work goes on after the last byte: when that left
         self.delivered = False  # the caller has all of the answer: leaving now is no loss
+        self.carried: Carried | None = None  # see ``router.core.surfaces``
         self._call_begun = 0.0
         self._call_first: float | None = None
 
