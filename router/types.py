@@ -64,6 +64,7 @@ class Deployment(Frozen, frozen=True, kw_only=True):
     context_window: int | None = None
     tools: bool = True
     images: bool = True
+    reasoning: bool = False  # takes ``reasoning_effort``
     share: float = 1.0
     price: Price = Price()
     lineage: Lineage = Lineage()

@@ -22,6 +22,7 @@ from router.serve.exchange import Incoming
 from router.serve.feedback import feedback
 from router.serve.front import Front
 from router.serve.judge import Judge
+from router.serve.messages import count_tokens, messages
 from router.serve.moderating import moderations
 from router.serve.observing import observe, observe_embeddings
 from router.serve.pages import pages
@@ -35,13 +36,21 @@ if TYPE_CHECKING:
 
 HOT: dict[str, Handler] = {
     "/v1/chat/completions": chat,
+    "/v1/messages": messages,
+    "/v1/messages/count_tokens": count_tokens,
     "/v1/embeddings": embeddings,
     "/v1/route": route,
     "/v1/feedback": feedback,
     "/v1/moderations": moderations,
 }
 # What only looks on takes the place of what acts; whoever asks for a decision or a verdict still gets one.
-OBSERVING: dict[str, Handler] = {**HOT, "/v1/chat/completions": observe, "/v1/embeddings": observe_embeddings}
+# It passes on what it was sent, byte by byte: what would have to be translated has no place there.
+_TRANSLATED = ("/v1/messages", "/v1/messages/count_tokens")
+OBSERVING: dict[str, Handler] = {
+    **{path: handler for path, handler in HOT.items() if path not in _TRANSLATED},
+    "/v1/chat/completions": observe,
+    "/v1/embeddings": observe_embeddings,
+}
 SHAPED: dict[re.Pattern[str], Handler] = {APPLY: apply, BEDROCK: apply}
 log = logging.getLogger("stillhouse")
 JUDGE_SECONDS = 1.0

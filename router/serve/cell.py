@@ -38,6 +38,7 @@ from router.serve.sessions import Sessions
 from router.serve.settings import LOOPBACK, Settings, deployments_of, read_secret
 from router.serve.verdicts import Verdicts
 from router.types import TIER_NAMES, Deployment, Price, TierName
+from router.upstream.anthropic import AnthropicUpstream
 from router.upstream.base import Upstream
 from router.upstream.openai import OpenAIUpstream
 from router.upstream.transport import AiohttpTransport, Transport
@@ -411,6 +412,9 @@ def open_upstream(name: str, settings: Settings, transport: Transport) -> Upstre
     if wanted.kind == "openai":
         assert wanted.base_url is not None
         return OpenAIUpstream(name, wanted.base_url, read_secret(wanted.api_key), transport)
+    if wanted.kind == "anthropic":
+        assert wanted.base_url is not None
+        return AnthropicUpstream(name, wanted.base_url, read_secret(wanted.api_key), transport)
     if wanted.kind == "litellm":
         from router.upstream.litellm import LiteLLMUpstream
 

@@ -41,7 +41,7 @@ class ServerSettings(Strict):
 class UpstreamSettings(Strict):
     """One place where models answer. ``api_key`` names an environment variable or a file, never a key."""
 
-    kind: Literal["openai", "litellm", "local"]
+    kind: Literal["openai", "anthropic", "litellm", "local"]
     base_url: str | None = None
     api_key: Secret | None = None
     private: bool = False
@@ -50,6 +50,8 @@ class UpstreamSettings(Strict):
     def _complete(self) -> UpstreamSettings:
         if self.kind == "openai" and not self.base_url:
             raise ValueError("an upstream of kind openai needs a base_url")
+        if self.base_url is None and self.kind == "anthropic":
+            raise ValueError("an upstream of kind anthropic needs a base_url, e.g. https://api.anthropic.com/v1")
         if self.kind == "local" and (self.base_url or self.api_key):
             raise ValueError("an upstream of kind local has no base_url and no api_key")
         if self.base_url is not None and not self.base_url.startswith(("http://", "https://")):
@@ -87,6 +89,7 @@ class TierSettings(Strict):
     context_window: Annotated[int, Field(gt=0)] | None = None
     tools: bool = True
     images: bool = True
+    reasoning: bool = False
     share: Annotated[float, Field(gt=0)] = 1.0
     price: PriceSettings | None = None
     lineage: LineageSettings = LineageSettings()
@@ -180,6 +183,7 @@ def _deployment(tier: TierSettings, upstream: UpstreamSettings, book: PriceBook)
         context_window=tier.context_window,
         tools=tier.tools,
         images=tier.images,
+        reasoning=tier.reasoning,
         share=tier.share,
         price=price,
         lineage=Lineage(**tier.lineage.model_dump()),
