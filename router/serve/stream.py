@@ -5,8 +5,8 @@
 ``checked``:   nothing leaves before the whole answer has been seen.
 
 Every running text of every choice (content, refusal, reasoning, tool arguments) has a rail of its own. For protocols
-that answer in blocks, each block is such a text. Where a
-guard judges tool calls, their arguments are held until the choice ends, while its text goes on.
+that answer in blocks, each block is such a text. Where a guard judges tool calls, their arguments are held until the
+choice ends, while its text goes on.
 Log-probabilities name the tokens, so they are dropped from every event whose text is changed or held.
 """
 
@@ -222,7 +222,7 @@ class EventGuard:
         self, data: bytes, choice: ChunkChoice, edits: list[Edit], before: list[bytes], after: list[bytes]
     ) -> bool:
         """Guard one choice of an event. True when nothing of it may leave."""
-        if choice.index in self.blocked:
+        if choice.index in self.blocked or (self._blocks and self._ends_others(choice, before)):
             self._silence(data, choice, edits)
             return True
         ends = finished(choice)
@@ -230,9 +230,6 @@ class EventGuard:
             self.finish_reason = finish_word(choice)
         if self._onlooker is not None:
             self._onlooker.feed(choice)
-        if self._blocks and self._ends_others(choice, before):
-            self._silence(data, choice, edits)
-            return True
         changed, spoke = False, False
         for site in delta_sites(choice):
             spoke |= bool(site.text)

@@ -69,7 +69,16 @@ class AnthropicUpstream:
         """
         asked = messages_request(body)
         fields = json.loads(asked.body)
-        for name in ("max_tokens", "stream", "temperature", "top_p", "top_k", "stop_sequences", "metadata", "service_tier"):
+        for name in (
+            "max_tokens",
+            "stream",
+            "temperature",
+            "top_p",
+            "top_k",
+            "stop_sequences",
+            "metadata",
+            "service_tier",
+        ):
             fields.pop(name, None)
         reply = await self._whole("POST", "/messages/count_tokens", json.dumps(fields).encode(), deadline, asked.betas)
         tokens = json.loads(reply.body).get("input_tokens")

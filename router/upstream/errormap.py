@@ -49,7 +49,9 @@ def error_of(status: int, content_type: str, body: bytes, retry_after: str = "")
         return UpstreamTimeout("The model's server ran out of time.")
     if status in _CALLERS_FAULT:
         if status == 400 and "credit balance" in _words(content_type, body)[0]:
-            return UpstreamAuth("The gateway's own account for this model is out of credit; the operator has to mend it.")
+            return UpstreamAuth(
+                "The gateway's own account for this model is out of credit; the operator has to mend it."
+            )
         if "html" in content_type.lower() and status != 413:  # a proxy's page: no model has seen the request
             return UpstreamMisplaced("The model's server answered with a web page; its base URL needs mending.")
         words, code, param = _words(content_type, body)

@@ -25,7 +25,7 @@ def message_of(body: bytes, *, thinks: bool, stops: Collection[str] = ()) -> byt
     Only the first choice is told: Messages has no other.
     """
     answer: Json = json.loads(body)
-    choice: Json = next(iter(answer.get("choices") or ()), None) or {}
+    choice: Json = next(iter(answer.get("choices") or ()), {}) or {}
     reason, sequence = stop_of(choice, stops)
     return _encode(
         {

@@ -109,7 +109,7 @@ class EventWriter:
                 self._call(call)
 
     def _think(self, delta: Json) -> None:
-        start = {"type": "thinking", "thinking": "", "signature": ""}
+        start: Json = {"type": "thinking", "thinking": "", "signature": ""}
         for name in ("reasoning_content", "reasoning"):
             if text := said_in(delta.get(name)):
                 self._add("thinking", start, {"type": "thinking_delta", "thinking": text}, text)
@@ -123,7 +123,7 @@ class EventWriter:
                 self._sign(start, block)
 
     def _sign(self, start: Json, block: Json) -> None:
-        """A signature ends its block. One over words that a guard has changed since would be refused: it is left out."""
+        """A signature ends its block. Over words that a guard has changed since it would be refused: left out."""
         last = self._blocks[-1] if self._blocks else None
         if last is None or last.key != "thinking":
             last = _Block("thinking", start)
@@ -138,7 +138,7 @@ class EventWriter:
             return  # white space after the arguments
         function = call.get("function")
         function = function if isinstance(function, dict) else {}
-        start = {"type": "tool_use", "id": call.get("id") or "", "name": function.get("name") or "", "input": {}}
+        start: Json = {"type": "tool_use", "id": call.get("id") or "", "name": function.get("name") or "", "input": {}}
         text = function.get("arguments")
         text = text if isinstance(text, str) else ""
         delta = {"type": "input_json_delta", "partial_json": text}

@@ -15,8 +15,7 @@ Json = dict[str, Any]
 DEFAULT_MAX_TOKENS = 8_192  # Messages must be told a limit; callers of chat need not name one
 ROOM = 1_024  # tokens of the answer that a thinking budget leaves at least
 
-#: Members of a chat request that have no counterpart and change nothing but taste: left out.
-_UNTIL = ("system", "developer")
+_ABOVE = ("system", "developer")
 
 
 class ForMessages(NamedTuple):
@@ -82,9 +81,8 @@ def _sampling(chat: Json) -> Json:
 
 
 def _tools(chat: Json) -> Json:
-    tools = [made for tool in chat.get("tools") or () if (made := _tool(tool)) is not None]
-    for function in chat.get("functions") or ():
-        tools.append(_tool({"type": "function", "function": function}))
+    older = [{"type": "function", "function": function} for function in chat.get("functions") or ()]
+    tools = [_tool(tool) for tool in [*(chat.get("tools") or ()), *older]]
     out: Json = {"tools": tools} if tools else {}
     wanted = chat.get("tool_choice")
     choice: Json | None = None
@@ -101,7 +99,7 @@ def _tools(chat: Json) -> Json:
     return out
 
 
-def _tool(tool: Json) -> Json | None:
+def _tool(tool: Json) -> Json:
     kind = tool.get("type")
     if kind == "anthropic":
         return dict(tool["anthropic"])
@@ -166,7 +164,7 @@ def _messages(chat: list[Json]) -> tuple[object, list[Json]]:
     turns: list[Json] = []
     for i, message in enumerate(chat):
         role = message.get("role")
-        if role in _UNTIL:
+        if role in _ABOVE:
             system += _parts(message.get("content"), f"messages[{i}]")
         elif role == "assistant":
             _add(turns, "assistant", _assistant(message, i))

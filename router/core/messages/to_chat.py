@@ -95,7 +95,7 @@ class _Reader:
             chat["stop"] = list(stops)
         if body.flag("stream"):
             chat |= {"stream": True, "stream_options": {"include_usage": True}}
-        chat |= {name: raw for name in ("temperature", "top_p") if (raw := body.number(name)) is not None}
+        chat |= {name: given for name in ("temperature", "top_p") if (given := body.number(name)) is not None}
         chat |= self._tools()
         chat |= self._user()
         chat |= self._format()
@@ -337,9 +337,7 @@ class _Reader:
             block.must("source", "object", "an object")
         assert source is not None
         made: Json = {"type": "document"}
-        labels = [
-            {"type": name, "text": raw} for name in ("title", "context") if (raw := block.text(name)) is not None
-        ]
+        labels = [{"type": name, "text": raw} for name in ("title", "context") if (raw := block.text(name)) is not None]
         beside: list[Json] = []
         kind = source.word("type")
         if kind == "text":
@@ -411,7 +409,7 @@ def _no_source(source: Fields, kind: str) -> BadRequest:
 
 def _smallest(parts: list[Json]) -> object:
     """One plain text as a string, which every server takes; else the parts."""
-    if len(parts) == 1 and parts[0].keys() == {"type", "text"}:
+    if len(parts) == 1 and parts[0]["type"] == "text" and len(parts[0]) == 2:
         return parts[0]["text"]
     return parts or ""
 

@@ -26,9 +26,7 @@ class Carried:
 
     __slots__ = ("names", "sent", "speaks", "without")
 
-    def __init__(
-        self, names: Sequence[str], without: Callable[[bytes], bytes], *, speaks: str = "responses"
-    ) -> None:
+    def __init__(self, names: Sequence[str], without: Callable[[bytes], bytes], *, speaks: str = "responses") -> None:
         self.names = names
         self.without = without
         self.speaks = speaks

@@ -156,7 +156,8 @@ async def test_what_it_has_not_is_refused_before_it_is_asked(wire, more):
 
 
 @pytest.mark.parametrize(
-    ("effort", "limit", "budget"), [("low", 8000, 2048), ("high", 8000, 6976), ("high", 1500, None), ("none", 8000, None)]
+    ("effort", "limit", "budget"),
+    [("low", 8000, 2048), ("high", 8000, 6976), ("high", 1500, None), ("none", 8000, None)],
 )
 async def test_an_effort_becomes_a_budget_that_leaves_room_for_the_answer(wire, effort, limit, budget):
     up, upstream = wire

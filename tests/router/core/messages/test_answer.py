@@ -43,7 +43,12 @@ def test_thinking_is_for_those_who_asked_for_it():
 
 
 def test_reasons_to_stop():
-    for reason, wanted in (("stop", "end_turn"), ("length", "max_tokens"), ("content_filter", "refusal"), ("odd", "end_turn")):
+    for reason, wanted in (
+        ("stop", "end_turn"),
+        ("length", "max_tokens"),
+        ("content_filter", "refusal"),
+        ("odd", "end_turn"),
+    ):
         assert whole(completion("x", reason=reason))["stop_reason"] == wanted
         assert streamed(chunk("x"), finish(reason))["stop_reason"] == wanted
     assert whole(completion(None, refusal="I will not."))["stop_reason"] == "refusal"
@@ -124,7 +129,11 @@ def test_an_answer_that_goes_through_chat_is_the_same_message_again(parts):
     assert json.loads(message_of(completion_of(dump(sent)), thinks=True)) == sent
 
     maker, writer = ChunkMaker(), EventWriter(thinks=True)
-    events = [m.start(), *(m.thinking_block(0, thought) if thought else ()), *m.text_block(len(blocks) - len(calls) - 1, *said)]
+    events = [
+        m.start(),
+        *(m.thinking_block(0, thought) if thought else ()),
+        *m.text_block(len(blocks) - len(calls) - 1, *said),
+    ]
     for i, c in enumerate(calls):
         events += m.tool_block(len(blocks) - len(calls) + i, "f", json.dumps(c), id=f"c{i}")
     chunks = [

@@ -30,7 +30,9 @@ def plain(reasons=False, **more):
 
 
 def test_a_plain_request_needs_no_extras():
-    got = asked(system="Be brief.", stream=True, temperature=0.5, top_p=0.9, stop_sequences=["END"], metadata={"user_id": "u"})
+    got = asked(
+        system="Be brief.", stream=True, temperature=0.5, top_p=0.9, stop_sequences=["END"], metadata={"user_id": "u"}
+    )
     assert not got.rich
     assert got.dropped == ()
     assert json.loads(got.chat) == {
@@ -109,7 +111,11 @@ def test_a_budget_becomes_an_effort_where_the_model_knows_it(budget, effort):
 
 def test_a_document_becomes_text_and_a_picture_in_a_result_moves_on():
     picture = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}}
-    document = {"type": "document", "title": "T", "source": {"type": "text", "media_type": "text/plain", "data": "body"}}
+    document = {
+        "type": "document",
+        "title": "T",
+        "source": {"type": "text", "media_type": "text/plain", "data": "body"},
+    }
     result = {"type": "tool_result", "tool_use_id": "a", "content": [picture], "is_error": True}
     call = {"type": "tool_use", "id": "a", "name": "f", "input": {}}
     body, dropped = plain(messages=[
@@ -122,7 +128,11 @@ def test_a_document_becomes_text_and_a_picture_in_a_result_moves_on():
 
 
 def test_a_pdf_is_a_file_in_chat_and_a_document_again_in_messages():
-    pdf = {"type": "document", "title": "T", "source": {"type": "base64", "media_type": "application/pdf", "data": "AA=="}}
+    pdf = {
+        "type": "document",
+        "title": "T",
+        "source": {"type": "base64", "media_type": "application/pdf", "data": "AA=="},
+    }
     turn = [{"role": "user", "content": [pdf]}]
     assert plain(messages=turn)[0]["messages"][0]["content"][0]["file"] == {
         "filename": "T", "file_data": "data:application/pdf;base64,AA==",
@@ -220,14 +230,14 @@ SPOKEN = WORDS.filter(str.strip)
 KINDS = ["text", "image", "document", "tool_use", "tool_result", "thinking", "search_result", "server_tool_use"]
 ANY_BLOCK = st.fixed_dictionaries(
     {"type": st.sampled_from(KINDS)},
-    optional={name: JSON for name in ("text", "source", "id", "name", "input", "tool_use_id", "content", "title", "cache_control")},
+    optional=dict.fromkeys(("text", "source", "id", "name", "input", "tool_use_id", "content", "title", "cache_control"), JSON),
 )  # fmt: skip
 ANY_BODY = st.fixed_dictionaries(
     {
         "model": st.just("m"), "max_tokens": st.just(1) | JSON,
         "messages": st.lists(st.fixed_dictionaries({"role": st.sampled_from(["user", "assistant", "system"]), "content": st.lists(ANY_BLOCK, max_size=3) | JSON}), max_size=3) | JSON,
     },
-    optional={name: JSON for name in ("system", "tools", "tool_choice", "thinking", "metadata", "top_k", "output_config", "stop_sequences", "stream", "temperature")},
+    optional=dict.fromkeys(("system", "tools", "tool_choice", "thinking", "metadata", "top_k", "output_config", "stop_sequences", "stream", "temperature"), JSON),
 )  # fmt: skip
 
 
@@ -247,21 +257,35 @@ def test_any_json_is_read_or_refused_by_name(body):
 
 
 TEXT = st.builds(lambda text: {"type": "text", "text": text}, SPOKEN)
-RESULT = st.builds(lambda id, text: {"type": "tool_result", "tool_use_id": id, "content": text}, st.sampled_from("abc"), SPOKEN)  # noqa: A006
-CALL = st.builds(lambda id, value: {"type": "tool_use", "id": id, "name": "f", "input": {"x": value}}, st.sampled_from("abc"), WORDS)  # noqa: A006
+RESULT = st.builds(
+    lambda name, text: {"type": "tool_result", "tool_use_id": name, "content": text}, st.sampled_from("abc"), SPOKEN
+)
+CALL = st.builds(
+    lambda name, value: {"type": "tool_use", "id": name, "name": "f", "input": {"x": value}}, st.sampled_from("abc"), WORDS
+)
 DOCUMENT = st.builds(
-    lambda text, title: {"type": "document", "title": title, "source": {"type": "text", "media_type": "text/plain", "data": text}},
-    SPOKEN, SPOKEN,
+    lambda text, title: {"type": "document", **({"title": title} if title else {}), "source": {"type": "text", "media_type": "text/plain", "data": text}},
+    SPOKEN, st.none() | SPOKEN,
 )  # fmt: skip
-USER = st.builds(lambda results, rest: {"role": "user", "content": [*results, *rest]}, st.lists(RESULT, max_size=2), st.lists(TEXT | DOCUMENT, min_size=1, max_size=3))
-ASSISTANT = st.builds(lambda texts, calls: {"role": "assistant", "content": [*texts, *calls]}, st.lists(TEXT, min_size=1, max_size=2), st.lists(CALL, max_size=2))
+USER = st.builds(
+    lambda results, rest: {"role": "user", "content": [*results, *rest]},
+    st.lists(RESULT, max_size=2),
+    st.lists(TEXT | DOCUMENT, min_size=1, max_size=3),
+)
+ASSISTANT = st.builds(
+    lambda texts, calls: {"role": "assistant", "content": [*texts, *calls]},
+    st.lists(TEXT, min_size=1, max_size=2),
+    st.lists(CALL, max_size=2),
+)
 
 
 def blocks_of(turns):
     return [
         (turn["role"], block)
         for turn in turns
-        for block in ([{"type": "text", "text": turn["content"]}] if isinstance(turn["content"], str) else turn["content"])
+        for block in (
+            [{"type": "text", "text": turn["content"]}] if isinstance(turn["content"], str) else turn["content"]
+        )
     ]
 
 
