@@ -18,15 +18,17 @@ from starlette.exceptions import HTTPException
 from router.errors import BadRequest, MethodNotAllowed, NotFound, StillhouseError
 from router.serve.applying import APPLY, BEDROCK, apply
 from router.serve.cell import Cell, open_cell
+from router.serve.completions import COMPLETIONS
 from router.serve.exchange import Incoming
 from router.serve.feedback import feedback
 from router.serve.front import Front
 from router.serve.judge import Judge
 from router.serve.messages import count_tokens, messages
 from router.serve.moderating import moderations
-from router.serve.observing import observe, observe_embeddings
+from router.serve.observing import observe, observe_completions, observe_embeddings, observe_responses
 from router.serve.pages import pages
 from router.serve.pipeline import chat
+from router.serve.responses import RESPONSES, kept_answers
 from router.serve.schema import openapi_of
 from router.serve.settings import Settings
 from router.serve.sides import embeddings, route
@@ -38,6 +40,8 @@ HOT: dict[str, Handler] = {
     "/v1/chat/completions": chat,
     "/v1/messages": messages,
     "/v1/messages/count_tokens": count_tokens,
+    "/v1/responses": RESPONSES,
+    "/v1/completions": COMPLETIONS,
     "/v1/embeddings": embeddings,
     "/v1/route": route,
     "/v1/feedback": feedback,
@@ -49,6 +53,8 @@ _TRANSLATED = ("/v1/messages", "/v1/messages/count_tokens")
 OBSERVING: dict[str, Handler] = {
     **{path: handler for path, handler in HOT.items() if path not in _TRANSLATED},
     "/v1/chat/completions": observe,
+    "/v1/responses": observe_responses,
+    "/v1/completions": observe_completions,
     "/v1/embeddings": observe_embeddings,
 }
 SHAPED: dict[re.Pattern[str], Handler] = {APPLY: apply, BEDROCK: apply}
@@ -89,6 +95,7 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.include_router(pages)
+    app.include_router(kept_answers)
     app.add_exception_handler(StillhouseError, _own_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
@@ -102,6 +109,7 @@ async def _watch(cell: Cell) -> None:
     """Look for another scorer, edited policies, versions, keys and pins."""
     while True:
         await asyncio.sleep(RELOAD_SECONDS)
+        cell.answers.sweep()
         try:
             cell.reload(await asyncio.to_thread(cell.look))
         except Exception as error:  # noqa: BLE001  (one bad look must not be the last: a pin has to work tomorrow)

@@ -29,6 +29,7 @@ from router.registry.keys import KeyStore
 from router.registry.prices import PriceBook
 from router.registry.references import reference_prices
 from router.registry.salt import SaltError, explore_salt, prompt_salt
+from router.serve.kept import Answers
 from router.serve.metrics import Metrics
 from router.serve.prover import Prover
 from router.serve.rollouts import Registry, Taken
@@ -41,6 +42,7 @@ from router.types import TIER_NAMES, Deployment, Price, TierName
 from router.upstream.anthropic import AnthropicUpstream
 from router.upstream.base import Upstream
 from router.upstream.openai import OpenAIUpstream
+from router.upstream.responses import ResponsesUpstream
 from router.upstream.transport import AiohttpTransport, Transport
 
 if TYPE_CHECKING:
@@ -92,6 +94,7 @@ class Cell:
     sessions: Sessions = field(default_factory=Sessions)
     verdicts: Verdicts = field(default_factory=lambda: Verdicts(secrets.token_bytes(16)))
     scores: Scores = field(default_factory=lambda: Scores(secrets.token_bytes(16)))
+    answers: Answers = field(init=False)
     _fleets: dict[str, Fleet] = field(default_factory=dict)
     _stamps: dict[str, tuple[tuple[str, int, int], ...]] = field(default_factory=dict)
 
@@ -142,6 +145,9 @@ class Cell:
 
     def __post_init__(self) -> None:
         self.filed = self.filed or self.policies
+        keeping = self.settings.responses
+        seconds = keeping.keep_minutes * 60
+        self.answers = Answers(int(keeping.keep_mb * 2**20), seconds, lambda: self.clock())  # noqa: PLW0108  (a test may turn it)
 
     def look(self) -> tuple[Fresh, Taken | None]:
         """Look for another scorer, and for what the registry says. Reads files: call it off the event loop."""
@@ -411,7 +417,8 @@ def open_upstream(name: str, settings: Settings, transport: Transport) -> Upstre
     wanted = settings.upstreams[name]
     if wanted.kind == "openai":
         assert wanted.base_url is not None
-        return OpenAIUpstream(name, wanted.base_url, read_secret(wanted.api_key), transport)
+        adapter = ResponsesUpstream if wanted.wire == "responses" else OpenAIUpstream
+        return adapter(name, wanted.base_url, read_secret(wanted.api_key), transport)
     if wanted.kind == "anthropic":
         assert wanted.base_url is not None
         return AnthropicUpstream(name, wanted.base_url, read_secret(wanted.api_key), transport)

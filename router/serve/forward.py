@@ -16,5 +16,5 @@ def forwarded(
     """The body for a deployment; mended where the conversation was at another upstream before."""
     body = request.forward(deployment.model, masks)
     if story.carried is not None:
-        body = story.carried.outgoing(body, story.cell.settings.upstreams[deployment.upstream].kind, deployment)
+        body = story.carried.outgoing(body, story.cell.settings.upstreams[deployment.upstream].speaks, deployment)
     return mend(body) if story.moved_from(deployment) else body

@@ -38,10 +38,18 @@ class ServerSettings(Strict):
     observe_tier: TierName | None = None
 
 
+class ResponsesSettings(Strict):
+    """How much of ``/v1/responses`` is remembered for ``previous_response_id``."""
+
+    keep_mb: Annotated[float, Field(ge=0, le=65536)] = 64
+    keep_minutes: Annotated[float, Field(gt=0)] = 60
+
+
 class UpstreamSettings(Strict):
     """One place where models answer. ``api_key`` names an environment variable or a file, never a key."""
 
     kind: Literal["openai", "anthropic", "litellm", "local"]
+    wire: Literal["chat", "responses"] = "chat"
     base_url: str | None = None
     api_key: Secret | None = None
     private: bool = False
@@ -52,11 +60,18 @@ class UpstreamSettings(Strict):
             raise ValueError("an upstream of kind openai needs a base_url")
         if self.base_url is None and self.kind == "anthropic":
             raise ValueError("an upstream of kind anthropic needs a base_url, e.g. https://api.anthropic.com/v1")
+        if self.kind != "openai" and self.wire != "chat":
+            raise ValueError("wire: responses needs an upstream of kind openai")
         if self.kind == "local" and (self.base_url or self.api_key):
             raise ValueError("an upstream of kind local has no base_url and no api_key")
         if self.base_url is not None and not self.base_url.startswith(("http://", "https://")):
             raise ValueError("base_url must begin with https:// or http://")
         return self
+
+    @property
+    def speaks(self) -> Literal["chat", "responses", "anthropic"]:
+        """The protocol in which it is asked."""
+        return "anthropic" if self.kind == "anthropic" else self.wire
 
 
 class LineageSettings(Strict):
@@ -110,6 +125,7 @@ class Settings(Strict):
     upstreams: dict[str, UpstreamSettings]
     tiers: tuple[TierSettings, ...]
     embeddings: tuple[EmbeddingSettings, ...] = ()
+    responses: ResponsesSettings = ResponsesSettings()
     policies: tuple[str, ...] = ("balanced",)
     default_policy: str | None = None
     ledger: str | None = None

@@ -46,13 +46,16 @@ class OpenAIUpstream:
         return reply
 
     async def chat_stream(self, body: bytes, deadline: Deadline) -> OpenAIStream:
-        response = await self._transport.send("POST", self._base + "/chat/completions", self._headers, body, deadline)
+        return await self._stream("/chat/completions", body, deadline, EventDecoder())
+
+    async def _stream(self, path: str, body: bytes, deadline: Deadline, decoder: EventDecoder) -> OpenAIStream:
+        response = await self._transport.send("POST", self._base + path, self._headers, body, deadline)
         try:
             if response.status != 200:
                 raise await _refusal(response)
             if _STREAM_TYPE not in response.header("content-type").lower():
                 raise UpstreamInvalid("The model's server was asked for a stream and sent something else.")
-            stream = OpenAIStream(response, deadline)
+            stream = OpenAIStream(response, deadline, decoder)
             await stream.open()
         except BaseException:
             response.close()
@@ -108,10 +111,10 @@ class OpenAIStream:
 
     __slots__ = ("_chunks", "_deadline", "_decoder", "_pending", "_response", "request_id")
 
-    def __init__(self, response: Response, deadline: Deadline) -> None:
+    def __init__(self, response: Response, deadline: Deadline, decoder: EventDecoder) -> None:
         self._response = response
         self._deadline = deadline
-        self._decoder = EventDecoder()
+        self._decoder = decoder
         self._chunks = response.chunks(deadline.gap)
         self._pending: list[bytes] = []
         self.request_id: str | None = response.header("x-request-id") or None

@@ -18,7 +18,7 @@ class Carried:
     Args:
         names: the fields, as the caller calls them.
         without: ``chat`` as it was forwarded -> the same for an upstream that does not know the protocol.
-        speaks: the kind of upstream that does.
+        speaks: the protocol of upstreams that do.
 
     Attributes:
         sent: whether the upstream that was asked last got it.
@@ -37,7 +37,7 @@ class Carried:
 
         Args:
             body: ``chat`` as it is forwarded.
-            speaks: the upstream's kind.
+            speaks: the upstream's protocol.
             deployment: the one that is asked.
         """
         self.sent = speaks == self.speaks
