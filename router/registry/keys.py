@@ -25,7 +25,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
-Scope = Literal["chat", "embeddings", "route", "guard", "admin"]
+Scope = Literal["chat", "embeddings", "route", "guard", "media", "admin"]
 Header = Literal["policy", "tier", "tag", "session", "guard-tag"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 HEADERS: tuple[Header, ...] = get_args(Header)

@@ -23,6 +23,7 @@ from router.serve.exchange import Incoming
 from router.serve.feedback import feedback
 from router.serve.front import Front
 from router.serve.judge import Judge
+from router.serve.media import MEDIA, media_with_company
 from router.serve.messages import count_tokens, messages
 from router.serve.moderating import moderations
 from router.serve.observing import observe, observe_completions, observe_embeddings, observe_responses
@@ -100,7 +101,8 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(Exception, _bug)
-    app.add_middleware(Front, state=app.state, hot=OBSERVING if settings.server.observe else HOT, shaped=SHAPED)
+    hot = OBSERVING if settings.server.observe else HOT
+    app.add_middleware(Front, state=app.state, hot=hot, shaped=SHAPED, passed=(MEDIA, media_with_company))
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]
     return app
 

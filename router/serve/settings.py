@@ -117,6 +117,13 @@ class EmbeddingSettings(Strict):
     upstream: str
 
 
+class MediaSettings(Strict):
+    """An upstream that takes audio, images or files. They pass only where the policy says ``unguarded: accepted``."""
+
+    serves: Annotated[tuple[Literal["audio", "images", "files"], ...], Field(min_length=1)]
+    upstream: str
+
+
 class Settings(Strict):
     """The whole file. Relative paths are taken from where the file lies."""
 
@@ -125,6 +132,7 @@ class Settings(Strict):
     upstreams: dict[str, UpstreamSettings]
     tiers: tuple[TierSettings, ...]
     embeddings: tuple[EmbeddingSettings, ...] = ()
+    media: tuple[MediaSettings, ...] = ()
     responses: ResponsesSettings = ResponsesSettings()
     policies: tuple[str, ...] = ("balanced",)
     default_policy: str | None = None
@@ -141,6 +149,9 @@ class Settings(Strict):
             if upstream not in self.upstreams:
                 known = ", ".join(sorted(self.upstreams)) or "none"
                 raise ValueError(f"{model!r} names the upstream {upstream!r}, which is not listed (known: {known})")
+        for each in self.media:
+            if each.upstream not in self.upstreams or self.upstreams[each.upstream].kind != "openai":
+                raise ValueError(f"media names the upstream {each.upstream!r}, which is not one of kind openai")
         for name, place in self.upstreams.items():
             if place.kind == "local" and len({t.model for t in self.tiers if t.upstream == name}) > 1:
                 raise ValueError(f"the local upstream {name!r} runs one model; list another upstream of kind local")

@@ -17,6 +17,7 @@ from yarl import URL
 from router.errors import UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
 from router.upstream.base import Deadline
 
+Body = bytes | AsyncIterator[bytes] | None  # at once, as it arrives, or none
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 # Said outright: aiohttp would add its own, and telling it not to costs more than saying them. ``identity``,
@@ -49,9 +50,7 @@ class Response(Protocol):
 class Transport(Protocol):
     """Sends a request and returns when the answer's head has arrived."""
 
-    async def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, deadline: Deadline
-    ) -> Response:
+    async def send(self, method: str, url: str, headers: Mapping[str, str], body: Body, deadline: Deadline) -> Response:
         """Raises ``UpstreamUnavailable`` or ``UpstreamTimeout``."""
         ...
 
@@ -143,9 +142,7 @@ class AiohttpTransport:
             )
         return self._session
 
-    async def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, deadline: Deadline
-    ) -> Response:
+    async def send(self, method: str, url: str, headers: Mapping[str, str], body: Body, deadline: Deadline) -> Response:
         try:
             response = await self._open().request(
                 method, _url(url), data=body, headers=headers, timeout=_timeout(deadline), allow_redirects=False
