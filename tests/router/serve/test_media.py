@@ -17,7 +17,7 @@ name: open
 unguarded: accepted
 """
 CLOSED = OPEN.replace("unguarded: accepted", "tiers: [small, large]")
-PRIVATE = OPEN + "rules: [{name: p, when: {tag: p}, private: true}]\n"
+PRIVATE = OPEN + "rules: [{name: p, when: {tag: [p]}, private: true}]\n"
 
 
 def takes(*kinds, **more):
