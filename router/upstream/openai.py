@@ -85,8 +85,7 @@ class OpenAIUpstream:
     ) -> Response:
         """The answer to a request that is passed on as it arrives; not yet read, who asked for it closes it.
 
-        Args:
-            headers: what is said of the body; the server's key is added.
+        ``headers`` say what the body is; the server's key is added.
 
         Raises:
             UpstreamError: the server refused it, or cannot be reached.
