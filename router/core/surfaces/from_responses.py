@@ -58,7 +58,7 @@ def _message(items: list[Json]) -> Json:
     logprobs: list[Json] = []
     details: list[Json] = []
     for item in items:
-        kind = item.get("type")
+        kind = _kind(item)
         if kind == "message":
             for part in _objects(item.get("content")):
                 texts += [part["text"]] if isinstance(part.get("text"), str) else []
@@ -119,7 +119,7 @@ class Chunks:
     def __init__(self) -> None:
         self._head: Json = {"id": None, "object": "chat.completion.chunk", "created": 0, "model": None}
         self._begun = False
-        self._calls: dict[Any, int] = {}  # output_index -> place among the tool calls
+        self._calls: dict[int, int] = {}  # output_index -> place among the tool calls
         self._spoken: set[int] = set()  # tool calls of which arguments have come
         self._kinds: dict[int, str] = {}
         self.done = False
@@ -169,7 +169,7 @@ class Chunks:
         return [self._chunk({name: delta}, logprobs=_objects(event.get("logprobs")))]
 
     def _input(self, event: Json, text: str) -> list[bytes]:
-        place = self._calls.get(event.get("output_index"))
+        place = self._calls.get(_place(event))
         if place is None:
             raise ValueError("arguments of a call that has not begun")
         self._spoken.add(place)
@@ -178,7 +178,7 @@ class Chunks:
 
     def _item(self, event: Json, *, ended: bool) -> list[bytes]:
         item = _part_of(event, "item")
-        kind, at = item.get("type"), event.get("output_index")
+        kind, at = _kind(item), _place(event)
         if kind == "reasoning" and ended:
             details = _sealed(item)
             return [self._chunk({"reasoning_details": details})] if details else []
@@ -214,6 +214,16 @@ def _object(data: bytes) -> Json:
     if not isinstance(value, dict):
         raise ValueError("not an object")  # noqa: TRY004
     return value
+
+
+def _kind(item: Json) -> str:
+    kind = item.get("type")
+    return kind if isinstance(kind, str) else ""
+
+
+def _place(event: Json) -> int:
+    at = event.get("output_index")
+    return at if isinstance(at, int) else -1
 
 
 def _part_of(event: Json, name: str) -> Json:

@@ -104,6 +104,8 @@ class Talk:
         elif role not in {"user", "assistant"}:
             raise BadRequest(f"'{path}.role' must be user, assistant, system or developer.", param=f"{path}.role")
         content = _content(item.get("content"), f"{path}.content")
+        if role == "system" and isinstance(content, list) and all(part["type"] == "text" for part in content):
+            content = _BETWEEN.join(part["text"] for part in content)
         last = self._turns[-1] if self._turns else None
         if role == "assistant" and last is not None and last.open and (last.bare or "tool_calls" in last.message):
             last.message["content"] = _joined(last.message["content"], content)

@@ -3,10 +3,24 @@
 import asyncio
 import json
 
+import openai
 import pytest
 
 from policies.mistakes import Mistakes
-from tests.support.upstream import CLOSE, HOLD, RESET, Answer, Wait, chunk, error, finish, logprobs, tool, usage
+from tests.support.upstream import (
+    CLOSE,
+    HOLD,
+    RESET,
+    Answer,
+    Wait,
+    chunk,
+    embeddings,
+    error,
+    finish,
+    logprobs,
+    tool,
+    usage,
+)
 
 
 def events_of(answer):
@@ -546,6 +560,21 @@ async def test_embeddings_of_what_no_guard_could_read_are_refused(serve, up, bod
     assert not up.requests
     tokens = await gw.http.post("/v1/embeddings", json={"model": "embed", "input": [[1, 2], [3]]})
     assert tokens.status_code == 200
+
+
+async def test_embeddings_come_in_the_encoding_that_was_asked_for(serve, up):
+    gw = await serve()
+    body = {"model": "embed", "input": ["a", "b"]}
+    for encoding, kind in (("float", list), ("base64", str)):
+        up.script(Answer.json(embeddings(2)))
+        answer = await gw.http.post("/v1/embeddings", json={**body, "encoding_format": encoding})
+        assert [type(row["embedding"]) for row in answer.json()["data"]] == [kind, kind]
+    async with openai.AsyncOpenAI(base_url=gw.base_url, api_key="none") as sdk:
+        up.script(Answer.json(embeddings(2)))
+        assert [row.embedding[0] for row in (await sdk.embeddings.create(**body)).data] == [0.5, 1.5]
+    up.script(Answer.json(embeddings(1)))
+    short = await gw.http.post("/v1/embeddings", json=body)
+    assert (short.status_code, short.json()["error"]["code"]) == (502, "upstream_invalid")
 
 
 async def test_route_decides_without_asking(serve, up):
