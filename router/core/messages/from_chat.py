@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NamedTuple
 
 import msgspec
 
-from router.core.messages.words import BUDGETS, LEAST_BUDGET, digest_of
+from router.core.messages.words import (
+    BUDGETS,
+    CLIENT_TOOLS,
+    LEAST_BUDGET,
+    TOOL_PROSE,
+    TOOL_WHOLE,
+    WHOLE,
+    digest_of,
+)
 from router.errors import UpstreamRejected
 
 Json = dict[str, Any]
@@ -16,6 +25,7 @@ DEFAULT_MAX_TOKENS = 8_192  # Messages must be told a limit; callers of chat nee
 ROOM = 1_024  # tokens of the answer that a thinking budget leaves at least
 
 _ABOVE = ("system", "developer")
+_BETA = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 class ForMessages(NamedTuple):
@@ -34,13 +44,19 @@ def messages_request(body: bytes) -> ForMessages:
     """A chat completion request as one for Messages.
 
     Raises:
-        UpstreamRejected: it asks for what Messages has not: several answers at once, sound.
+        UpstreamRejected: it asks for what Messages has not (several answers at once, sound), or has a wrong shape.
     """
-    chat: Json = json.loads(body)
+    try:
+        return _request(json.loads(body))
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        raise _refused("The request holds a part that cannot be said in this model's protocol.", "messages") from None
+
+
+def _request(chat: Json) -> ForMessages:
     if (chat.get("n") or 1) != 1:
         raise _refused("This model gives one answer at a time; leave out 'n'.", "n")
     extras: Json = dict(chat.get("anthropic") or {})
-    betas = tuple(extras.pop("betas", ()))
+    betas = tuple(name for name in extras.get("betas", ()) if isinstance(name, str) and _BETA.fullmatch(name))
     limit = chat.get("max_completion_tokens") or chat.get("max_tokens") or DEFAULT_MAX_TOKENS
     out: Json = {"model": chat["model"], "max_tokens": limit}
     system, messages = _messages(chat["messages"])
@@ -51,7 +67,7 @@ def messages_request(body: bytes) -> ForMessages:
     out |= _sampling(chat)
     out |= _tools(chat)
     out |= _format(chat, extras)
-    out |= {name: value for name, value in extras.items() if name not in out}
+    out |= {name: extras[name] for name in WHOLE if name in extras and name not in out}
     _think(chat, out)
     return ForMessages(msgspec.json.encode(out), betas)
 
@@ -101,8 +117,8 @@ def _tools(chat: Json) -> Json:
 
 def _tool(tool: Json) -> Json:
     kind = tool.get("type")
-    if kind == "anthropic":
-        return dict(tool["anthropic"])
+    if kind == "anthropic" and str(tool["anthropic"].get("type")).startswith(CLIENT_TOOLS):
+        return {name: value for name, value in tool["anthropic"].items() if name not in TOOL_PROSE}
     function = tool.get("function")
     if kind != "function" or not isinstance(function, dict):
         raise _refused(f"This model knows no tools of the type {kind!r}.", "tools")
@@ -112,7 +128,8 @@ def _tool(tool: Json) -> Json:
     made["input_schema"] = function.get("parameters") or {"type": "object", "properties": {}}
     if function.get("strict"):
         made["strict"] = True
-    made |= tool.get("anthropic") or {}
+    more = tool.get("anthropic") or {}
+    made |= {name: more[name] for name in TOOL_WHOLE if name in more}
     return _cached(made, tool)
 
 

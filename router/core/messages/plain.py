@@ -76,7 +76,7 @@ class _Plain:
         kept: list[Json] = []
         for tool in chat.get("tools") or ():
             if tool["type"] == "anthropic":
-                self._dropped[f"tools.{tool['anthropic'].get('type')}"] = None
+                self._dropped[f"tools.{tool['anthropic']['type']}"] = None
                 continue
             for name in tool.pop("anthropic", ()):
                 self._dropped[f"tools.{name}"] = None

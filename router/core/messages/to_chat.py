@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Raw
 
 from router.core.messages.fields import Fields, decoded, items_of, kind_of
-from router.core.messages.words import digest_of
+from router.core.messages.words import CLIENT_TOOLS, TOOL_WHOLE, WHOLE, digest_of
 from router.core.wire import check_json
 from router.errors import BadJSON, BadRequest, UnsupportedParameter
 
@@ -17,11 +17,6 @@ Json = dict[str, Any]
 _text = msgspec.json.Decoder(str)
 _encode = msgspec.json.encode
 
-#: Members of the body that travel whole to a server that speaks Messages, and nowhere else.
-WHOLE = (
-    "thinking", "output_config", "top_k", "service_tier", "cache_control", "container", "context_management",
-    "inference_geo", "speed", "diagnostics",
-)  # fmt: skip
 _KNOWN = frozenset(
     {
         *WHOLE, "model", "messages", "max_tokens", "system", "tools", "tool_choice", "stop_sequences", "stream",
@@ -171,8 +166,11 @@ class _Reader:
             else:
                 if tool.get("name") is not None:
                     tool.word("name")
-                self._rich = True
-                found.append({"type": "anthropic", "anthropic": raw})
+                if kind.startswith(CLIENT_TOOLS):
+                    self._rich = True
+                    found.append({"type": "anthropic", "anthropic": raw})
+                else:
+                    self._drop(f"tools.{kind}")
         chat: Json = {"tools": found} if found else {}
         choice = self._body.object("tool_choice")
         if choice is None:
@@ -197,10 +195,13 @@ class _Reader:
         if tool.flag("strict"):
             function["strict"] = True
         made = self._extra({"type": "function", "function": function}, tool)
-        more = {name: raw for name, raw in tool.raw.items() if name not in _TOOL_KNOWN and tool.get(name) is not None}
+        more = {name: raw for name in TOOL_WHOLE if (raw := tool.get(name)) is not None}
         if more:
             made["anthropic"] = more
             self._rich = True
+        for name in tool.raw:
+            if name not in _TOOL_KNOWN and name not in TOOL_WHOLE:
+                self._drop(f"tools.{name}")
         return made
 
     # --- messages

@@ -26,7 +26,18 @@ FINISH_OF_STOP = {
 BUDGETS = {"minimal": 1_024, "low": 2_048, "medium": 8_192, "high": 16_384, "xhigh": 32_768, "max": 32_768}
 LEAST_BUDGET = 1_024
 
-#: Members of the body that Messages and chat know by other names, or that only the gateway reads.
+#: Settings that travel as they are to a server that speaks Messages, and nowhere else. A closed list without prose:
+#: what a model would read in them, no guard has read. Nor anything that the callers of one account share.
+WHOLE = ("thinking", "output_config", "top_k", "service_tier", "cache_control", "inference_geo", "speed")
+#: The same for the members of a tool.
+TOOL_WHOLE = ("eager_input_streaming", "defer_loading", "allowed_callers")
+#: Tools that Messages knows by type and that the caller runs. Those that its server runs do not travel: the blocks in
+#: which their results come hold texts where no guard reads.
+CLIENT_TOOLS = ("bash_", "text_editor_", "computer_", "memory_")
+#: What such a tool may not say in its own words.
+TOOL_PROSE = frozenset({"description", "input_schema", "input_examples"})
+
+#: How Anthropic's API names the kinds of errors.
 ERROR_OF_STATUS = {
     400: "invalid_request_error",
     401: "authentication_error",

@@ -90,8 +90,8 @@ def test_structured_outputs_travel_under_either_name():
         ({"system": [{"type": "text", "text": "s", "cache_control": EPHEMERAL}]}, ("cache_control",)),
         ({"top_k": 5}, ("top_k",)),
         ({"thinking": {"type": "enabled", "budget_tokens": 2000}}, ("thinking",)),
-        ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, ("tools.web_search_20250305",)),
-        ({"tools": [{"name": "f", "input_schema": {}, "input_examples": [{}]}]}, ("tools.input_examples",)),
+        ({"tools": [{"type": "bash_20250124", "name": "bash"}]}, ("tools.bash_20250124",)),
+        ({"tools": [{"name": "f", "input_schema": {}, "defer_loading": True}]}, ("tools.defer_loading",)),
         ({"service_tier": "auto"}, ("service_tier",)),
     ],
 )
@@ -218,6 +218,38 @@ def test_a_mistake_is_named_by_its_path(more, param):
     assert caught.value.param == param
 
 
+def test_what_no_guard_reads_travels_nowhere():
+    got = asked(
+        tools=[
+            {"type": "web_search_20250305", "name": "web_search"},
+            {"name": "f", "input_schema": {"type": "object"}, "input_examples": [{"x": "prose"}]},
+        ],
+        context_management={"edits": [{"instructions": "prose"}]},
+        messages=[{"role": "assistant", "content": [{"type": "server_tool_use", "id": "a", "name": "f", "input": {}}]}],
+    )
+    assert got.dropped == (
+        "content.server_tool_use", "tools.web_search_20250305", "tools.input_examples", "context_management",
+    )  # fmt: skip
+    assert b"prose" not in got.chat
+
+
+def test_extras_that_a_caller_of_chat_writes_himself_carry_no_prose():
+    smuggled = {
+        "model": "m", "messages": HI, "anthropic": {"system": "prose", "top_k": 3, "betas": ["ok", "bad beta"]},
+        "tools": [
+            {"type": "anthropic", "anthropic": {"type": "bash_20250124", "name": "bash", "description": "prose"}},
+            {"type": "function", "function": {"name": "f"}, "anthropic": {"description": "prose", "defer_loading": True}},
+        ],
+    }  # fmt: skip
+    sent = messages_request(json.dumps(smuggled).encode())
+    assert b"prose" not in sent.body
+    assert json.loads(sent.body)["top_k"] == 3
+    assert sent.betas == ("ok",)
+    smuggled["tools"] = [{"type": "anthropic", "anthropic": {"type": "custom", "name": "x", "description": "prose"}}]
+    with pytest.raises(UpstreamRejected):
+        messages_request(json.dumps(smuggled).encode())
+
+
 # --- laws
 
 JSON = st.recursive(
@@ -241,6 +273,21 @@ ANY_BODY = st.fixed_dictionaries(
 )  # fmt: skip
 
 
+@given(
+    st.fixed_dictionaries(
+        {"model": st.just("m"), "messages": st.lists(st.dictionaries(st.sampled_from(["content", "tool_calls", "thinking_blocks"]), JSON).map(lambda m: {"role": "user", **m}), min_size=1, max_size=2)},
+        optional=dict.fromkeys(("tools", "tool_choice", "anthropic", "response_format", "stop", "n", "reasoning_effort", "functions", "max_tokens"), JSON),
+    )
+)  # fmt: skip
+def test_any_chat_is_said_in_messages_or_refused(body):
+    try:
+        sent = messages_request(json.dumps(body).encode())
+    except UpstreamRejected as refused:
+        assert refused.status == 400
+        return
+    assert json.loads(sent.body)["model"] == "m"
+
+
 @given(ANY_BODY)
 def test_any_json_is_read_or_refused_by_name(body):
     try:
@@ -261,7 +308,9 @@ RESULT = st.builds(
     lambda name, text: {"type": "tool_result", "tool_use_id": name, "content": text}, st.sampled_from("abc"), SPOKEN
 )
 CALL = st.builds(
-    lambda name, value: {"type": "tool_use", "id": name, "name": "f", "input": {"x": value}}, st.sampled_from("abc"), WORDS
+    lambda name, value: {"type": "tool_use", "id": name, "name": "f", "input": {"x": value}},
+    st.sampled_from("abc"),
+    WORDS,
 )
 DOCUMENT = st.builds(
     lambda text, title: {"type": "document", **({"title": title} if title else {}), "source": {"type": "text", "media_type": "text/plain", "data": text}},
