@@ -11,6 +11,7 @@ pytestmark = [
     pytest.mark.clients,
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
+PATIENT = "stillhouse: 1\nname: patient\n"
 ASK = {"model": "auto", "max_tokens": 2000, "messages": [{"role": "user", "content": "hi"}]}
 TOOLS = [{"name": "weather", "description": "Tell the weather.", "input_schema": {"type": "object"}}]
 
@@ -31,7 +32,7 @@ def client():
 
 
 async def test_create_stream_and_count(serve, client):
-    gw = await serve()
+    gw = await serve(PATIENT)
     async with client(gw) as sdk:
         whole = await sdk.messages.create(**ASK)
         assert whole.content[0].text == "Hello from upstream."
@@ -51,7 +52,7 @@ async def test_create_stream_and_count(serve, client):
 async def test_every_failure_is_of_the_class_that_users_catch(serve, up, client):
     import anthropic
 
-    gw = await serve()
+    gw = await serve(PATIENT)
     up.always(Answer.error(429, retry_after=3))
     async with client(gw) as sdk:
         for more, error in (
@@ -73,7 +74,7 @@ async def test_every_failure_is_of_the_class_that_users_catch(serve, up, client)
 
 
 async def test_structured_outputs(serve, up, client):
-    gw = await serve()
+    gw = await serve(PATIENT)
     up.script(Answer.completion('{"name": "Ann", "age": 30}'))
     async with client(gw) as sdk:
         got = await sdk.messages.parse(**ASK, output_format=Person)
@@ -84,7 +85,7 @@ async def test_structured_outputs(serve, up, client):
 @pytest.mark.parametrize("behind", ["chat", "messages"])
 async def test_an_agents_loop_with_cache_marks_and_thinking(serve, up, client, behind):
     """Three turns as a coding agent takes them: streamed, tools, a cache mark that moves on, thinking sent back."""
-    gw = await serve(change=native if behind == "messages" else lambda s: s)
+    gw = await serve(PATIENT, change=native if behind == "messages" else lambda s: s)
     turns = [
         {
             "role": "user",

@@ -118,7 +118,7 @@ async def test_what_chat_cannot_carry_is_named_in_a_header(serve, up):
         gw, system=[{"type": "text", "text": "s", "cache_control": {"type": "ephemeral"}}], top_k=3, whatever=1,
         tools=[{"type": "web_search_20250305", "name": "web_search"}],
     )  # fmt: skip
-    assert answer.headers["x-stillhouse-dropped"] == "whatever, top_k, tools.web_search_20250305, cache_control"
+    assert answer.headers["x-stillhouse-dropped"] == "tools.web_search_20250305, whatever, top_k, cache_control"
     assert up.requests[0].json["messages"][0] == {"role": "system", "content": "s"}
     assert "tools" not in up.requests[0].json
 
