@@ -20,6 +20,7 @@
   hysteresis only grows; times are free, for they are facts about upstreams;
 - rules and guards: the floor's come first and stay; others are added; shadow guards too. Their time never grows,
   and over a floor that guards, nobody may tag what is read or put back what was masked;
+- unguarded: not accepted over a floor that guards, or that says it is refused;
 - name, description and refusal words are free.
 """
 
@@ -110,6 +111,7 @@ def tighten(floor: Layered, body: PolicyBody) -> tuple[Layered, tuple[Problem, .
         "cascade": body.cascade or floor.body.cascade,
         "promise": body.promise or floor.body.promise,
         "guards": _guards(floor.body.guards, body.guards),
+        "unguarded": body.unguarded if "unguarded" in mine else floor.body.unguarded,
     }
     for group in _GROUPS:
         over = getattr(body, group)
@@ -187,6 +189,10 @@ def _guard_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
     if over.tagging == "allowed" and under.tagging == "off" and (under.input or under.output):
         words = f"lets callers choose what is read, and {_layer(floor)} guards all of it"
         yield Problem(("guards", "tagging"), words, "remove it, or allow it in the floor")
+    refuses = floor.body.unguarded == "refused" and ("unguarded" in floor.origin or bool(under.input or under.output))
+    if body.unguarded == "accepted" and refuses:
+        words = f"lets pass what no guard reads, and {_layer(floor)} guards or refuses it"
+        yield Problem(("unguarded",), words, "remove it, or accept it in the floor")
 
 
 def _loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:

@@ -65,6 +65,7 @@ class Deployment(Frozen, frozen=True, kw_only=True):
     tools: bool = True
     images: bool = True
     max_output: int | None = None
+    reasoning: bool = False  # takes ``reasoning_effort``
     share: float = 1.0
     max_concurrent: int | None = None
     price: Price = Price()

@@ -27,7 +27,7 @@ import msgspec
 
 from router.core.limits import Allowance
 
-Scope = Literal["chat", "embeddings", "route", "guard", "admin"]
+Scope = Literal["chat", "embeddings", "route", "guard", "media", "admin"]
 Header = Literal["policy", "tier", "tag", "session", "guard-tag", "priority"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 HEADERS: tuple[Header, ...] = get_args(Header)

@@ -54,6 +54,8 @@ def accept(cell: Cell, incoming: Incoming, story: Story, scope: str) -> Key | No
         return None
     kind, _, token = incoming.headers.get(b"authorization", b"").partition(b" ")
     if kind.lower() != b"bearer" or not token:
+        token = incoming.headers.get(b"x-api-key", b"")  # where Anthropic's clients put it
+    if not token:
         raise Unauthorized("No API key: send 'Authorization: Bearer sk-stillhouse-…'.")
     key = cell.keys.find(token.strip().decode("latin-1"))
     if key is None or key.expired(cell.now_ms()):

@@ -23,6 +23,8 @@ from router.serve.exchange import Incoming
 from router.serve.feedback import feedback
 from router.serve.front import Front
 from router.serve.judge import Judge
+from router.serve.media import MEDIA, media_with_company
+from router.serve.messages import count_tokens, messages
 from router.serve.moderating import moderations
 from router.serve.observing import observe, observe_completions, observe_embeddings, observe_responses
 from router.serve.pages import pages
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 HOT: dict[str, Handler] = {
     "/v1/chat/completions": chat,
+    "/v1/messages": messages,
+    "/v1/messages/count_tokens": count_tokens,
     "/v1/responses": RESPONSES,
     "/v1/completions": COMPLETIONS,
     "/v1/embeddings": embeddings,
@@ -46,8 +50,10 @@ HOT: dict[str, Handler] = {
     "/v1/moderations": moderations,
 }
 # What only looks on takes the place of what acts; whoever asks for a decision or a verdict still gets one.
+# It passes on what it was sent, byte by byte: what would have to be translated has no place there.
+_TRANSLATED = ("/v1/messages", "/v1/messages/count_tokens")
 OBSERVING: dict[str, Handler] = {
-    **HOT,
+    **{path: handler for path, handler in HOT.items() if path not in _TRANSLATED},
     "/v1/chat/completions": observe,
     "/v1/responses": observe_responses,
     "/v1/completions": observe_completions,
@@ -97,7 +103,8 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(Exception, _bug)
-    app.add_middleware(Front, state=app.state, hot=OBSERVING if settings.server.observe else HOT, shaped=SHAPED)
+    hot = OBSERVING if settings.server.observe else HOT
+    app.add_middleware(Front, state=app.state, hot=hot, shaped=SHAPED, passed=(MEDIA, media_with_company))
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]
     return app
 

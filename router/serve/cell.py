@@ -43,6 +43,7 @@ from router.serve.settings import LOOPBACK, Settings, deployments_of, dsn_of, re
 from router.serve.shield import Shield
 from router.serve.verdicts import Verdicts
 from router.types import TIER_NAMES, Deployment, Price, TierName
+from router.upstream.anthropic import AnthropicUpstream
 from router.upstream.base import Upstream
 from router.upstream.openai import OpenAIUpstream
 from router.upstream.responses import ResponsesUpstream
@@ -436,6 +437,9 @@ def open_upstream(name: str, settings: Settings, transport: Transport) -> Upstre
         assert wanted.base_url is not None
         adapter = ResponsesUpstream if wanted.wire == "responses" else OpenAIUpstream
         return adapter(name, wanted.base_url, read_secret(wanted.api_key), transport)
+    if wanted.kind == "anthropic":
+        assert wanted.base_url is not None
+        return AnthropicUpstream(name, wanted.base_url, read_secret(wanted.api_key), transport)
     if wanted.kind == "litellm":
         from router.upstream.litellm import LiteLLMUpstream
 

@@ -38,6 +38,7 @@ class Exchange:
     """Sends one answer. ``begun`` says whether its head has left."""
 
     __slots__ = ("_receive", "_send", "begun", "carried", "request_id")
+    blocks = False  # whether its protocol answers in blocks, one after the other
 
     def __init__(self, receive: Receive, send: Send, request_id: str) -> None:
         self._receive = receive

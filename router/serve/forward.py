@@ -9,7 +9,6 @@ from router.core.wire import ChatRequest, TextSite
 from router.serve.account import capped
 from router.serve.story import Story
 from router.types import Deployment
-from router.upstream.responses import ResponsesUpstream
 
 
 def forwarded(
@@ -18,8 +17,6 @@ def forwarded(
     """The body for a deployment; mended where the conversation was at another upstream before."""
     body = request.forward(deployment.model, masks)
     if story.carried is not None:
-        story.carried.sent = isinstance(story.cell.upstreams[deployment.upstream], ResponsesUpstream)
-        if not story.carried.sent:
-            body = story.carried.without(body)
+        body = story.carried.outgoing(body, story.cell.settings.upstreams[deployment.upstream].speaks, deployment)
     body = capped(body, story.output_cap, deployment.model)
     return mend(body) if story.moved_from(deployment) else body

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from router.serve.cell import Cell
 
 Handler = Callable[["Cell", Incoming, Exchange], Awaitable[None]]
+Passing = Callable[["Cell", str, Incoming, Receive, Exchange], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -49,15 +50,18 @@ class Front:
         state: the application's state; holds the cell once the lifespan has begun.
         hot: path -> handler of POST.
         shaped: the same for paths with a name in them, by their pattern.
+        passed: the handler of paths whose bodies are not read here but passed on, and their pattern.
     """
 
     def __init__(
-        self, app: App, *, state: Any, hot: Mapping[str, Handler], shaped: Mapping[re.Pattern[str], Handler]
-    ) -> None:
+        self, app: App, *, state: Any, hot: Mapping[str, Handler], shaped: Mapping[re.Pattern[str], Handler],
+        passed: tuple[re.Pattern[str], Passing] | None = None,
+    ) -> None:  # fmt: skip
         self._app = app
         self._state = state
         self._hot = hot
         self._shaped = shaped
+        self._passed = passed
         self._ids = Ids()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,6 +73,9 @@ class Front:
         handler = self._hot.get(scope["path"]) or self._by_shape(scope["path"])
         if handler is not None:
             await self._serve(handler, scope, receive, Exchange(receive, send, request_id))
+            return
+        if self._passed is not None and self._passed[0].fullmatch(scope["path"]):
+            await self._pass(self._passed[1], scope, receive, Exchange(receive, send, request_id))
             return
         scope.setdefault("state", {})["request_id"] = request_id
         mark = (b"x-request-id", request_id.encode())
@@ -113,6 +120,19 @@ class Front:
             cell.active -= 1
             if held:
                 cell.bodies.give_back(held, tenant)
+
+    async def _pass(self, handler: Passing, scope: Scope, receive: Receive, out: Exchange) -> None:
+        cell: Cell = self._state.cell
+        cell.active += 1
+        try:
+            if cell.draining:
+                raise Overloaded("The gateway is shutting down; try again.", retry_after="1")
+            head = Incoming(scope["path"], dict(scope["headers"]), b"", out.request_id)
+            await handler(cell, scope["method"], head, receive, out)
+        except StillhouseError as error:
+            await out.error(error, [(b"x-request-id", out.request_id.encode())])
+        finally:
+            cell.active -= 1
 
     @staticmethod
     async def _with_company(handler: Handler, cell: Cell, incoming: Incoming, out: Exchange) -> None:

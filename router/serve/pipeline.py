@@ -196,6 +196,7 @@ async def answer_in_events(
         choices=request.n, include_usage=request.include_usage,
         on_findings=lambda findings, where: story.found(findings, "output", where),
         onlooker=onlooker_of(request, policy, story), back=returned(held, story),
+        blocks=out.blocks,
     )  # fmt: skip
     story.deployment = step.deployment
     fault: UpstreamError | None = None

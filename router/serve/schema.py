@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from router.ledger.feedback import WHO
+from router.serve.schema_messages import media_paths, messages_paths
 
 _ERROR = {
     "type": "object",
@@ -319,6 +320,8 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
         "/guardrail/{policy}/version/{version}/apply": _guard_operation(
             "The same at Bedrock's own path", _APPLY, ("policy", "version")
         ),
+        **messages_paths(_HEADERS, _REFUSALS),
+        **media_paths(),
     }
     components = document.setdefault("components", {})
     components.setdefault("schemas", {})["Error"] = _ERROR

@@ -86,7 +86,7 @@ class ResponsesSettings(Strict):
 class UpstreamSettings(Strict):
     """One place where models answer. ``api_key`` names an environment variable or a file, never a key."""
 
-    kind: Literal["openai", "litellm", "local"]
+    kind: Literal["openai", "anthropic", "litellm", "local"]
     wire: Literal["chat", "responses"] = "chat"
     base_url: str | None = None
     api_key: Secret | None = None
@@ -96,6 +96,8 @@ class UpstreamSettings(Strict):
     def _complete(self) -> UpstreamSettings:
         if self.kind == "openai" and not self.base_url:
             raise ValueError("an upstream of kind openai needs a base_url")
+        if self.base_url is None and self.kind == "anthropic":
+            raise ValueError("an upstream of kind anthropic needs a base_url, e.g. https://api.anthropic.com/v1")
         if self.kind != "openai" and self.wire != "chat":
             raise ValueError("wire: responses needs an upstream of kind openai")
         if self.kind == "local" and (self.base_url or self.api_key):
@@ -103,6 +105,11 @@ class UpstreamSettings(Strict):
         if self.base_url is not None and not self.base_url.startswith(("http://", "https://")):
             raise ValueError("base_url must begin with https:// or http://")
         return self
+
+    @property
+    def speaks(self) -> Literal["chat", "responses", "anthropic"]:
+        """The protocol in which it is asked."""
+        return "anthropic" if self.kind == "anthropic" else self.wire
 
 
 class LineageSettings(Strict):
@@ -136,6 +143,7 @@ class TierSettings(Strict):
     tools: bool = True
     images: bool = True
     max_output: Annotated[int, Field(gt=0)] | None = None
+    reasoning: bool = False
     share: Annotated[float, Field(gt=0)] = 1.0
     max_concurrent: Annotated[int, Field(ge=1)] | None = None
     price: PriceSettings | None = None
@@ -150,6 +158,13 @@ class EmbeddingSettings(Strict):
     price: PriceSettings | None = None
 
 
+class MediaSettings(Strict):
+    """An upstream that takes audio, images or files. They pass only where the policy says ``unguarded: accepted``."""
+
+    serves: Annotated[tuple[Literal["audio", "images", "files"], ...], Field(min_length=1)]
+    upstream: str
+
+
 class Settings(Strict):
     """The whole file. Relative paths are taken from where the file lies."""
 
@@ -158,6 +173,7 @@ class Settings(Strict):
     upstreams: dict[str, UpstreamSettings]
     tiers: tuple[TierSettings, ...]
     embeddings: tuple[EmbeddingSettings, ...] = ()
+    media: tuple[MediaSettings, ...] = ()
     responses: ResponsesSettings = ResponsesSettings()
     policies: tuple[str, ...] = ("balanced",)
     default_policy: str | None = None
@@ -197,6 +213,9 @@ class Settings(Strict):
             if upstream not in self.upstreams:
                 known = ", ".join(sorted(self.upstreams)) or "none"
                 raise ValueError(f"{model!r} names the upstream {upstream!r}, which is not listed (known: {known})")
+        for each in self.media:
+            if each.upstream not in self.upstreams or self.upstreams[each.upstream].kind != "openai":
+                raise ValueError(f"media names the upstream {each.upstream!r}, which is not one of kind openai")
         for name, place in self.upstreams.items():
             if place.kind == "local" and len({t.model for t in self.tiers if t.upstream == name}) > 1:
                 raise ValueError(f"the local upstream {name!r} runs one model; list another upstream of kind local")
@@ -278,6 +297,7 @@ def _deployment(tier: TierSettings, upstream: UpstreamSettings, book: PriceBook)
         tools=tier.tools,
         images=tier.images,
         max_output=tier.max_output,
+        reasoning=tier.reasoning,
         share=tier.share,
         max_concurrent=tier.max_concurrent,
         price=price,

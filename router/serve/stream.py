@@ -4,8 +4,9 @@
 ``guarded``:   text is held back while it could still become something forbidden, a few characters at most.
 ``checked``:   nothing leaves before the whole answer has been seen.
 
-Every running text of every choice (content, refusal, reasoning, tool arguments) has a rail of its own. Where a
-guard judges tool calls, their arguments are held until the choice ends, while its text goes on.
+Every running text of every choice (content, refusal, reasoning, tool arguments) has a rail of its own. For protocols
+that answer in blocks, each block is such a text. Where a guard judges tool calls, their arguments are held until the
+choice ends, while its text goes on.
 Log-probabilities name the tokens, so they are dropped from every event whose text is changed or held.
 """
 
@@ -26,6 +27,7 @@ from router.core.wire import (
     ChunkChoice,
     Edit,
     TextSite,
+    delta_names,
     delta_sites,
     finish_word,
     finished,
@@ -70,7 +72,9 @@ class EventGuard:
         on_findings: Callable[[list[Finding], str], None],
         onlooker: Onlooker | None = None,
         back: Placeholders | None = None,
+        blocks: bool = False,
     ) -> None:
+        self._blocks = blocks and mode != "immediate" and (not rails.empty or back is not None)
         self._rails = rails
         self._mode = mode
         self._placeholders = placeholders
@@ -218,7 +222,7 @@ class EventGuard:
         self, data: bytes, choice: ChunkChoice, edits: list[Edit], before: list[bytes], after: list[bytes]
     ) -> bool:
         """Guard one choice of an event. True when nothing of it may leave."""
-        if choice.index in self.blocked:
+        if choice.index in self.blocked or (self._blocks and self._ends_others(choice, before)):
             self._silence(data, choice, edits)
             return True
         ends = finished(choice)
@@ -248,6 +252,21 @@ class EventGuard:
                 before += self._close(index, path)
             if choice.index in self.blocked:
                 self._silence(data, choice, edits)
+                return True
+        return False
+
+    def _ends_others(self, choice: ChunkChoice, before: list[bytes]) -> bool:
+        """Where texts come in blocks, one ends when the next begins; True where its end was the end of the choice.
+
+        What a block still holds must leave with it: its caller has closed it by the time the rest would come.
+        """
+        speaking = {site.path for site in delta_sites(choice) if site.text} | {path for path, _ in delta_names(choice)}
+        if not speaking and not (choice.delta and given(choice.delta.thinking_blocks)):
+            return False
+        for index, path in [key for key in self._open if key[0] == choice.index and key[1] not in speaking]:
+            if self._onlooker is None or not self._onlooker.holds(path):
+                before += self._close(index, path)
+            if index in self.blocked:
                 return True
         return False
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from router.core.wire import given, read_answer, read_chunk
 from router.errors import UpstreamInvalid, UpstreamUnavailable
@@ -74,6 +74,25 @@ class OpenAIUpstream:
         """
         response = await self._transport.send("POST", self._base + path, self._headers, body, deadline)
         if response.status in OPERATORS_OWN or 300 <= response.status < 400:
+            try:
+                raise await _refusal(response)
+            finally:
+                response.close()
+        return response
+
+    async def passed(
+        self, method: str, path: str, headers: Mapping[str, str], body: AsyncIterator[bytes] | None, deadline: Deadline
+    ) -> Response:
+        """The answer to a request that is passed on as it arrives; not yet read, who asked for it closes it.
+
+        ``headers`` say what the body is; the server's key is added.
+
+        Raises:
+            UpstreamError: the server refused it, or cannot be reached.
+        """
+        known = {name: value for name, value in self._headers.items() if name != "Content-Type"}
+        response = await self._transport.send(method, self._base + path, {**known, **headers}, body, deadline)
+        if not 200 <= response.status < 300:
             try:
                 raise await _refusal(response)
             finally:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from router.types import Deployment
+
 MOST_DROPPED = 512  # characters of the header that names what was dropped
 
 
@@ -16,17 +18,30 @@ class Carried:
     Args:
         names: the fields, as the caller calls them.
         without: ``chat`` as it was forwarded -> the same for an upstream that does not know the protocol.
+        speaks: the protocol of upstreams that do.
 
     Attributes:
         sent: whether the upstream that was asked last got it.
     """
 
-    __slots__ = ("names", "sent", "without")
+    __slots__ = ("names", "sent", "speaks", "without")
 
-    def __init__(self, names: Sequence[str], without: Callable[[bytes], bytes]) -> None:
+    def __init__(self, names: Sequence[str], without: Callable[[bytes], bytes], *, speaks: str = "responses") -> None:
         self.names = names
         self.without = without
+        self.speaks = speaks
         self.sent = False
+
+    def outgoing(self, body: bytes, speaks: str, deployment: Deployment) -> bytes:  # noqa: ARG002
+        """The body for one upstream.
+
+        Args:
+            body: ``chat`` as it is forwarded.
+            speaks: the upstream's protocol.
+            deployment: the one that is asked.
+        """
+        self.sent = speaks == self.speaks
+        return body if self.sent else self.without(body)
 
 
 class Surface(Protocol):
