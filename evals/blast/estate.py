@@ -158,9 +158,14 @@ def estate(
 
     Args:
         folder: an empty folder of its own.
-        cells: how many run. proxy: which stands before them; None for none.
-        tenants: each gets a key. pins: tenant -> cells. absent: cells that are in the file and do not run.
-        policy: what all of them serve. settings: more for ``stillhouse.yaml``. file: more for ``cells.yaml``.
+        cells: how many run.
+        proxy: which stands before them; None for none.
+        tenants: each gets a key.
+        pins: tenant -> cells.
+        absent: cells that are in the file and do not run.
+        policy: what all of them serve.
+        settings: more for ``stillhouse.yaml``.
+        **file: more for ``cells.yaml``.
     """
     names = [f"c{i}" for i in range(cells)]
     ports = {name: free_port() for name in (*names, *absent)}
@@ -228,7 +233,8 @@ def proxied(it: Estate, proxy: ProxyName) -> Iterator[None]:
     }[proxy]
     process = _spawn(it, proxy, command, os.environ)
     try:
-        _until(lambda: it.chat(next(iter(it.tokens)))[0] == 200, f"{proxy} does not answer; see its log in {out.parent}")
+        first = next(iter(it.tokens))
+        _until(lambda: it.chat(first)[0] == 200, f"{proxy} does not answer; see its log in {it.folder}")
         yield
     finally:
         _stop(process)
@@ -265,4 +271,3 @@ def _until(true: Any, words: str) -> None:
         if time.monotonic() > end:
             raise TimeoutError(words)
         time.sleep(_LOOK)
-

@@ -64,6 +64,7 @@ class Misbehaving:
         self._think, self._gap = think, gap
         self._modes: dict[str, str] = {}
         self._seen: Counter[str] = Counter()
+        self._changed = asyncio.Event()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
@@ -81,6 +82,8 @@ class Misbehaving:
         body = json.loads(await reader.readexactly(length)) if length else {}
         if head.startswith("post /mode"):
             self._modes[body["model"]] = body["mode"]
+            self._changed.set()
+            self._changed = asyncio.Event()
             writer.write(_whole("200 OK", {}))
         elif head.startswith("get /seen"):
             writer.write(_whole("200 OK", dict(self._seen)))
@@ -127,8 +130,8 @@ class Misbehaving:
             writer.write(b"%x\r\n%b\r\n" % (len(event), event))
             await writer.drain()
             await asyncio.sleep(self._gap if number < EVENTS else 0)
-            while mode == "slow" and "slow" in (self._modes.get(model), self._modes.get("*")):
-                await asyncio.sleep(self._gap)
+            if mode == "slow":
+                await self._changed.wait()
         writer.write(b"0\r\n\r\n")
         await writer.drain()
         return True

@@ -61,7 +61,7 @@ class CellsFile(Strict):
     stillhouse_cells: Literal[1] = 1
     cells: Annotated[tuple[CellSettings, ...], Field(min_length=1, max_length=100)]
     per_tenant: Annotated[int, Field(ge=1, le=4)] = PER_TENANT
-    pins: dict[str, tuple[Name, ...]] = {}
+    pins: dict[str, tuple[Name, ...]] = Field(default_factory=dict)
     listen: ListenSettings = ListenSettings()
     strangers: str = "refuse"
     resend: Resend = "unsent"

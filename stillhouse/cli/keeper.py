@@ -36,7 +36,8 @@ class Kept:
         """Start it when it is due; note when it has ended."""
         if self.process is None:
             if now >= self._due:
-                self.process, self._began = subprocess.Popen(self._command, start_new_session=True), now
+                self.process = subprocess.Popen(self._command, start_new_session=True)  # noqa: S603  (ourselves)
+                self._began = now
             return
         code = self.process.poll()
         if code is None:

@@ -122,9 +122,7 @@ def routes(steering: Steering) -> Json:
     )
     table = {
         "name": "tenants",
-        "virtual_hosts": [
-            {"name": "tenants", "domains": ["*"], "retry_policy": _retry(steering), "matcher": matcher}
-        ],
+        "virtual_hosts": [{"name": "tenants", "domains": ["*"], "retry_policy": _retry(steering), "matcher": matcher}],
     }
     return _resources([{"@type": f"{_API}.config.route.v3.RouteConfiguration", **table}])
 
@@ -266,4 +264,3 @@ def _is_address(host: str) -> bool:
 
 def _seconds(value: float) -> str:
     return f"{value:g}s"
-
