@@ -13,6 +13,7 @@
     ├── Conflict                  409  conflict
     ├── TooLarge                  413  request_too_large
     ├── UnsupportedMedia          415  unsupported_media_type
+    ├── TooManyAtOnce             429  too_many_at_once
     ├── Overloaded                503  overloaded
     ├── NoTier                    503  no_tier_available
     └── UpstreamError             502  upstream_error
@@ -22,7 +23,9 @@
         ├── UpstreamAuth          502  upstream_auth: the operator's key, never shown as the caller's
         ├── UpstreamUnavailable   502  upstream_unavailable: refused, reset, 5xx
         ├── UpstreamInvalid       502  upstream_invalid: HTML, cut JSON, not an OpenAI answer
+        ├── UpstreamResting       503  upstream_resting: a breaker is open
         └── UpstreamTimeout       504  upstream_timeout
+            └── DeadlineExceeded  504  deadline_exceeded: the caller's own time is up
 
 ``message`` is safe to show to the caller: it never holds a prompt, an upstream's address or its text.
 """
@@ -146,6 +149,14 @@ class UnsupportedMedia(StillhouseError):
     type = "invalid_request_error"
 
 
+class TooManyAtOnce(StillhouseError):
+    """This tenant, or its bulkhead, has as many requests under way as it may."""
+
+    status = 429
+    code = "too_many_at_once"
+    type = "rate_limit_error"
+
+
 class Overloaded(StillhouseError):
     """The gateway is draining or full."""
 
@@ -161,12 +172,18 @@ class NoTier(StillhouseError):
 
 
 class UpstreamError(StillhouseError):
-    """Something behind the gateway failed. ``retryable``: another try may succeed."""
+    """Something behind the gateway failed.
+
+    Attributes:
+        retryable: another try may succeed.
+        overload: it has more to do than it can, so another try takes a place from somebody.
+    """
 
     status = 502
     code = "upstream_error"
     type = "upstream_error"
-    retryable: ClassVar[bool] = True
+    retryable: bool = True
+    overload: bool = False
 
 
 class UpstreamRejected(UpstreamError):
@@ -187,6 +204,7 @@ class UpstreamRateLimited(UpstreamError):
     status = 429
     code = "rate_limit_exceeded"
     type = "rate_limit_error"
+    overload = True
 
 
 class UpstreamBusy(UpstreamError):
@@ -195,6 +213,7 @@ class UpstreamBusy(UpstreamError):
     status = 429
     code = "upstream_busy"
     type = "rate_limit_error"
+    overload = True
 
 
 class UpstreamAuth(UpstreamError):
@@ -222,8 +241,30 @@ class UpstreamMisplaced(UpstreamInvalid):
     retryable = False
 
 
+class UpstreamResting(UpstreamError):
+    """Every deployment that may serve it is left alone after failures. Nothing was asked."""
+
+    status = 503
+    code = "upstream_resting"
+    retryable = False
+
+
 class UpstreamTimeout(UpstreamError):
     """The upstream took longer than the policy allows."""
 
     status = 504
     code = "upstream_timeout"
+    overload = True
+
+
+class UpstreamSilent(UpstreamTimeout):
+    """No sign of life came while calls waited, and the breaker opened: ask elsewhere."""
+
+    overload = False
+
+
+class DeadlineExceeded(UpstreamTimeout):
+    """The time that the caller gave is up."""
+
+    code = "deadline_exceeded"
+    retryable = False

@@ -134,7 +134,8 @@ class Decision(Frozen, frozen=True, kw_only=True):
     @property
     def because(self) -> Reason:
         """The reason that chose ``wanted``; what came of it afterwards stands behind it."""
-        return next(r for r in reversed(self.reasons) if not r.id.startswith(("tier-missing", "no-tier", "cascade-")))
+        after = ("tier-missing", "no-tier", "cascade-", "breaker-", "retries-")
+        return next(r for r in reversed(self.reasons) if not r.id.startswith(after))
 
 
 class Usage(Frozen, frozen=True, kw_only=True):

@@ -9,17 +9,17 @@ The order, each step leaving a reason:
    fallback tier where there is no score or the prompt is unlike anything known;
 5. what the turn of a conversation and its session ask for besides (``router.core.session``);
 6. exploration near the threshold, where the policy asks for it (``router.core.explore``);
-7. the tier that is there: a missing one is replaced by the next **up**; downwards only where the
-   policy says ``allow_degrade: true``.
+7. the tier that is there: a missing one, or one whose deployments rest after failures, is replaced by the next
+   **up**; downwards only where the policy says ``allow_degrade: true``.
 
 Same input, same decision: no clock, no randomness; what is remembered of a session comes in with ``stay``,
-the lot of an exploration as ``lot``.
+the lot of an exploration as ``lot``, which deployments rest with ``fleet``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from policies.policy import LayeredRule, Policy
 from policies.schema import USUAL_QUALITY, PolicyBody
@@ -62,11 +62,13 @@ class Fleet:
         deployments: all of them, in configured order.
         prices: tier -> price used for forecasts (a deployment's own, else the family's reference).
         pin: the operator's emergency pin, if set.
+        resting: deployments that are left alone after failures, by name.
     """
 
     deployments: tuple[Deployment, ...]
     prices: Mapping[str, Price]
     pin: TierName | None = None
+    resting: frozenset[str] = frozenset()
 
     def serving(self, tier: str, *, features: Features, private: bool) -> tuple[Deployment, ...]:
         """Deployments of ``tier`` that can carry this request: input, tools and the output asked for.
@@ -77,7 +79,14 @@ class Fleet:
         tokens = features.input_tokens + features.max_output
         if features.max_output and not any(_fits(d, features, tokens, private=private) for d in self.deployments):
             tokens = features.input_tokens
-        return tuple([d for d in self.deployments if d.tier == tier and _fits(d, features, tokens, private=private)])
+        able = tuple([d for d in self.deployments if d.tier == tier and _fits(d, features, tokens, private=private)])
+        return tuple([d for d in able if d.name not in self.resting]) if self.resting else able
+
+    def skipped(self, tiers: Sequence[str], *, features: Features, private: bool) -> tuple[str, ...]:
+        """The names of those that would be asked were they not resting, in configured order."""
+        awake = replace(self, resting=frozenset())
+        able = {d.name for tier in tiers for d in awake.serving(tier, features=features, private=private)}
+        return tuple([d.name for d in self.deployments if d.name in able & self.resting])
 
 
 def _fits(d: Deployment, features: Features, tokens: int, *, private: bool) -> bool:
@@ -136,6 +145,8 @@ def decide(
             p = {t: score.p_right[t] for t in allowed if t in score.p_right}
             wanted, propensity = explore(policy, wanted, p, costs, may, lot, reasons)
 
+    if fleet.resting and (names := fleet.skipped(allowed, features=features, private=rules.private)):
+        reasons.append(Reason(id="breaker-open", text=f"Left alone after failures: {', '.join(names)}."))
     served, fallbacks = _present(policy, wanted, there, bool(fleet.deployments), reasons)
     return Decision(
         wanted=wanted,

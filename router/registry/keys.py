@@ -26,7 +26,7 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 
 Scope = Literal["chat", "embeddings", "route", "guard", "admin"]
-Header = Literal["policy", "tier", "tag", "session", "guard-tag"]
+Header = Literal["policy", "tier", "tag", "session", "guard-tag", "priority"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 HEADERS: tuple[Header, ...] = get_args(Header)
 USUAL_SCOPES: tuple[Scope, ...] = ("chat", "embeddings", "route", "guard")

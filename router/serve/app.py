@@ -45,6 +45,7 @@ OBSERVING: dict[str, Handler] = {**HOT, "/v1/chat/completions": observe, "/v1/em
 SHAPED: dict[re.Pattern[str], Handler] = {APPLY: apply, BEDROCK: apply}
 log = logging.getLogger("stillhouse")
 JUDGE_SECONDS = 1.0
+LOOK_SECONDS = 0.25
 RELOAD_SECONDS = 0.5  # an edit, a new key or a pin takes effect within a second
 
 
@@ -61,7 +62,7 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         cell = build() if build else open_cell(settings, ledger=ledger)
         app.state.cell = cell
-        tasks = [asyncio.create_task(_watch(cell)), asyncio.create_task(_judge(cell))]
+        tasks = [asyncio.create_task(loop(cell)) for loop in (_watch, _judge, _look)]
         try:
             yield
         finally:
@@ -97,6 +98,13 @@ async def _watch(cell: Cell) -> None:
             cell.reload(await asyncio.to_thread(cell.look))
         except Exception as error:  # noqa: BLE001  (one bad look must not be the last: a pin has to work tomorrow)
             log.error("looking for another scorer, edited policies, keys and pins failed: %s", type(error).__name__)
+
+
+async def _look(cell: Cell) -> None:
+    """Look for servers that have fallen silent, though nobody new may ask them."""
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        cell.shield.look(cell.clock())
 
 
 async def _judge(cell: Cell) -> None:

@@ -19,6 +19,7 @@ from policies.policy import Policy
 from router.core.bedrock import Application, Block, Qualifier, Seen, assessment_of, read_application, usage_of
 from router.errors import BadRequest, NotFound, StillhouseError
 from router.serve.accept import Order, accept, order
+from router.serve.admitting import admit
 from router.serve.exchange import Exchange, Incoming
 from router.serve.guarding import moved
 from router.serve.judging import REWRITTEN, Judged, Piece, judge_pieces
@@ -55,6 +56,7 @@ async def apply(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     story = Story(cell, incoming.request_id, "/v1/guardrails/apply")
     try:
         key = accept(cell, incoming, story, "guard")
+        await admit(cell, incoming, story, key)
         wish = _policy_of(cell, incoming, story, key)
         asked = read_application(incoming.body)
         direction: Direction = "output" if asked.output else "input"

@@ -1,4 +1,8 @@
-"""One call of a model, whoever makes it: what must be true of every call stands here and nowhere else."""
+"""One call of a model, whoever makes it: what must be true of every call stands here and nowhere else.
+
+``attempt`` is for calls whose answer may be the caller's. ``beside`` is for those that only help (a sample, a check,
+embeddings): they ask the breaker too, but are neither retries nor rescued.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +10,132 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from router.errors import UpstreamError
+from router.core.resilience import work_of
+from router.errors import DeadlineExceeded, UpstreamError, UpstreamSilent, UpstreamTimeout
+from router.serve.shield import ending_of
+from router.types import Reason
 
 if TYPE_CHECKING:
     from router.core.plan import Try
+    from router.core.resilience import Call
     from router.ledger.record import AttemptKind
     from router.serve.story import Story
+    from router.types import TierName
 
 T = TypeVar("T")
+USUAL_OUTPUT = 250.0  # tokens of an answer, where the scorer has no opinion
 
 
 async def attempt(story: Story, step: Try, make: Callable[[], Awaitable[T]], kind: AttemptKind | None = None) -> T:
     """Make one call and put it on record when it fails; one that works is recorded when its answer has ended.
 
     Raises:
-        UpstreamError: it failed.
+        UpstreamError: it failed, or was not made: its breaker is open, or the budget of further calls is spent.
     """
+    paid = _pay(story, step, kind)
+    cell, name = story.cell, step.deployment.name
+    call = cell.shield.begin(story.tenant, name, _work(story, step.tier), cell.clock())
+    story.calls[step.index] = call
     story.call_begins()
     try:
-        return await make()
+        if story.decision is not None and story.decision.fallbacks:
+            got = await _unless_silent(call, make)
+        else:
+            got = await make()
     except UpstreamError as error:
+        if isinstance(error, UpstreamTimeout) and story.limit.cuts(story.elapsed_ms() / 1e3):
+            error = DeadlineExceeded("The time that was given for this request is up.")
         story.call_failed(step, error, kind)
-        raise
+        raise error from None
     except asyncio.CancelledError:
         story.call_ended(step, "cancelled")
         raise
+    except BaseException:
+        story.call_forgotten(step)
+        raise
+    cell.shield.answered(story.tenant, name, call, cell.clock())
+    if paid and story.last_error is not None and not story.last_error.overload:
+        cell.shield.guard(cell.shield.bulkhead(story.tenant), name).budget.give_back()
+    return got
+
+
+async def beside(story: Story, name: str, make: Callable[[], Awaitable[T]], tier: TierName | None = None) -> T:
+    """Make one call that only helps, past the breaker of ``name``.
+
+    Raises:
+        UpstreamError: it failed, or the breaker is open.
+    """
+    cell = story.cell
+    call = cell.shield.begin(story.tenant, name, _work(story, tier) if tier else 1.0, cell.clock())
+    try:
+        got = await make()
+    except UpstreamError as error:
+        ending = ending_of(error, story.elapsed_ms() / 1e3, story.limit)
+        cell.shield.end(story.tenant, name, call, ending, cell.clock(), error)
+        raise
+    except BaseException:
+        cell.shield.end(story.tenant, name, call, "gone", cell.clock(), None)
+        raise
+    cell.shield.end(story.tenant, name, call, "ok", cell.clock(), None)
+    return got
+
+
+def _pay(story: Story, step: Try, kind: AttemptKind | None) -> bool:
+    """Pay for a further call out of the deployment's budget; gives back whether anything was paid.
+
+    A fail-over away from a deployment that has just been given up costs nothing: no more than was under way there
+    can come of it. Overload is another matter.
+
+    Raises:
+        UpstreamError: the budget is spent; it is the failure that made another call necessary.
+    """
+    shield, name = story.cell.shield, step.deployment.name
+    bulkhead = shield.bulkhead(story.tenant)
+    budget = shield.guard(bulkhead, name).budget
+    last = story.last_error
+    if last is None or kind == "escalation":
+        budget.earn()
+        return False
+    left = story.attempts[-1].deployment
+    if not last.overload and left != name and shield.guard(bulkhead, left).breaker.cause:
+        return False
+    if budget.spend():
+        return True
+    text = f"{name} was not asked again: its budget of further calls is spent."
+    story.because([Reason(id="retries-spent", text=text)])
+    last.retryable = False
+    raise last
+
+
+async def _unless_silent(call: Call, make: Callable[[], Awaitable[T]]) -> T:
+    """Wait for a call until its breaker gives the server up as silent: then another can still be asked.
+
+    What ``asyncio.timeout`` does, without its price, for nearly no call comes to this.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    given_up = False
+
+    def give_up() -> None:
+        nonlocal given_up
+        given_up = task.cancel()
+
+    call.wake = give_up
+    try:
+        return await make()
+    except asyncio.CancelledError:
+        if given_up and task.uncancel() == 0:
+            raise UpstreamSilent("The model's server fell silent.") from None
+        raise
+    finally:
+        call.wake = None
+
+
+def _work(story: Story, tier: TierName) -> float:
+    features, score = story.features, story.score
+    if features is None:
+        return 1.0
+    output = score.output_tokens.get(tier, USUAL_OUTPUT) if score is not None else USUAL_OUTPUT
+    if features.max_output:
+        output = min(output, features.max_output)
+    return work_of(features.input_tokens, output, stream=story.stream)

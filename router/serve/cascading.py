@@ -30,7 +30,7 @@ from router.core.signals import Reading, Signals, agreement, signals_of
 from router.core.wire import ChatRequest, TextSite, given, read_chunk
 from router.errors import UpstreamError, UpstreamInvalid, UpstreamRejected, UpstreamTimeout
 from router.serve.accept import Order
-from router.serve.calling import attempt
+from router.serve.calling import attempt, beside
 from router.serve.forward import forwarded
 from router.serve.story import Note, Story, Times
 from router.types import TIER_NAMES, Deployment, Reason, TierName, Usage
@@ -72,7 +72,7 @@ def way_of(
         return None
     terms = terms_of(wish.policy.body)
     limits = Limits(max_escalations=cascade.max_escalations, deadline=cascade.deadline)
-    tiers, reason = planned(wish.policy.body, decision, story.score, features, cell.fleet(wish.policy))
+    tiers, reason = planned(wish.policy.body, decision, story.score, features, story.fleet or cell.fleet(wish.policy))
     rungs = deployments(tiers) if tiers else []
     if rungs and terms.needs_logprobs and (blind := [r for r in rungs[:-1] if r[1].name in cell.blind]):
         rungs = [rung for rung in rungs if rung not in blind]
@@ -358,7 +358,8 @@ async def _samples(
         begun = story.elapsed_ms()
         try:
             async with asyncio.timeout(left):
-                answer = await _chat(cell.upstreams[deployment.upstream], body, deadline)
+                ask_again = partial(_chat, cell.upstreams[deployment.upstream], body, deadline)
+                answer = await beside(story, deployment.name, ask_again, ask.step.tier)
             reading, usage = reading_of(answer)
         except (UpstreamError, TimeoutError, ValueError) as error:
             fault = error if isinstance(error, UpstreamError) else UpstreamTimeout("A sample did not come in time.")

@@ -36,6 +36,7 @@ from router.serve.scores import Scores
 from router.serve.scoring import Fresh, Watch, open_scorer
 from router.serve.sessions import Sessions
 from router.serve.settings import LOOPBACK, Settings, deployments_of, read_secret
+from router.serve.shield import Shield
 from router.serve.verdicts import Verdicts
 from router.types import TIER_NAMES, Deployment, Price, TierName
 from router.upstream.base import Upstream
@@ -78,6 +79,8 @@ class Cell:
     pin: TierName | None = None
     draining: bool = False
     active: int = 0
+    held: int = 0  # bytes of the bodies of requests being served
+    shield: Shield = field(init=False)
     blind: set[str] = field(default_factory=set)  # deployments that were seen to give no log-probabilities
     salt: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     watch: Watch = field(default_factory=Watch)
@@ -106,12 +109,15 @@ class Cell:
                 return d
         return None
 
-    def fleet(self, policy: Policy) -> Fleet:
-        """What a decision under ``policy`` may choose from. Made once a policy, pin and configuration."""
+    def fleet(self, policy: Policy, resting: frozenset[str] = frozenset()) -> Fleet:
+        """What a decision under ``policy`` may choose from. Made once a policy, pin and configuration.
+
+        ``resting`` are the deployments that are left alone after failures.
+        """
         fleet = self._fleets.get(policy.hash)
         if fleet is None:
             fleet = self._fleets[policy.hash] = Fleet(self.deployments, self.prices_for(policy), self.pin)
-        return fleet
+        return replace(fleet, resting=resting) if resting else fleet
 
     def prices_for(self, policy: Policy) -> Mapping[str, Price]:
         """Tier -> the deployment's price where it is known, else the family's reference price."""
@@ -141,6 +147,7 @@ class Cell:
 
     def __post_init__(self) -> None:
         self.filed = self.filed or self.policies
+        self.shield = Shield(self.settings, self.draw, keys_on=self.keys_on)
 
     def look(self) -> tuple[Fresh, Taken | None]:
         """Look for another scorer, and for what the registry says. Reads files: call it off the event loop."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
@@ -30,6 +31,7 @@ from router.core.wire import (
     splice,
 )
 from router.errors import UpstreamError
+from router.serve.calling import beside
 from router.serve.onlooker import Onlooker, Said
 from router.serve.story import Note, Story, Times
 from router.types import Deployment, Usage
@@ -215,7 +217,9 @@ async def _asked(ask: Ask, desk: Desk) -> str:
     deadline = desk.deadline()
     try:
         async with asyncio.timeout(deadline.total):
-            reply = await desk.cell.upstreams[deployment.upstream].chat(_body(ask, deployment), deadline)
+            chat = desk.cell.upstreams[deployment.upstream].chat
+            asked = partial(chat, _body(ask, deployment), deadline)
+            reply = await beside(story, deployment.name, asked, deployment.tier)
         reading, usage = reading_of(reply.body)
     except (UpstreamError, TimeoutError, ValueError) as error:
         if isinstance(error, UpstreamError):

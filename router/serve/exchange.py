@@ -109,8 +109,8 @@ def error_headers(error: StillhouseError) -> Headers:
     return headers
 
 
-def check_head(headers: dict[bytes, bytes], max_body: int) -> None:
-    """Refuse by the head alone what we could not read.
+def check_head(headers: dict[bytes, bytes], max_body: int) -> int:
+    """Refuse by the head alone what we could not read. Gives back how many bytes may come.
 
     Raises:
         UnsupportedMedia: not JSON, or compressed.
@@ -122,9 +122,11 @@ def check_head(headers: dict[bytes, bytes], max_body: int) -> None:
     kind = headers.get(b"content-type", b"").split(b";", 1)[0].strip().lower()
     if kind != b"application/json" and not kind.endswith(b"+json"):
         raise UnsupportedMedia("Send the body as JSON with the header 'content-type: application/json'.")
-    size = headers.get(b"content-length", b"0")
-    if size.isdigit() and int(size) > max_body:
+    said = headers.get(b"content-length", b"")
+    size = int(said) if said.isdigit() else max_body
+    if size > max_body:
         raise _too_large(max_body)
+    return size
 
 
 async def read_body(receive: Receive, max_body: int) -> bytes | None:

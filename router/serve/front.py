@@ -86,6 +86,7 @@ class Front:
         cell: Cell = self._state.cell
         mark = [(b"x-request-id", out.request_id.encode())]
         cell.active += 1
+        held = 0  # bytes; a body that does not announce its size counts as the largest
         try:
             if scope["method"] != "POST":
                 await out.error(MethodNotAllowed(f"{scope['path']} takes POST only."), [*mark, (b"allow", b"POST")])
@@ -93,15 +94,23 @@ class Front:
             if cell.draining:
                 raise Overloaded("The gateway is shutting down; try again.", retry_after="1")
             headers = dict(scope["headers"])
-            limit = int(cell.settings.server.max_body_mb * 1024 * 1024)
-            check_head(headers, limit)
+            server = cell.settings.server
+            limit = int(server.max_body_mb * 1024 * 1024)
+            coming = check_head(headers, limit)
+            if cell.held + coming > server.max_held_mb * 1024 * 1024:
+                raise Overloaded("The gateway holds as many bodies as it can; try again in a moment.", retry_after="1")
+            held = coming
+            cell.held += held
             body = await read_body(receive, limit)
             if body is not None:
+                cell.held += len(body) - held
+                held = len(body)
                 await self._with_company(handler, cell, Incoming(scope["path"], headers, body, out.request_id), out)
         except StillhouseError as error:
             await out.error(error, mark)
         finally:
             cell.active -= 1
+            cell.held -= held
 
     @staticmethod
     async def _with_company(handler: Handler, cell: Cell, incoming: Incoming, out: Exchange) -> None:

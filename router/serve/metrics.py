@@ -7,7 +7,8 @@ policies), never from callers, so the number of series is bounded and an increme
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Literal, NamedTuple
 
 Labels = tuple[str, ...]
 
@@ -31,6 +32,23 @@ class Counter:
         yield f"# TYPE {self.name} counter"
         for labels, value in sorted(self.values.items()):
             yield f"{self.name}{_braces(self.labels, labels)} {value}"
+
+
+class Readings(NamedTuple):
+    """Values that are kept elsewhere and read at this moment, per combination of label values."""
+
+    name: str
+    help: str
+    kind: Literal["gauge", "counter"]
+    labels: Labels
+    values: Mapping[Labels, float]
+
+    def lines(self) -> Iterable[str]:
+        """The exposition."""
+        yield f"# HELP {self.name} {self.help}"
+        yield f"# TYPE {self.name} {self.kind}"
+        for labels, value in sorted(self.values.items()):
+            yield f"{self.name}{_braces(self.labels, labels)} {value:g}"
 
 
 class Histogram:
@@ -132,10 +150,10 @@ class Metrics:
         self.feedback = Counter("stillhouse_feedback_total", "Judgements of answers that were kept.")
         self.reloads = Counter("stillhouse_reloads_total", "Configuration reloads by result.", ("result",))
 
-    def render(self, gauges: Iterable[tuple[str, str, float]] = ()) -> bytes:
-        """The page; ``gauges`` are (name, help, value) read at this moment."""
+    def render(self, gauges: Iterable[tuple[str, str, float]] = (), more: Iterable[Readings] = ()) -> bytes:
+        """The page; ``gauges`` are (name, help, value) read at this moment, ``more`` those with labels."""
         out: list[str] = []
-        for item in vars(self).values():
+        for item in (*vars(self).values(), *more):
             out.extend(item.lines())
         for name, text, value in gauges:
             out += (f"# HELP {name} {text}", f"# TYPE {name} gauge", f"{name} {value:g}")

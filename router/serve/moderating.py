@@ -13,6 +13,7 @@ from router.core.bedrock import Seen
 from router.core.moderation import Part, covered, read_moderation, result_of
 from router.errors import ModelNotFound, StillhouseError
 from router.serve.accept import AUTO, Order, accept, order
+from router.serve.admitting import admit
 from router.serve.applying import finding_words
 from router.serve.exchange import Exchange, Incoming
 from router.serve.judging import Piece, judge_pieces
@@ -29,6 +30,7 @@ async def moderations(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     story = Story(cell, incoming.request_id, incoming.path)
     try:
         key = accept(cell, incoming, story, "guard")
+        await admit(cell, incoming, story, key)
         asked = read_moderation(incoming.body)
         if asked.model != AUTO and asked.model not in cell.policies:
             words = "'model' names a policy here, or is left out for the default one; GET /v1/models lists them."

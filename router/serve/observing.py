@@ -18,6 +18,7 @@ from router.core.plan import Try, pick
 from router.core.wire import Edit, check_json, span, splice
 from router.errors import BadJSON, BadRequest, ModelNotFound, NoTier, StillhouseError, UpstreamError
 from router.serve.accept import Order, accept, order
+from router.serve.admitting import admit
 from router.serve.beside import OBSERVED, Passed, beside
 from router.serve.exchange import Exchange, Incoming
 from router.serve.pipeline import confess, deadline_of
@@ -96,6 +97,7 @@ async def observe(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     passed: Passed | None = None
     try:
         key = accept(cell, incoming, story, "chat")
+        await admit(cell, incoming, story, key)
         asked = read_asked(incoming.body)
         story.stream = asked.stream
         wish = order(cell, incoming, story, key, asked.model)
@@ -237,6 +239,7 @@ async def observe_embeddings(cell: Cell, incoming: Incoming, out: Exchange) -> N
     story.mode = "observed"
     try:
         key = accept(cell, incoming, story, "embeddings")
+        await admit(cell, incoming, story, key)
         asked = read_asked(incoming.body)
         story.requested_model = asked.model
         if key is not None and key.models and asked.model not in key.models:

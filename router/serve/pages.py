@@ -12,6 +12,7 @@ from router.errors import ModelNotFound, NotFound
 from router.serve.accept import AUTO, accept
 from router.serve.cell import served_by
 from router.serve.exchange import Incoming
+from router.serve.shield import readings_of
 from router.serve.story import Story
 from router.types import TIER_NAMES
 
@@ -88,14 +89,18 @@ async def healthz() -> PlainTextResponse:
 
 @pages.get("/readyz", summary="The process takes requests", responses={503: {"description": "Not ready"}})
 async def readyz(request: Request) -> JSONResponse:
-    """False while draining, and when the ledger cannot keep records."""
+    """False while draining, and when the ledger cannot keep records. Models that rest are named."""
     cell = _cell(request)
     faults = []
     if cell.draining:
         faults.append("draining")
     if cell.ledger.error is not None:
         faults.append("ledger")
-    body = {"ready": not faults, "faults": faults, "scorer": cell.scorer is not None, "policy": cell.default_policy}
+    body = {
+        "ready": not faults, "faults": faults, "scorer": cell.scorer is not None, "policy": cell.default_policy,
+        # No fault of this process, which other cells would not share: said, and not held against it.
+        "resting": sorted({name for (_, name), state in cell.shield.states(cell.clock()) if state != "closed"}),
+    }  # fmt: skip
     return JSONResponse(body, 503 if faults else 200)
 
 
@@ -107,8 +112,10 @@ async def metrics(request: Request) -> Response:
         ("stillhouse_requests_active", "Requests being served.", float(cell.active)),
         ("stillhouse_ledger_dropped_total", "Records the ledger lost.", float(cell.ledger.dropped)),
         ("stillhouse_pinned", "1 while the operator has pinned all traffic.", float(cell.pin is not None)),
+        ("stillhouse_held_bytes", "Announced bytes of the bodies being held.", float(cell.held)),
     )
-    return Response(cell.metrics.render(gauges), media_type="text/plain; version=0.0.4; charset=utf-8")
+    more = readings_of(cell.shield, cell.clock())
+    return Response(cell.metrics.render(gauges, more), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 @pages.get(

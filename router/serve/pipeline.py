@@ -23,6 +23,7 @@ from router.core.wire import ChatRequest, TextSite, choice_sites, read_answer, r
 from router.errors import StillhouseError, UpstreamError
 from router.serve import cascading
 from router.serve.accept import Order, accept, order
+from router.serve.admitting import admit
 from router.serve.calling import attempt
 from router.serve.checking import Desk, check_answer, check_events, onlooker_of
 from router.serve.exchange import Exchange, Incoming
@@ -31,6 +32,7 @@ from router.serve.guarding import Blocked, finding_names, guard_answer, guard_re
 from router.serve.respond import EventMaker, headers_of, refusal
 from router.serve.rollouts import in_arm
 from router.serve.sessions import session_name
+from router.serve.shield import resting_error
 from router.serve.story import Story
 from router.serve.stream import EventGuard
 from router.types import TIER_NAMES, Decision, Deployment, Score, TierName, Usage
@@ -52,6 +54,7 @@ async def chat(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     held = Placeholders()
     try:
         key = accept(cell, incoming, story, "chat")
+        await admit(cell, incoming, story, key)
         request = read_chat(out.heard(incoming.body, story.tenant))
         story.stream = request.stream
         wish = in_arm(cell, request, order(cell, incoming, story, key, request.model), story)
@@ -90,6 +93,7 @@ def score_and_decide(cell: Cell, request: ChatRequest, wish: Order, story: Story
 
     Raises:
         NoTier: no model may serve the request under this policy.
+        UpstreamResting: those that may rest after failures.
         ContextTooLong, UnsupportedParameter: none can, whatever the policy says.
     """
     since = cell.clock()
@@ -99,7 +103,7 @@ def score_and_decide(cell: Cell, request: ChatRequest, wish: Order, story: Story
     turn = turn_of(request, lambda text: score_of(cell, wish, text))
     story.score, story.stay = turn.score, stay_in(cell, request, wish, story)
     caller = Caller(tenant=wish.caller.tenant, tags=wish.caller.tags, tier=wish.caller.tier, text=ask)
-    fleet = cell.fleet(wish.policy)
+    story.fleet = fleet = cell.fleet(wish.policy, cell.shield.resting(story.tenant, since))
     story.lot = cell.lot(wish.policy, story.id)
     decision = story.decided(
         decide(wish.policy, story.features, turn.score, caller, fleet, turn, story.stay, lot=story.lot)
@@ -108,6 +112,8 @@ def score_and_decide(cell: Cell, request: ChatRequest, wish: Order, story: Story
     if fleet.pin is not None:
         story.mode = "pinned"
     if decision.served is None:
+        if any(reason.id == "breaker-open" for reason in decision.reasons):
+            raise resting_error(cell.shield.retry_in(story.tenant, cell.clock()))
         left = [d for d in fleet.deployments if d.tier in wish.policy.body.tiers]
         raise refusal_of(left, story.features, decision.reasons[-1], private=decision.private)
     return decision
@@ -262,6 +268,8 @@ async def call(
     limits = wish.policy.body.timeouts
     while True:
         if step.pause:
+            if story.last_error is not None and step.pause >= deadline_of(limits, story).total:
+                raise story.last_error
             await asyncio.sleep(step.pause)
         asked = partial(ask, cell.upstreams[step.deployment.upstream], step.deployment, deadline_of(limits, story))
         try:
@@ -284,7 +292,7 @@ def candidates(
     assert decision.served is not None
     assert story.features is not None
     found: list[tuple[TierName, Deployment]] = []
-    fleet = cell.fleet(wish.policy)
+    fleet = story.fleet or cell.fleet(wish.policy)
     warm = {w.deployment for w in story.stay.memory.warm} if story.stay and story.stay.memory else set()
     for tier in tiers or (decision.served, *decision.fallbacks):
         serving = fleet.serving(tier, features=story.features, private=decision.private)
@@ -303,11 +311,12 @@ def _full(connect: float, first_byte: float, gap: float, total: float) -> Deadli
 
 
 def deadline_of(limits: Timeouts, story: Story) -> Deadline:
-    """The policy's limits, less the time that earlier tries took."""
-    if not story.attempts:
+    """The policy's limits and the caller's, less the time that is gone."""
+    limit = story.limit
+    if not story.attempts and limit.first >= limits.total <= limit.total:
         return _full(limits.connect, limits.first_byte, limits.gap, limits.total)
-    left = max(0.001, limits.total - story.elapsed_ms() / 1e3)
-    return Deadline(limits.connect, min(limits.first_byte, left), limits.gap, left)
+    total, first = limit.left(story.elapsed_ms() / 1e3, limits.total, limits.first_byte, stream=story.stream)
+    return Deadline(min(limits.connect, first), first, limits.gap, total)
 
 
 def estimated(body: bytes, story: Story) -> Usage:

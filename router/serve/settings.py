@@ -21,6 +21,8 @@ from router.types import TIER_NAMES, Deployment, Lineage, Price
 
 Secret = Annotated[str, Field(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$")]
 
+BulkheadName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
 DEFAULT_PORT = 8484
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -36,6 +38,40 @@ class ServerSettings(Strict):
     cell: str = "0"
     observe: bool = False
     observe_tier: TierName | None = None
+    max_concurrent: Annotated[int, Field(ge=1)] = 4000
+    queue: Annotated[int, Field(ge=0)] = 400
+    queue_seconds: Annotated[float, Field(gt=0, le=600)] = 5
+    tenant_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    max_held_mb: Annotated[float, Field(gt=0)] = 1024
+    stuck_seconds: Annotated[float, Field(gt=0)] = 30
+
+
+class BreakerSettings(Strict):
+    """When a deployment is left alone, and for how long; see ``router.core.resilience.breaker``."""
+
+    failures: Annotated[int, Field(ge=1)] = 5
+    rate: Annotated[float, Field(gt=0, le=1)] = 0.5
+    calls: Annotated[int, Field(ge=1)] = 20
+    window: Annotated[float, Field(gt=0)] = 10
+    limits: Annotated[int, Field(ge=1)] = 3
+    pause: Annotated[float, Field(gt=0)] = 2
+    longest: Annotated[float, Field(gt=0)] = 30
+    silence: Annotated[float, Field(ge=0)] = 1.5
+
+
+class RetrySettings(Strict):
+    """The budget of further calls: a share of the first ones, and how many may be saved up."""
+
+    share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    burst: Annotated[float, Field(ge=0)] = 10
+
+
+class BulkheadSettings(Strict):
+    """A group of tenants with places, a queue, breakers and budgets of its own."""
+
+    tenants: Annotated[tuple[str, ...], Field(min_length=1)]
+    max_concurrent: Annotated[int, Field(ge=1)]
+    queue: Annotated[int, Field(ge=0)] = 0
 
 
 class UpstreamSettings(Strict):
@@ -114,6 +150,21 @@ class Settings(Strict):
     keys_file: str | None = None
     scorer: Annotated[str, Field(min_length=1)] | None = None
     notices: tuple[str, ...] = ()
+    breaker: BreakerSettings = BreakerSettings()
+    retries: RetrySettings = RetrySettings()
+    bulkheads: dict[BulkheadName, BulkheadSettings] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _parted(self) -> Settings:
+        grouped = [tenant for bulk in self.bulkheads.values() for tenant in bulk.tenants]
+        twice = sorted({tenant for tenant in grouped if grouped.count(tenant) > 1})
+        if twice:
+            raise ValueError(f"the tenant {twice[0]!r} stands in two bulkheads; it can be in one only")
+        places = sum(bulk.max_concurrent for bulk in self.bulkheads.values())
+        if places >= self.server.max_concurrent:
+            words = f"the bulkheads take {places} places, and server.max_concurrent is {self.server.max_concurrent}"
+            raise ValueError(f"{words}; leave some for everybody else")
+        return self
 
     @model_validator(mode="after")
     def _refers(self) -> Settings:

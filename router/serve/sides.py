@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,6 +17,8 @@ from router.core.turns import turn_of
 from router.core.wire import Edit, TextSite, check_json, read_chat, span, splice
 from router.errors import BadJSON, BadRequest, ModelNotFound, StillhouseError
 from router.serve.accept import accept, order
+from router.serve.admitting import admit
+from router.serve.calling import beside
 from router.serve.exchange import Exchange, Incoming
 from router.serve.guarding import Blocked, finding_names, guard_request
 from router.serve.pipeline import confess, deadline_of, score_of, stay_in
@@ -46,6 +49,7 @@ async def embeddings(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     story = Story(cell, incoming.request_id, incoming.path)
     try:
         key = accept(cell, incoming, story, "embeddings")
+        await admit(cell, incoming, story, key)
         model, sites, body = _read_embeddings(incoming.body)
         upstream = embedding_upstream(cell, model)
         story.requested_model = model
@@ -54,7 +58,8 @@ async def embeddings(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         policy = story.policy = cell.policies[cell.default_policy]
         masks = guard_request(policy.rails["input"], sites, Placeholders(), story)
         body = splice(body, [Edit(*span(body, site.raw), msgspec.json.encode(text)) for site, text in masks])
-        reply = await cell.upstreams[upstream].embeddings(body, deadline_of(policy.body.timeouts, story))
+        ask = partial(cell.upstreams[upstream].embeddings, body, deadline_of(policy.body.timeouts, story))
+        reply = await beside(story, f"embeddings of {upstream}", ask)
         story.usage = embedding_usage(reply.body)
         await out.whole(200, headers_of(story, stream=False), reply.body)
     except Blocked:
@@ -135,6 +140,7 @@ async def route(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     story = Story(cell, incoming.request_id, incoming.path)
     try:
         key = accept(cell, incoming, story, "route")
+        await admit(cell, incoming, story, key)
         request = read_chat(incoming.body)
         wish = in_arm(cell, request, order(cell, incoming, story, key, request.model), story)
         blocked = False
@@ -147,7 +153,8 @@ async def route(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         turn = turn_of(request, lambda text: score_of(cell, wish, text))
         story.score, stay = turn.score, stay_in(cell, request, wish, story)
         caller = Caller(tenant=wish.caller.tenant, tags=wish.caller.tags, tier=wish.caller.tier, text=ask)
-        story.lot, fleet = cell.lot(wish.policy, story.id), cell.fleet(wish.policy)
+        story.lot = cell.lot(wish.policy, story.id)
+        fleet = cell.fleet(wish.policy, cell.shield.resting(story.tenant, cell.clock()))
         decision = story.decided(
             decide(wish.policy, story.features, turn.score, caller, fleet, turn, stay, lot=story.lot)
         )

@@ -11,14 +11,18 @@ import msgspec
 from guardrails import Action, Finding
 from router.core.affinity import Stay, Warm, remember
 from router.core.cost import cost_of
+from router.core.resilience.deadline import NONE
 from router.errors import BadRequest, StillhouseError, UpstreamError, UpstreamRejected, UpstreamTimeout
 from router.ledger.record import AttemptKind, AttemptOutcome, AttemptRecord, Found, Mode, Outcome, RequestRecord
+from router.serve.shield import ending_of
 from router.types import Decision, Deployment, Features, Reason, Score, TierName, Usage
 
 if TYPE_CHECKING:
     from policies.policy import Policy
+    from router.core.decide import Fleet
     from router.core.explore import Lot
     from router.core.plan import Try
+    from router.core.resilience import Call, Entry, Gate
     from router.serve.cell import Cell
 
 Direction = Literal["input", "output"]
@@ -46,7 +50,7 @@ class Note(NamedTuple):
 
 
 class Story:
-    """Mutable, one a request, never shared. ``finish`` turns it into frozen records."""
+    """Mutable, one a request, never shared. ``finish`` turns it into frozen records and gives its place back."""
 
     def __init__(self, cell: Cell, request_id: str, endpoint: str) -> None:
         self.cell = cell
@@ -75,6 +79,12 @@ class Story:
         self.actions: dict[Direction, Action] = {"input": Action.NONE, "output": Action.NONE}
         self.attempts: list[AttemptRecord] = []
         self.deployment: Deployment | None = None
+        self.fleet: Fleet | None = None  # what was there when it was decided; the request sees no other
+        self.limit = NONE
+        self.gate: Gate | None = None
+        self.entry: Entry | None = None
+        self.calls: dict[int, Call] = {}  # under way: index of the try -> what its breaker gave
+        self.last_error: UpstreamError | None = None
         self.usage: Usage | None = None
         self.finish_reason: str | None = None
         self.kept: Note | None = None
@@ -132,6 +142,7 @@ class Story:
 
     def call_failed(self, step: Try, error: UpstreamError, kind: AttemptKind | None = None) -> None:
         """It failed before anything was sent to the caller."""
+        self.last_error = error
         outcome: AttemptOutcome = "error"
         if isinstance(error, UpstreamRejected):
             outcome = "rejected"
@@ -149,6 +160,18 @@ class Story:
     def call_judged(self, step: Try, outcome: AttemptOutcome, usage: Usage, finish: str | None, note: Note) -> None:
         """A cascade's answer that was turned down, or a sample that was compared: paid for, not served."""
         self._attempt(step, outcome, usage, None, kind=note.kind, signals=note.signals, times=note.times, finish=finish)
+
+    def call_forgotten(self, step: Try) -> None:
+        """It came to no end of its own, for we made a mistake."""
+        self._tell_breaker(step, "cancelled", None)
+
+    def _tell_breaker(self, step: Try, outcome: AttemptOutcome, error: UpstreamError | None) -> None:
+        call = self.calls.pop(step.index, None)
+        if call is None:
+            return
+        ending = "gone" if outcome == "cancelled" else ending_of(error, self.elapsed_ms() / 1e3, self.limit)
+        shield = self.cell.shield
+        shield.end(self.tenant, step.deployment.name, call, ending, self.cell.clock(), error)
 
     def times(self) -> Times:
         """When the call that runs now began, and when its first byte came."""
@@ -173,6 +196,8 @@ class Story:
         times: Times | None = None, finish: str | None = None,
     ) -> None:  # fmt: skip
         d = step.deployment
+        if kind not in ("sample", "check"):  # those speak to the breaker themselves
+            self._tell_breaker(step, outcome, error)
         if kind is None:
             kind = "first"
             if self.attempts:
@@ -241,6 +266,8 @@ class Story:
 
     def finish(self) -> tuple[RequestRecord, tuple[AttemptRecord, ...]]:
         """The frozen records, and the metrics of the whole request."""
+        if self.gate is not None and self.entry is not None:
+            self.gate.leave(self.entry, self.cell.clock())
         total = self.elapsed_ms() if self.total_ms is None else self.total_ms
         cost = self.cost()
         self._count(total, cost)

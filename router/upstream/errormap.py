@@ -23,6 +23,7 @@ OPERATORS_OWN = frozenset({401, 403, 407})
 """Statuses that speak of the gateway's own credentials."""
 
 _CALLERS_FAULT = frozenset({400, 404, 409, 413, 415, 422})
+_OVERLOADED = frozenset({503, 529})
 MAX_MESSAGE = 2000
 
 _DEFAULT_CODE = {
@@ -58,7 +59,9 @@ def error_of(status: int, content_type: str, body: bytes, retry_after: str = "")
         )
     if 300 <= status < 400:
         return UpstreamMisplaced("The model's server answered with a redirect; its base URL needs mending.")
-    return UpstreamUnavailable(f"The model's server failed (HTTP {status}).", retry_after=retry_after or None)
+    failed = UpstreamUnavailable(f"The model's server failed (HTTP {status}).", retry_after=retry_after or None)
+    failed.overload = status in _OVERLOADED
+    return failed
 
 
 def error_of_event(data: bytes) -> UpstreamError:

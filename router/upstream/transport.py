@@ -7,17 +7,20 @@ twenty times the CPU of one through aiohttp, which is why httpx is not on this p
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Mapping
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import aiohttp
 from yarl import URL
 
 from router.errors import UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
+from router.sockets import give_up_after, look_for_life
 from router.upstream.base import Deadline
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
+DEAD_SECONDS = 10.0  # a server whose machine or network acknowledges nothing for so long
 
 # Said outright: aiohttp would add its own, and telling it not to costs more than saying them. ``identity``,
 # because nothing here decompresses.
@@ -120,6 +123,15 @@ def _timeout(deadline: Deadline) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=deadline.total, sock_connect=deadline.connect, sock_read=deadline.first_byte)
 
 
+def _watched(info: tuple[Any, ...]) -> socket.socket:
+    """A socket whose dead peer is noticed, though nothing is to be sent to it."""
+    made = socket.socket(info[0], info[1], info[2])
+    made.setblocking(False)
+    give_up_after(made, DEAD_SECONDS)
+    look_for_life(made)
+    return made
+
+
 @lru_cache(maxsize=256)
 def _url(url: str) -> URL:
     return URL(url, encoded=True)
@@ -135,7 +147,9 @@ class AiohttpTransport:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._limit, ttl_dns_cache=60, enable_cleanup_closed=False),
+                connector=aiohttp.TCPConnector(
+                    limit=self._limit, ttl_dns_cache=60, enable_cleanup_closed=False, socket_factory=_watched
+                ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 trust_env=False,

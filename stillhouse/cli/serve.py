@@ -129,7 +129,10 @@ def _weights() -> Any:
 
 def run(settings: Settings, ledger: Path | None) -> None:
     """Serve until told to stop."""
+    from router.sockets import give_up_after
+
     with bind(settings.server.host, settings.server.port) as listener:
+        give_up_after(listener, settings.server.stuck_seconds)
         serve_on(listener, settings, ledger)
 
 

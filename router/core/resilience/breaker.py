@@ -58,12 +58,16 @@ class BreakerRules(Frozen, frozen=True, kw_only=True):
 
 
 class Call:
-    """One call that was let through; given back to the breaker as it goes on."""
+    """One call that was let through; given back to the breaker as it goes on.
 
-    __slots__ = ("began", "voter", "work")
+    ``wake`` is called where it waits for a server that is given up as silent.
+    """
+
+    __slots__ = ("began", "voter", "wake", "work")
 
     def __init__(self, began: float, voter: int, work: float) -> None:
         self.began, self.voter, self.work = began, voter, work
+        self.wake: Callable[[], object] | None = None
 
 
 class Breaker:
@@ -75,7 +79,7 @@ class Breaker:
     """
 
     __slots__ = (
-        "_before", "_blamed", "_dice", "_edge", "_limit_slots", "_limits", "_now", "_pause", "_probe_at", "_probing",
+        "_before", "_blamed", "_dice", "_edge", "_limit_slots", "_limits", "_looked_at", "_looks", "_now", "_pause",
         "_rules", "_run", "_run_slots", "_silence", "_tripped", "_until", "_waiting", "cause", "opened",
     )  # fmt: skip
 
@@ -88,9 +92,9 @@ class Breaker:
         self._before = [0] * (2 * SLOTS)
         self._edge = float("-inf")
         self._run = self._run_slots = self._limits = self._limit_slots = 0
-        self._tripped = self._until = self._probe_at = float("-inf")
+        self._tripped = self._until = self._looked_at = float("-inf")
         self._pause = rules.pause
-        self._probing = 0
+        self._looks: dict[Call, None] = {}
         self._blamed: int | None = None
         self.cause: Cause = ""
         self.opened = 0
@@ -109,7 +113,7 @@ class Breaker:
             return False
         if now < self._until:
             return True
-        looking = self._probing > 0 and now < self._probe_at + self._pause  # a lost look must not last for ever
+        looking = bool(self._looks) and now < self._looked_at + self._pause  # a lost look must not last for ever
         return looking or (voter % SLOTS == self._blamed and now < self._until + self._pause)
 
     def retry_in(self, now: float) -> float:
@@ -118,23 +122,33 @@ class Breaker:
 
     def begin(self, now: float, voter: int = 0, work: float = 1.0) -> Call | None:
         """Let a call through, or not."""
-        if not self.cause:
-            self.look(now)
-        if self.cause:
-            if self.resting(now, voter):
-                return None
-            self._probing += 1
-            self._probe_at = now
+        self.look(now)
+        if self.cause and self.resting(now, voter):
+            return None
         call = Call(now, voter % SLOTS, work)
         self._waiting[call] = None
+        if self.cause:
+            self._looks[call] = None
+            self._looked_at = now
         return call
 
     def look(self, now: float) -> None:
-        """Open if the server has fallen silent. Also asked by a clock, for no new call may come."""
-        if self._silence is None or self.cause or not self._waiting:
+        """Open if the server has fallen silent, and give up a look that takes too long.
+
+        Also asked by a clock, for no new call may come.
+        """
+        if self._silence is None or not self._waiting:
+            return
+        if self.cause:
+            looks = tuple(self._looks)
+            overdue = next((call for call in looks if now - call.began > self._silence.patience(call.work)), None)
+            if overdue is not None:
+                self._looked(overdue, "failed", now, 0.0)
+                _wake(looks)
             return
         if self._silence.silent(now, ((call.began, call.work) for call in self._waiting)):
             self._open(now, "silence")
+            _wake(tuple(self._waiting))
 
     # --- being told
 
@@ -220,12 +234,13 @@ class Breaker:
         self.cause = cause
         self.opened += 1
         self._tripped, self._until = now, now + pause
-        self._probing = self._run = self._run_slots = self._limits = self._limit_slots = 0
+        self._run = self._run_slots = self._limits = self._limit_slots = 0
+        self._looks = {}
         self._now, self._before = [0] * (2 * SLOTS), [0] * (2 * SLOTS)
 
     def _looked(self, call: Call, ending: Ending, now: float, retry_after: float) -> None:
         """A look came to nothing, or to a bad end."""
-        self._probing = max(0, self._probing - 1)
+        self._looks.pop(call, None)
         if ending == "gone":
             return
         self._blamed = call.voter
@@ -237,4 +252,10 @@ class Breaker:
         if self.cause and (call.began >= self._tripped or self.cause == "silence"):
             self.cause, self._blamed = "", None
             self._pause = self._rules.pause
-            self._probing = 0
+            self._looks = {}
+
+
+def _wake(calls: tuple[Call, ...]) -> None:
+    for call in calls:
+        if call.wake is not None:
+            call.wake()

@@ -20,9 +20,9 @@ class Limit(Frozen, frozen=True, kw_only=True):
     total: float = inf
     first: float = inf
 
-    def left(self, elapsed: float, total: float, first_byte: float) -> tuple[float, float]:
+    def left(self, elapsed: float, total: float, first_byte: float, *, stream: bool) -> tuple[float, float]:
         """Seconds that a call may still take in all, and to its first byte, under a policy's two limits."""
-        whole = max(LEAST, min(self.total, total) - elapsed)
+        whole = max(LEAST, min(self.total, total, inf if stream else self.first) - elapsed)
         return whole, max(LEAST, min(first_byte, self.first - elapsed, whole))
 
     def cuts(self, elapsed: float) -> bool:

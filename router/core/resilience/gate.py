@@ -62,7 +62,7 @@ class Gate:
             self._held[tenant] = held + 1
             self.inside += 1
             entry.state = "inside"
-        elif self._queue and self._queued.get(tenant, 0) < self._most(self._queue) and self._room(entry):
+        elif self._queue and self._room(entry):
             self._lines[entry.level].setdefault(tenant, deque()).append(entry)
             self._queued[tenant] = self._queued.get(tenant, 0) + 1
             self.waiting += 1
@@ -88,16 +88,17 @@ class Gate:
         return ceil(of * self._share)
 
     def _room(self, entry: Entry) -> bool:
-        """Room in the queue; if it is full, by turning away one of a lower class, or the late of the same."""
-        if self.waiting < self._queue:
+        """Room in the queue and in the tenant's part of it; where there is none, a lower class makes some."""
+        own = self._queued.get(entry.tenant, 0) >= self._most(self._queue)
+        if not own and self.waiting < self._queue:
             return True
-        lowest = next(line for line in self._lines if line)
-        tenant = max(lowest, key=lambda name: len(lowest[name]))
-        oldest = lowest[tenant][0]
-        if oldest.level < entry.level or (oldest.level == entry.level and entry.since - oldest.since > LATE):
-            self._withdraw(oldest)
-            self._woken(oldest)
-            return True
+        for line in self._lines[: entry.level]:
+            names = [name for name in line if not own or name == entry.tenant]
+            if names:
+                oldest = line[max(names, key=lambda name: len(line[name]))][0]
+                self._withdraw(oldest)
+                self._woken(oldest)
+                return True
         return False
 
     def _withdraw(self, entry: Entry) -> None:

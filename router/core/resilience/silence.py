@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import accumulate
-from math import log
+from math import exp, log
 
 DOUBT = 3 * log(100)  # nats; three calls beyond the 99th percentile
 MOST_A_CALL = log(100)  # what one call can say at most
@@ -71,6 +71,16 @@ class Silence:
     def was_wrong(self, silence: float) -> None:
         """A server that was given up has answered after ``silence`` seconds: be more patient with it for a while."""
         self._floor = min(LONGEST, max(2 * self._floor, 1.25 * silence))
+
+    def patience(self, work: float) -> float:
+        """Seconds that a call which looks again may take to its first byte: half as long again as 99 of 100 do."""
+        above = self._total / 100
+        for bucket in range(_BUCKETS - 1, -1, -1):
+            above -= self._counts[bucket]
+            if above < 0:
+                break
+        usual = exp(_FROM + (bucket + 1) * _STEP) if self._total >= LEAST_KNOWN else LONGEST
+        return max(2 * self._floor, 1.5 * usual * work)
 
     def silent(self, now: float, waiting: Iterable[tuple[float, float]]) -> bool:
         """Whether ``waiting`` (began, work) have been without a sign of life for too long to be chance."""

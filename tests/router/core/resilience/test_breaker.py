@@ -249,6 +249,26 @@ def test_an_answer_of_a_server_that_was_given_up_takes_it_back_and_makes_us_more
     assert all(again)
 
 
+def test_a_look_that_finds_silence_is_given_up_and_its_caller_freed():
+    breaker, now = Breaker(), 0.0
+    for i in range(300):
+        now = i * 0.05
+        ask(breaker, now, OK, took=0.2)
+    hung = [breaker.begin(now + 1) for _ in range(10)]
+    breaker.look(now + 4)
+    assert breaker.cause == "silence"
+    look = breaker.begin(now + 7)
+    freed = []
+    look.wake = lambda: freed.append(look)
+    breaker.look(now + 9.9)
+    assert not freed
+    breaker.look(now + 10.1)
+    assert freed == [look]
+    assert breaker.state(now + 10.1) == "open"
+    assert breaker.retry_in(now + 10.1) > 3  # doubled
+    assert all(hung)
+
+
 def test_a_long_prompt_and_a_long_whole_answer_may_take_longer():
     assert work_of(0, 300, stream=True) == 1
     assert work_of(32_000, 0, stream=True) == 9

@@ -55,7 +55,7 @@ def test_an_idle_server_keeps_its_limit():
 
 @given(st.floats(0, 1e4), st.floats(0.1, 1e4), st.floats(0.1, 1e4), st.floats(0.1, 1e4), st.floats(0.1, 1e4))
 def test_no_call_may_outlast_anybodys_word(elapsed, caller, first, total, first_byte):
-    whole, head = Limit(total=caller, first=first).left(elapsed, total, first_byte)
+    whole, head = Limit(total=caller, first=first).left(elapsed, total, first_byte, stream=True)
     assert whole <= max(0.001, min(caller, total) - elapsed)
     assert head <= whole
     assert head <= first_byte

@@ -1,5 +1,6 @@
 """The gate's laws hold for every order of comings and goings."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +28,7 @@ def test_bounds_hold_and_nobody_waits_beside_a_free_place(steps, places, queue, 
         assert len(inside) <= places
         assert len(waiting) <= queue
         most = -(-places * share // 1)
+        assert max(sum(entry.tenant == f"t{t}" for entry in waiting) for t in range(5)) <= -(-queue * share // 1)
         held = [sum(entry.tenant == f"t{t}" for entry in inside) for t in range(5)]
         assert max(held) <= most
         assert len(inside) == places or all(held[int(entry.tenant[1])] == most for entry in waiting)
@@ -45,12 +47,13 @@ def test_a_full_queue_turns_away_at_once():
     assert gate.enter(0.0, "c").state == "away"
 
 
-def test_a_higher_class_takes_the_room_of_a_lower_one_and_is_served_first():
-    gate, there = full(rank="batch")
+@pytest.mark.parametrize("tenants", ["a", "abc"])
+def test_a_higher_class_takes_the_room_of_a_lower_one_and_is_served_first(tenants):
+    gate, there = full(rank="batch", tenants=tenants)
     woken = []
     for entry in there:
         entry.wake = lambda entry=entry: woken.append(entry)
-    critical = gate.enter(0.0, "c", "critical")
+    critical = gate.enter(0.0, tenants[-1], "critical")
     assert critical.state == "waiting"
     assert [entry.state for entry in woken] == ["away"]
     gate.leave(there[0], 0.01)
