@@ -14,7 +14,7 @@ from evals.sim.upstream import Server
 from evals.sim.world import TIERS, World
 from router.core.plan import Try, plan
 from router.core.resilience import Breaker, Call, Entry, Gate, Rank, RetryBudget
-from router.errors import UpstreamError, UpstreamTimeout, UpstreamUnavailable
+from router.errors import UpstreamError, UpstreamResting, UpstreamSilent, UpstreamTimeout
 from router.types import Deployment, TierName
 
 Answered = Callable[[int], None]  # HTTP's status; 0: the connection broke
@@ -23,9 +23,9 @@ DEPLOYMENTS: tuple[tuple[TierName, Deployment], ...] = tuple(
     (tier, Deployment(name=tier, tier=tier, model=tier, upstream=tier))  # type: ignore[arg-type,misc]
     for tier in TIERS
 )
-RESTING = UpstreamUnavailable("It is left alone after failures.")
-SPENT = UpstreamUnavailable("The budget of further calls is spent.")
-SILENT = UpstreamTimeout("The model's server fell silent.")
+RESTING = UpstreamResting("It is left alone after failures.")
+SPENT = UpstreamResting("The budget of further calls is spent.")
+SILENT = UpstreamSilent("The model's server fell silent.")
 LATE = UpstreamTimeout("Time is up.")
 _NEVER = 1_000_000
 
@@ -54,12 +54,11 @@ class Ask:
 class Guard:
     """What a process keeps of one deployment."""
 
-    __slots__ = ("breaker", "budget", "first", "further", "waiting")
+    __slots__ = ("breaker", "budget", "first", "further")
 
-    def __init__(self, rules_off: bool, dice: Callable[[], float]) -> None:
-        self.breaker = None if rules_off else Breaker(dice=dice)
-        self.budget = None if rules_off else RetryBudget()
-        self.waiting: dict[Call, Callable[[], None]] = {}
+    def __init__(self, dice: Callable[[], float], *, bare: bool) -> None:
+        self.breaker = None if bare else Breaker(dice=dice)
+        self.budget = None if bare else RetryBudget()
         self.first = self.further = 0
 
 
@@ -85,8 +84,9 @@ class Process:
             Gate(_NEVER, 0) if self._bare else Gate(world.places, world.queue, world.share)
         )  # fmt: skip
         self._cpu = self._clock.now  # when the core is free
-        self.guards = {name: Guard(self._bare, self._dice.random) for name in self._servers}
+        self.guards = {name: Guard(self._dice.random, bare=self._bare) for name in self._servers}
         self._open: set[Way] = set()
+        self.resting: set[str] = set()  # names of deployments whose breaker is not closed
 
     def work(self, seconds: float, then: Callable[[], None]) -> None:
         """Have the core do something, after what it has begun already."""
@@ -118,21 +118,18 @@ class Process:
 
     def look(self) -> None:
         """By the clock: is a server silent? Then whoever waits for it goes elsewhere."""
-        now = self._clock.now
         for name, guard in self.guards.items():
-            if guard.breaker is None or not guard.waiting:
-                continue
-            guard.breaker.look(now)
-            self.noted(name, guard)
+            if guard.breaker is not None:
+                guard.breaker.look(self._clock.now)
+                self.noted(name, guard.breaker)
 
-    def noted(self, name: str, guard: Guard) -> None:
-        """A breaker may have opened; what fell silent wakes those who wait."""
-        assert guard.breaker is not None
-        if guard.breaker.cause:
+    def noted(self, name: str, breaker: Breaker) -> None:
+        """A breaker may have opened or closed."""
+        if breaker.cause:
+            self.resting.add(name)
             self.tripped.setdefault(name, self._clock.now)
-            if guard.breaker.cause == "silence":
-                for wake in list(guard.waiting.values()):
-                    wake()
+        elif self.resting:
+            self.resting.discard(name)
 
 
 class Way:
@@ -200,7 +197,7 @@ class Way:
         p, ask = self._process, self._ask
         now = p._clock.now
         there = DEPLOYMENTS[ask.tier :]
-        if not p._bare:
+        if p.resting:
             there = tuple(each for each in there if not _resting(p.guards[each[0]], now, ask.voter))
         if not there:
             self._finish(503)
@@ -221,16 +218,18 @@ class Way:
         guard = p.guards[name]
         now = p._clock.now
         if not self._pay(guard, name):
-            self._failed(SPENT, final=True)
+            self._failed(SPENT)
             return
         if guard.breaker is not None:
             call = guard.breaker.begin(now, ask.voter)
-            p.noted(name, guard)
+            if guard.breaker.cause:
+                p.noted(name, guard.breaker)
             if call is None:
                 self._failed(RESTING)
                 return
             self._call = call
-            guard.waiting[call] = partial(self._told, SILENT)
+            if ask.tier < len(TIERS) - 1:  # there is a fallback to go to
+                call.wake = self._silent
         self._name, self._server = name, p._servers[name]
         seconds = ask.seconds[TIERS.index(step.tier)]
         self._event = self._server.ask(seconds, self._told, breaks=ask.breaks)
@@ -244,7 +243,8 @@ class Way:
             if guard.budget is not None:
                 guard.budget.earn()
             return True
-        if guard.budget is not None and not self._rescued(name):
+        overload = self._last is not None and self._last.overload
+        if guard.budget is not None and (overload or not self._rescued(name)):
             if not guard.budget.spend():
                 return False
             self._paid = True
@@ -256,6 +256,10 @@ class Way:
         left = self._process.guards.get(self._name)
         return self._name != name and left is not None and left.breaker is not None and bool(left.breaker.cause)
 
+    def _silent(self) -> None:
+        # Not at once: the breaker is in the middle of opening.
+        self._process._clock.after(0.0, partial(self._told, SILENT))
+
     def _told(self, error: UpstreamError | None) -> None:
         """The upstream has answered, or has failed, or is given up."""
         if self._over:
@@ -263,7 +267,7 @@ class Way:
         self._end("ok" if error is None else "limited" if error.status == 429 else "failed", error)
         if error is None:
             guard = self._process.guards[self._name]
-            if self._paid and guard.budget is not None and self._last is not None and self._last.status != 429:
+            if self._paid and guard.budget is not None and self._last is not None and not self._last.overload:
                 guard.budget.give_back()
             self._finish(200)
         else:
@@ -276,21 +280,20 @@ class Way:
         call, self._call = self._call, None
         if call is None:
             return
+        call.wake = None
         p = self._process
-        guard = p.guards[self._name]
-        guard.waiting.pop(call, None)
-        if guard.breaker is None:
+        breaker = p.guards[self._name].breaker
+        if breaker is None:
             return
-        silent = error is SILENT
-        guard.breaker.end(call, "gone" if silent else ending, p._clock.now)  # type: ignore[arg-type]
-        p.noted(self._name, guard)
+        wanted = float(error.retry_after or 0) if error is not None else 0.0
+        breaker.end(call, ending, p._clock.now, wanted)  # type: ignore[arg-type]
+        if breaker.cause or p.resting:
+            p.noted(self._name, breaker)
 
-    def _failed(self, error: UpstreamError, *, final: bool = False) -> None:
+    def _failed(self, error: UpstreamError) -> None:
         self._last = error
         assert self._steps is not None
         try:
-            if final:
-                raise StopIteration
             step = self._steps.send(error)
         except StopIteration:
             self._finish(error.status)

@@ -15,7 +15,7 @@ from evals.sim.upstream import Server
 from evals.sim.world import TIERS, World
 from router.core.cells import Cells
 
-LOOK = 0.1  # seconds between two looks of a process at its breakers
+LOOK = 0.25  # seconds between two looks of a process at its breakers
 DOWN_AFTER = UP_AFTER = 2  # health checks in a row
 DEAD_CELL = "c0"
 HURT = "medium"  # the deployment that fails where one does
