@@ -35,6 +35,7 @@ ProxyName = Literal["envoy", "haproxy"]
 PATIENCE = 40.0  # seconds that something may take to start
 _LOOK = 0.05
 _CHAT = "/v1/chat/completions"
+PINS: Mapping[str, Sequence[str]] = {"acme": ("c0", "c1"), "globex": ("c1", "c2"), "initech": ("c2", "c0")}
 POLICY = """\
 stillhouse: 1
 name: blast

@@ -1,5 +1,7 @@
-"""One gateway process: a core, a gate, breakers and budgets, and the plan of each request. The edge around the real
-state machines, in virtual time; what ``router/serve`` does with asyncio stands here as callbacks.
+"""One gateway process: a core, a gate, breakers and budgets, and the plan of each request.
+
+The edge around the real state machines, in virtual time; what ``router/serve`` does with asyncio stands here as
+callbacks.
 """
 
 from __future__ import annotations
@@ -68,36 +70,37 @@ class Process:
     Attributes:
         name: its own. alive: whether connections are taken.
         tripped: deployment -> when its breaker first opened.
+        world, clock, servers, dice: what it lives in. gate: who is let in.
     """
 
     def __init__(self, name: str, world: World, clock: Clock, servers: dict[str, Server], dice: Random) -> None:
         self.name, self.alive = name, True
         self.tripped: dict[str, float] = {}
-        self._world, self._clock, self._servers, self._dice = world, clock, servers, dice
+        self.world, self.clock, self.servers, self.dice = world, clock, servers, dice
         self._bare = world.arm == "bare"
         self._reset()
 
     def _reset(self) -> None:
         """A fresh process remembers nothing."""
-        world = self._world
-        self._gate = (
+        world = self.world
+        self.gate = (
             Gate(_NEVER, 0) if self._bare else Gate(world.places, world.queue, world.share)
         )  # fmt: skip
-        self._cpu = self._clock.now  # when the core is free
-        self.guards = {name: Guard(self._dice.random, bare=self._bare) for name in self._servers}
+        self._cpu = self.clock.now  # when the core is free
+        self.guards = {name: Guard(self.dice.random, bare=self._bare) for name in self.servers}
         self._open: set[Way] = set()
         self.resting: set[str] = set()  # names of deployments whose breaker is not closed
 
     def work(self, seconds: float, then: Callable[[], None]) -> None:
         """Have the core do something, after what it has begun already."""
-        self._cpu = max(self._cpu, self._clock.now) + seconds
-        self._clock.at(self._cpu, then)
+        self._cpu = max(self._cpu, self.clock.now) + seconds
+        self.clock.at(self._cpu, then)
 
     def receive(self, ask: Ask, answered: Answered) -> None:
         """A request arrives; ``answered`` is called once."""
         way = Way(self, ask, answered)
         self._open.add(way)
-        self.work(self._world.door, way.enter)
+        self.work(self.world.door, way.enter)
 
     def forget(self, way: Way) -> None:
         """It is over."""
@@ -110,7 +113,7 @@ class Process:
         self.alive = False
         for way in list(self._open):
             way.torn()
-        self._clock.after(self._world.restart, self._rise)
+        self.clock.after(self.world.restart, self._rise)
 
     def _rise(self) -> None:
         self._reset()
@@ -120,14 +123,14 @@ class Process:
         """By the clock: is a server silent? Then whoever waits for it goes elsewhere."""
         for name, guard in self.guards.items():
             if guard.breaker is not None:
-                guard.breaker.look(self._clock.now)
+                guard.breaker.look(self.clock.now)
                 self.noted(name, guard.breaker)
 
     def noted(self, name: str, breaker: Breaker) -> None:
         """A breaker may have opened or closed."""
         if breaker.cause:
             self.resting.add(name)
-            self.tripped.setdefault(name, self._clock.now)
+            self.tripped.setdefault(name, self.clock.now)
         elif self.resting:
             self.resting.discard(name)
 
@@ -162,11 +165,11 @@ class Way:
         if ask.kills:
             p.die()
             return
-        now = p._clock.now
-        self._entry = entry = p._gate.enter(now, ask.tenant, ask.rank)
+        now = p.clock.now
+        self._entry = entry = p.gate.enter(now, ask.tenant, ask.rank)
         if entry.state == "waiting":
             entry.wake = self._woken
-            self._wait = p._clock.at(min(now + p._world.queue_seconds, ask.until), self._turned_away)
+            self._wait = p.clock.at(min(now + p.world.queue_seconds, ask.until), self._turned_away)
         elif entry.state == "inside":
             self._inside()
         else:
@@ -188,26 +191,26 @@ class Way:
 
     def _inside(self) -> None:
         p = self._process
-        self._timer = p._clock.at(max(self._ask.until, p._clock.now), self._late)
+        self._timer = p.clock.at(max(self._ask.until, p.clock.now), self._late)
         p.work(self._ask.cpu, self._decide)
 
     def _decide(self) -> None:
         if self._over:
             return
         p, ask = self._process, self._ask
-        now = p._clock.now
+        now = p.clock.now
         there = DEPLOYMENTS[ask.tier :]
         if p.resting:
             there = tuple(each for each in there if not _resting(p.guards[each[0]], now, ask.voter))
         if not there:
             self._finish(503)
             return
-        self._steps = plan(there, p._dice.random)
+        self._steps = plan(there, p.dice.random)
         self._try(next(self._steps))
 
     def _try(self, step: Try) -> None:
         if step.pause:
-            self._event = self._process._clock.after(step.pause, partial(self._attempt, step))
+            self._event = self._process.clock.after(step.pause, partial(self._attempt, step))
         else:
             self._attempt(step)
 
@@ -216,7 +219,7 @@ class Way:
             return
         p, ask, name = self._process, self._ask, step.deployment.name
         guard = p.guards[name]
-        now = p._clock.now
+        now = p.clock.now
         if not self._pay(guard, name):
             self._failed(SPENT)
             return
@@ -230,7 +233,7 @@ class Way:
             self._call = call
             if ask.tier < len(TIERS) - 1:  # there is a fallback to go to
                 call.wake = self._silent
-        self._name, self._server = name, p._servers[name]
+        self._name, self._server = name, p.servers[name]
         seconds = ask.seconds[TIERS.index(step.tier)]
         self._event = self._server.ask(seconds, self._told, breaks=ask.breaks)
 
@@ -258,7 +261,7 @@ class Way:
 
     def _silent(self) -> None:
         # Not at once: the breaker is in the middle of opening.
-        self._process._clock.after(0.0, partial(self._told, SILENT))
+        self._process.clock.after(0.0, partial(self._told, SILENT))
 
     def _told(self, error: UpstreamError | None) -> None:
         """The upstream has answered, or has failed, or is given up."""
@@ -286,7 +289,7 @@ class Way:
         if breaker is None:
             return
         wanted = float(error.retry_after or 0) if error is not None else 0.0
-        breaker.end(call, ending, p._clock.now, wanted)  # type: ignore[arg-type]
+        breaker.end(call, ending, p.clock.now, wanted)  # type: ignore[arg-type]
         if breaker.cause or p.resting:
             p.noted(self._name, breaker)
 
@@ -322,7 +325,7 @@ class Way:
         Clock.off(self._wait)
         p.forget(self)
         if self._entry is not None:
-            p._gate.leave(self._entry, p._clock.now)
+            p.gate.leave(self._entry, p.clock.now)
         self._answered(status)
 
 

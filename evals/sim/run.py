@@ -91,7 +91,8 @@ def run(world: World) -> Ran:
     processes = {f"c{i}": Process(f"c{i}", world, clock, servers, dice) for i in range(world.cells)}
     steering = Steering(world, clock, processes)
     callers = Callers(world, clock, dice, steering.send)
-    _every(clock, world, LOOK, lambda: [process.look() for process in processes.values()])
+    for process in processes.values():
+        _every(clock, world, LOOK, process.look)
     _every(clock, world, world.detect, steering.check)
     _faults(clock, world, servers, processes)
     clock.run()

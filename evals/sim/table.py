@@ -85,27 +85,38 @@ _COLUMNS = (
     ("any error", "before.any"), ("down", "before.down"), ("success < 99 %", "before.failing"),
     ("p99 > 2 x", "before.slow"), ("hurt after 10 s", "after.hurt"),
 )  # fmt: skip
+_SHARES = """\
+Shares of the other tenants, in percent, in the first 10 seconds of the fault; last column: success below 99 % or p99
+beyond twice the calm one, from 10 seconds on."""
 _WORDS = {"cells": "2 of 8 cells", "replicas": "8 replicas", "bare": "8 replicas, no protections"}
+
+
+def _how(world: Mapping[str, Any]) -> str:
+    return f"""\
+Simulated, not measured on a network: {world["tenants"]} tenants with equal load, {world["rate"]:.0f} requests a second,
+{world["cells"]} processes with {world["places"]} places each. The processes' gates, breakers, budgets, plans and
+placement are the product's own code in virtual time; models, network, processor time and callers are modelled
+(`evals/sim/world.py` says how). Callers ask again as the usual client libraries do, {world["tries"]} times. Two cells
+of eight a tenant, against the same eight processes serving anybody, with and without protections."""
+
+
+def _spread(found: Mapping[str, Any], stamp: str) -> str:
+    return f"""\
+Mean over {len(found["seeds"])} seeds, in brackets half of the 95 % interval (Student); {found["requests"]:,} requests;
+{found["cpu_seconds_per_100000"]:.1f} s of processor time for 100,000. {stamp}"""
 
 
 def page(found: Mapping[str, Any], stamp: str) -> str:
     """Markdown."""
-    world, rows = found["world"], found["rows"]
+    rows = found["rows"]
     lines = [
         "# Blast radius",
         "",
-        f"Simulated, not measured on a network: {world['tenants']} tenants with equal load, {world['rate']:.0f} "
-        f"requests a second, {world['cells']} processes with {world['places']} places each. The processes' gates, "
-        "breakers, budgets, plans and placement are the product's own code in virtual time; models, network, "
-        "processor time and callers are modelled (`evals/sim/world.py` says how). Callers ask again as the usual client "
-        f"libraries do, {world['tries']} times. Two cells of eight a tenant, against the same eight processes serving "
-        "anybody, with and without protections.",
+        _how(found["world"]),
         "",
-        f"Mean over {len(found['seeds'])} seeds, in brackets half of the 95 % interval (Student); "
-        f"{found['requests']:,} requests; {found['cpu_seconds_per_100000']:.1f} s of processor time for 100,000. {stamp}",
+        _spread(found, stamp),
         "",
-        "Shares of the other tenants, in percent, in the first 10 seconds of the fault; last column: success below 99 % "
-        "or p99 beyond twice the calm one, from 10 seconds on.",
+        _SHARES,
         "",
         "| fault | processes | " + " | ".join(name for name, _ in _COLUMNS) + " |",
         "|---|---|" + "---|" * len(_COLUMNS),

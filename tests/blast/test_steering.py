@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from evals.blast.estate import estate, proxied, proxy_program, steer
+from evals.blast.faults import LONGEST, hurt
 from router.registry.keys import KeyStore
 
 PINS = {"acme": ["c0", "c1"], "globex": ["c1", "c0"], "nobody": ["c9"]}
@@ -114,6 +115,15 @@ def test_when_a_cell_is_killed_its_tenants_are_answered_by_their_second_and_othe
     assert [answer[0] for answer in acme + globex] == [200] * 20
     assert it.served_by(acme[0][1]["x-request-id"]) == "c1"
     eventually(lambda: it.ready("c0"))  # the keeper has started it again
+
+
+@pytest.mark.parametrize("fault", ["broken", "reset", "garbage"])
+def test_an_upstream_that_fails_is_replaced_by_another_and_the_ledgers_hold_every_answer(it, fault):
+    eventually(lambda: it.ready("c0"))
+    found = hurt(it, fault, 6, ("acme", "globex"))
+    assert {status for counts in found.statuses.values() for status in counts} == {200}
+    assert found.slowest < LONGEST
+    assert (found.lost, found.twice) == (0, 0)
 
 
 def test_a_new_key_is_known_once_the_configuration_is_made_again(behind):
