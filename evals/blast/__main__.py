@@ -18,9 +18,11 @@ def main() -> None:
     args = parser.parse_args()
     found: list[Found] = []
     for fault in FAULTS:  # a fresh estate each, for a breaker remembers
-        with tempfile.TemporaryDirectory() as folder:
-            with estate(Path(folder), cells=3, proxy=args.proxy, tenants=tuple(PINS), pins=PINS) as it:
-                found.append(hurt(it, fault, args.requests))
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            estate(Path(folder), cells=3, proxy=args.proxy, tenants=tuple(PINS), pins=PINS) as it,
+        ):
+            found.append(hurt(it, fault, args.requests))
         print(f"{fault}: done")
     print(page(found))
 

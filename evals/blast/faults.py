@@ -35,7 +35,10 @@ class Found(NamedTuple):
 
 
 def hurt(it: Estate, fault: str, requests: int, tenants: Sequence[str] = ()) -> Found:
-    """Do it while every tenant (or those of ``tenants``) asks ``requests`` times, every second one for a stream; then hold the ledgers to it."""
+    """Do it while tenants (all, unless some are named) ask ``requests`` times, every second one for a stream.
+
+    Then hold the ledgers to what was answered.
+    """
     if fault in UPSTREAM:
         it.upstream(fault, "m-medium")  # others answer, so a fallback is there
     asking = tenants or tuple(it.tokens)
