@@ -81,6 +81,8 @@ class Misbehaving:
         length = next((int(line[15:]) for line in head.split("\r\n") if line.startswith("content-length:")), 0)
         body = json.loads(await reader.readexactly(length)) if length else {}
         if head.startswith("post /mode"):
+            if body["model"] == "*":
+                self._modes.clear()
             self._modes[body["model"]] = body["mode"]
             self._changed.set()
             self._changed = asyncio.Event()
@@ -130,7 +132,7 @@ class Misbehaving:
             writer.write(b"%x\r\n%b\r\n" % (len(event), event))
             await writer.drain()
             await asyncio.sleep(self._gap if number < EVENTS else 0)
-            if mode == "slow":
+            if mode == "slow" and number == 0:
                 await self._changed.wait()
         writer.write(b"0\r\n\r\n")
         await writer.drain()

@@ -93,7 +93,7 @@ def test_the_proxy_itself_says_that_it_lives(it):
 
 def test_a_stream_passes_event_by_event(it):
     eventually(lambda: it.chat("acme")[0] == 200)
-    it.ask("POST", "/mode", port=it.upstream_port, body={"model": "*", "mode": "slow"})
+    it.upstream("slow")
     connection = http.client.HTTPConnection("127.0.0.1", it.proxy_port, timeout=10)
     body = {"model": "auto", "stream": True, "messages": [{"role": "user", "content": "hi"}]}
     headers = {"authorization": f"Bearer {it.tokens['acme']}", "content-type": "application/json"}

@@ -87,7 +87,8 @@ def test_a_storm_of_retries_is_not_passed_on():
 
 def test_the_table_names_each_fault_and_each_goal():
     quick = World(tenants=6, rate=12.0, cells=4, places=8, begins=1.0, ends=12.0, lasts=12.0)
-    text = page(measure([1, 2], quick, say=lambda _: None), "Now.")
+    full = World(tenants=6, rate=12.0, cells=2, places=4, begins=1.0, ends=6.0, lasts=6.0, fault="overload")
+    text = page(measure([1, 2], quick, full, say=lambda _: None), "Now.")
     assert "| dead cell | 2 of 8 cells |" in text
     assert "| no try later than its deadline + 1 s |" in text
 
