@@ -325,7 +325,7 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
         raise ValueError(f"keys may be off only on a loopback address, and this server listens on {host}")
     book = PriceBook.load()
     wire = transport or AiohttpTransport()
-    watch = Watch(settings.scorer)
+    watch = Watch(settings.scorer, settings.server.cell)
     scorer = open_scorer(watch)
     found = read_policies(settings, None if scorer is None else frozenset(scorer.families))
     cell = Cell(
