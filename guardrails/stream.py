@@ -212,6 +212,8 @@ class StreamRail:
 
     def _trim(self, open_from: int) -> None:
         """Drop what no opinion can depend on any more."""
+        if len(self._text) < _TRIM:
+            return
         first = min((one.hit.start for one in self._pending), default=open_from)
         keep_from = min(first, open_from, self._done)
         origins = self._origins
