@@ -62,7 +62,7 @@ class StreamRail:
 
     def __init__(self, holding: Sequence[Guarding], late: Sequence[Guarding], names: Placeholders) -> None:
         self._names = names
-        self._readers = [_Reader(each, late=False) for each in holding] + [_Reader(each, late=True) for each in late]
+        self._readers = [*[_Reader(each, late=False) for each in holding], *[_Reader(each, late=True) for each in late]]
         self._left = max((each.family.left for each in (*holding, *late)), default=0)
         self._sieve = Sieve()
         self._text = ""  # the window, folded
@@ -95,6 +95,11 @@ class StreamRail:
     def held(self) -> int:
         """Code points that came in and neither left nor were masked."""
         return len(self._raw) - self._done
+
+    @property
+    def waiting(self) -> str:
+        """The text of ``held``."""
+        return self._raw[self._done :]
 
     def feed(self, delta: str) -> str:
         """Take the next piece; return what is safe to send now (often without the last word)."""

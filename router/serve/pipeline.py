@@ -190,11 +190,20 @@ async def answer_in_events(
     fault: UpstreamError | None = None
     try:
         await out.begin(headers_of(story, stream=True))
+        bunch: list[bytes] = []
         async for data in stream.events():
-            if events := guard.feed(data):
-                await out.events(events)
+            bunch.append(data)
+            if stream.waiting:
+                continue  # its successor came in the same bytes: they are read and leave together
+            ready: list[bytes] = []
+            try:
+                guard.feed_all(bunch, ready)
+            finally:
+                if ready:
+                    await out.events(ready)
             if guard.over:
                 break
+            bunch = []
         if mode == "checked":
             await check_events(request, rails, guard, desk_of(cell, wish, decision, story))
         if events := guard.finish(input_tokens):
