@@ -69,15 +69,20 @@ class Fleet:
     pin: TierName | None = None
 
     def serving(self, tier: str, *, features: Features, private: bool) -> tuple[Deployment, ...]:
-        """Deployments of ``tier`` that can carry this request: input, tools and the output asked for.
+        """Deployments of ``tier`` that can carry this request."""
+        return tuple([d for d in self.carrying(features, private=private) if d.tier == tier])
+
+    def carrying(self, features: Features, *, private: bool) -> list[Deployment]:
+        """Deployments that can carry this request: input, tools and the output asked for.
 
         Many clients ask for more output than they need. Where no deployment of any tier has room for
         that, those that hold the input count.
         """
         tokens = features.input_tokens + features.max_output
-        if features.max_output and not any(_fits(d, features, tokens, private=private) for d in self.deployments):
-            tokens = features.input_tokens
-        return tuple([d for d in self.deployments if d.tier == tier and _fits(d, features, tokens, private=private)])
+        found = [d for d in self.deployments if _fits(d, features, tokens, private=private)]
+        if not found and features.max_output:
+            found = [d for d in self.deployments if _fits(d, features, features.input_tokens, private=private)]
+        return found
 
 
 def _fits(d: Deployment, features: Features, tokens: int, *, private: bool) -> bool:
@@ -109,7 +114,8 @@ def decide(
     rules = _apply_rules(policy, features, caller, reasons)
     allowed, ruled = rules.allowed, tuple(reasons)
     costs = predicted_costs(features.input_tokens, score, fleet.prices)
-    there = [t for t in allowed if fleet.serving(t, features=features, private=rules.private)]
+    carried = {d.tier for d in fleet.carrying(features, private=rules.private)}
+    there = [t for t in allowed if t in carried]
 
     wanted: TierName
     propensity = 1.0

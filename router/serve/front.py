@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Handler = Callable[["Cell", Incoming, Exchange], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-WATCH_AFTER = 0.02  # seconds from the whole request to the first look whether its caller is still there
+WATCH_AFTER = 0.1  # seconds from the whole request to the first look whether its caller is still there
 
 
 class Ids:
