@@ -23,11 +23,12 @@ from router.core.wire import ChatRequest, TextSite, choice_sites, read_answer, r
 from router.errors import StillhouseError, UpstreamError
 from router.serve import cascading
 from router.serve.accept import Order, accept, order
+from router.serve.aside import AT_ONCE, aside, foresee
 from router.serve.calling import attempt
 from router.serve.checking import Desk, check_answer, check_events, onlooker_of
 from router.serve.exchange import Exchange, Incoming
 from router.serve.forward import forwarded
-from router.serve.guarding import Blocked, finding_names, guard_answer, guard_request, returned
+from router.serve.guarding import Blocked, finding_names, guard_answer, guard_request, hurry_of, returned
 from router.serve.respond import EventMaker, headers_of, refusal
 from router.serve.rollouts import in_arm
 from router.serve.sessions import session_name
@@ -52,9 +53,12 @@ async def chat(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     held = Placeholders()
     try:
         key = accept(cell, incoming, story, "chat")
-        request = read_chat(out.heard(incoming.body, story.tenant))
+        request = await aside(len(incoming.body), read_chat, out.heard(incoming.body, story.tenant))
         story.stream = request.stream
         wish = in_arm(cell, request, order(cell, incoming, story, key, request.model), story)
+        if len(incoming.body) > AT_ONCE and wish.guard_tag is None:
+            rails = wish.policy.rails["input"]
+            await foresee(cell.verdicts, rails, story.tenant, request.texts, hurry_of(story))
         masks = guard_in(request, wish, held, story)
         decision = score_and_decide(cell, request, wish, story)
         if request.stream:
