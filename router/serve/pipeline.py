@@ -194,20 +194,7 @@ async def answer_in_events(
     fault: UpstreamError | None = None
     try:
         await out.begin(headers_of(story, stream=True))
-        bunch: list[bytes] = []
-        async for data in stream.events():
-            bunch.append(data)
-            if stream.waiting:
-                continue  # its successor came in the same bytes: they are read and leave together
-            ready: list[bytes] = []
-            try:
-                guard.feed_all(bunch, ready)
-            finally:
-                if ready:
-                    await out.events(ready)
-            if guard.over:
-                break
-            bunch = []
+        await pump(stream, guard, out)
         if mode == "checked":
             await check_events(request, rails, guard, desk_of(cell, wish, decision, story))
         if events := guard.finish(input_tokens):
@@ -226,6 +213,30 @@ async def answer_in_events(
         if guard.blocked:
             story.outcome = "blocked_output"
         story.call_ended(step, "error" if fault else "blocked" if guard.over else "ok", fault)
+
+
+async def pump(stream: StreamReply, guard: EventGuard, out: Exchange) -> None:
+    """Send what the guard lets through, until the upstream has ended or every choice is blocked.
+
+    Events that came in the same bytes are read and leave together; nobody waits for more to come.
+
+    Raises:
+        UpstreamError: an event is wrong; what came before it has been sent.
+    """
+    bunch: list[bytes] = []
+    async for data in stream.events():
+        bunch.append(data)
+        if stream.waiting:
+            continue
+        ready: list[bytes] = []
+        try:
+            guard.feed_all(bunch, ready)
+        finally:
+            if ready:
+                await out.events(ready)
+        if guard.over:
+            return
+        bunch = []
 
 
 async def to_its_end(work: Coroutine[Any, Any, None]) -> None:
