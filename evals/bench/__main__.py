@@ -10,7 +10,7 @@ from pathlib import Path
 
 from evals.bench import report
 from evals.bench.measure import Plan, measure
-from evals.bench.peers import PEERS, prepare
+from evals.bench.peers import PEERS, PREPARED, prepare
 
 RESULTS = Path(__file__).parent.parent / "results"
 _QUICK = Plan(peers=("floor",), repetitions=1, seconds=0.2, warm_up=0.1, in_flight=4, rate=50, stream_rate=20)
@@ -61,12 +61,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="the floor only, a few requests: proves that it works")
     parser.add_argument(
         "--prepare",
-        action="store_true",
-        help="install LiteLLM's proxy into an environment of its own, and end",
+        nargs="?",
+        const="litellm",
+        choices=PREPARED,
+        help="install a peer (LiteLLM's proxy where none is named) into an environment of its own, and end",
     )
     args = parser.parse_args(argv)
     if args.prepare:
-        note(f"installed in {prepare()}")
+        note(f"installed in {prepare(args.prepare)}")
         return 0
     if unknown := set(args.peers.split(",")) - set(PEERS):
         parser.error(f"no such peer: {', '.join(sorted(unknown))}; there are {', '.join(PEERS)}")

@@ -96,13 +96,28 @@ def start(launch: Launch, port: int, core: int, log: Path) -> Running:
     """
     begin = time.monotonic()
     process = spawn(launch.command, core, log, launch.env)
-    target = Target(f"http://127.0.0.1:{port}{PATH}", launch.headers, launch.model)
     try:
+        base = f"http://127.0.0.1:{port}" if launch.address is None else _address_in(launch.address, launch.patience)
+        target = Target(base + launch.path, launch.headers, launch.model)
         cold = _first_answer(process, target, launch.patience, log, begin)
     except BaseException:
         stop(process)
         raise
     return Running(process, target, cold)
+
+
+def _address_in(file: Path, patience: float) -> str:
+    """The base URL that a peer has written.
+
+    Raises:
+        Unfit: it has not, in time.
+    """
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        if file.exists() and (said := file.read_text()):
+            return said.rstrip("/")
+        time.sleep(_POLL)
+    raise Unfit("it did not say on which port it listens")
 
 
 def _first_answer(process: subprocess.Popen[bytes], target: Target, patience: float, log: Path, begin: float) -> float:
