@@ -48,6 +48,7 @@ class Running:
     process: subprocess.Popen[bytes]
     target: Target
     cold_seconds: float  # from the start of its process to its first good answer
+    streams: bool = True
 
     @property
     def session(self) -> int:
@@ -99,11 +100,11 @@ def start(launch: Launch, port: int, core: int, log: Path) -> Running:
     try:
         base = f"http://127.0.0.1:{port}" if launch.address is None else _address_in(launch.address, launch.patience)
         target = Target(base + launch.path, launch.headers, launch.model)
-        cold = _first_answer(process, target, launch.patience, log, begin)
+        cold = _first_answer(process, target, launch, log, begin)
     except BaseException:
         stop(process)
         raise
-    return Running(process, target, cold)
+    return Running(process, target, cold, launch.streams)
 
 
 def _address_in(file: Path, patience: float) -> str:
@@ -120,10 +121,10 @@ def _address_in(file: Path, patience: float) -> str:
     raise Unfit("it did not say on which port it listens")
 
 
-def _first_answer(process: subprocess.Popen[bytes], target: Target, patience: float, log: Path, begin: float) -> float:
+def _first_answer(process: subprocess.Popen[bytes], target: Target, launch: Launch, log: Path, begin: float) -> float:
     """Ask until the answer is good; seconds since `begin`."""
     said = "nothing"
-    while time.monotonic() - begin < patience:
+    while time.monotonic() - begin < launch.patience:
         if process.poll() is not None:
             raise Unfit(f"ended with {process.returncode}: {_tail(log)}")
         try:
@@ -133,17 +134,19 @@ def _first_answer(process: subprocess.Popen[bytes], target: Target, patience: fl
             continue
         if status == http.HTTPStatus.OK:
             cold = time.monotonic() - begin
-            if fault := _fault_of(target, body):
+            if fault := _fault_of(target, body, streams=launch.streams):
                 raise Unfit(fault)
             return cold
         said = f"{status} {body[:200]!r}"
         time.sleep(_POLL)
-    raise Unfit(f"no good answer in {patience:.0f} s (last: {said}): {_tail(log)}")
+    raise Unfit(f"no good answer in {launch.patience:.0f} s (last: {said}): {_tail(log)}")
 
 
-def _fault_of(target: Target, body: bytes) -> str | None:
+def _fault_of(target: Target, body: bytes, *, streams: bool) -> str | None:
     whole = payload.fault_of(body, stream=False)
-    return whole or payload.fault_of(ask(target, stream=True)[1], stream=True)
+    if whole or not streams:
+        return whole
+    return payload.fault_of(ask(target, stream=True)[1], stream=True)
 
 
 def ask(target: Target, *, stream: bool = False, timeout: float = 20.0) -> tuple[int, bytes]:
