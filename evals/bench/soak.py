@@ -137,16 +137,16 @@ def ledger_of(path: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def soak(count: int, in_flight: int, seed: int, folder: Path) -> dict[str, Any]:
-    """Warm up with a tenth, then the rest in ten parts; the state after each."""
+def soak(count: int, in_flight: int, seed: int, settle: float, folder: Path) -> dict[str, Any]:
+    """Ten parts, the state after each; the first is the warm-up. ``settle`` is seconds of rest before a look."""
     with bench(Plan(), folder, lambda said: print(said, file=sys.stderr)) as run:
         running = run.start("stillhouse")
         try:
             callers = asyncio.run(ask_all(running, count // 10, in_flight, seed))
-            states = [_settled(running)]
+            states = [_settled(running, settle)]
             for part in range(9):
                 callers += asyncio.run(ask_all(running, count // 10, in_flight, seed + 1000 * (part + 1)))
-                states.append(_settled(running))
+                states.append(_settled(running, settle))
                 print(f"{part + 2}0 %: {states[-1]}", file=sys.stderr, flush=True)
             shown = metrics_of(running)
         finally:
@@ -156,9 +156,9 @@ def soak(count: int, in_flight: int, seed: int, folder: Path) -> dict[str, Any]:
     return {"sent": dict(sent), "odd": dict(odd), "states": states, "ledger": ledger, "metrics": dict(shown)}
 
 
-def _settled(running: Running) -> dict[str, float]:
+def _settled(running: Running, settle: float) -> dict[str, float]:
     """The state once idle connections and the ledger's writer have had a moment."""
-    time.sleep(1.5)
+    time.sleep(settle)
     return state_of(running)
 
 
@@ -205,11 +205,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--in-flight", type=int, default=24)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--settle", type=float, default=1.5, help="seconds of rest before a look at what is held")
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args(argv)
     about = report.facts(Plan())
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        made = soak(args.requests, args.in_flight, args.seed, Path(folder))
+        made = soak(args.requests, args.in_flight, args.seed, args.settle, Path(folder))
     made = {**{name: about[name] for name in ("date", "commit", "machine", "system")}, **made}
     made["in_flight"], made["faults"] = args.in_flight, faults(made)
     args.out.mkdir(parents=True, exist_ok=True)
