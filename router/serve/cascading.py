@@ -148,6 +148,8 @@ class HeldStream:
         opening: what its first choice showed while it was held.
     """
 
+    waiting = False
+
     def __init__(self, stream: StreamReply, step: Try, *, bare: bool) -> None:
         self.request_id = stream.request_id
         self.step = step

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Handler = Callable[["Cell", Incoming, Exchange], Awaitable[None]]
 Passing = Callable[["Cell", str, Incoming, Receive, Exchange], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+WATCH_AFTER = 0.1  # seconds from the whole request to the first look whether its caller is still there
 
 
 class Ids:
@@ -139,7 +140,7 @@ class Front:
         """Run the handler while watching the caller: who leaves takes the upstream's work along."""
         task = asyncio.current_task()
         assert task is not None
-        watch = asyncio.ensure_future(until_gone(out, task))
+        watch = Watch(out, task)
         try:
             await handler(cell, incoming, out)
         except asyncio.CancelledError:
@@ -154,3 +155,31 @@ def _spoken(handler: Handler, out: Exchange) -> Exchange:
     """``out`` in the tongue of a path whose handler could not begin."""
     spoken: Callable[[Exchange], Exchange] | None = getattr(handler, "spoken", None)
     return spoken(out) if spoken else out
+
+
+class Watch:
+    """Cancels ``work`` when the caller leaves.
+
+    It begins to look only after a moment: a task for it costs as much as a guard, and most of what is answered
+    sooner would be over before anybody could be told to stop.
+    """
+
+    __slots__ = ("_out", "_task", "_timer", "_work")
+
+    def __init__(self, out: Exchange, work: asyncio.Task[None]) -> None:
+        self._out, self._work = out, work
+        self._task: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER, self._begin)
+
+    def _begin(self) -> None:
+        self._task = asyncio.ensure_future(until_gone(self._out, self._work))
+
+    def done(self) -> bool:
+        """Whether the caller has left and the work was told to stop."""
+        return self._task is not None and self._task.done()
+
+    def cancel(self) -> None:
+        """The work is over: nobody is watched any more."""
+        self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()

@@ -25,11 +25,12 @@ from router.serve import cascading
 from router.serve.accept import Order, accept, order
 from router.serve.account import afforded, cheaper, enter
 from router.serve.admitting import admit
+from router.serve.aside import AT_ONCE, aside, foresee
 from router.serve.calling import attempt
 from router.serve.checking import Desk, check_answer, check_events, onlooker_of
 from router.serve.exchange import Exchange, Incoming
 from router.serve.forward import forwarded
-from router.serve.guarding import Blocked, finding_names, guard_answer, guard_request, returned
+from router.serve.guarding import Blocked, finding_names, guard_answer, guard_request, hurry_of, returned
 from router.serve.respond import EventMaker, headers_of, refusal
 from router.serve.rollouts import in_arm
 from router.serve.sessions import session_name
@@ -56,11 +57,14 @@ async def chat(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     try:
         key = accept(cell, incoming, story, "chat")
         await admit(cell, incoming, story, key)
-        request = read_chat(out.heard(incoming.body, story.tenant))
+        request = await aside(len(incoming.body), read_chat, out.heard(incoming.body, story.tenant))
         story.stream, story.carried = request.stream, out.carried
         wish = in_arm(cell, request, order(cell, incoming, story, key, request.model), story)
         if cell.limits is not None:
             await enter(cell.limits, key, story)
+        if len(incoming.body) > AT_ONCE and wish.guard_tag is None:
+            rails = wish.policy.rails["input"]
+            await foresee(cell.verdicts, rails, story.tenant, request.texts, hurry_of(story))
         masks = guard_in(request, wish, held, story)
         decision = score_and_decide(cell, request, wish, story)
         if request.stream:
@@ -202,11 +206,7 @@ async def answer_in_events(
     fault: UpstreamError | None = None
     try:
         await out.begin(headers_of(story, stream=True))
-        async for data in stream.events():
-            if events := guard.feed(data):
-                await out.events(events)
-            if guard.over:
-                break
+        await pump(stream, guard, out)
         if mode == "checked":
             await check_events(request, rails, guard, desk_of(cell, wish, decision, story))
         if events := guard.finish(input_tokens):
@@ -225,6 +225,30 @@ async def answer_in_events(
         if guard.blocked:
             story.outcome = "blocked_output"
         story.call_ended(step, "error" if fault else "blocked" if guard.over else "ok", fault)
+
+
+async def pump(stream: StreamReply, guard: EventGuard, out: Exchange) -> None:
+    """Send what the guard lets through, until the upstream has ended or every choice is blocked.
+
+    Events that came in the same bytes are read and leave together; nobody waits for more to come.
+
+    Raises:
+        UpstreamError: an event is wrong; what came before it has been sent.
+    """
+    bunch: list[bytes] = []
+    async for data in stream.events():
+        bunch.append(data)
+        if stream.waiting:
+            continue
+        ready: list[bytes] = []
+        try:
+            guard.feed_all(bunch, ready)
+        finally:
+            if ready:
+                await out.events(ready)
+        if guard.over:
+            return
+        bunch = []
 
 
 async def to_its_end(work: Coroutine[Any, Any, None]) -> None:

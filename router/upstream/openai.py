@@ -128,7 +128,7 @@ class OpenAIUpstream:
 class OpenAIStream:
     """The events of one streamed answer."""
 
-    __slots__ = ("_chunks", "_deadline", "_decoder", "_pending", "_response", "request_id")
+    __slots__ = ("_chunks", "_deadline", "_decoder", "_pending", "_response", "request_id", "waiting")
 
     def __init__(self, response: Response, deadline: Deadline, decoder: EventDecoder) -> None:
         self._response = response
@@ -137,6 +137,7 @@ class OpenAIStream:
         self._chunks = response.chunks(deadline.gap)
         self._pending: list[bytes] = []
         self.request_id: str | None = response.header("x-request-id") or None
+        self.waiting = False
 
     async def open(self) -> None:
         """Read up to the first event and check it, so that a fault can still be an HTTP status."""
@@ -154,7 +155,10 @@ class OpenAIStream:
     async def events(self) -> AsyncIterator[bytes]:
         while True:
             pending, self._pending = self._pending, []
+            left = len(pending)
             for data in pending:
+                left -= 1
+                self.waiting = left > 0
                 yield data
             if self._decoder.done:
                 return
