@@ -128,7 +128,7 @@ class AnthropicUpstream:
 class AnthropicStream:
     """The events of one streamed answer, as chunks of chat."""
 
-    __slots__ = ("_chunks", "_deadline", "_decoder", "_maker", "_pending", "_response", "request_id")
+    __slots__ = ("_chunks", "_deadline", "_decoder", "_maker", "_pending", "_response", "request_id", "waiting")
 
     def __init__(self, response: Response, deadline: Deadline) -> None:
         self._response = response
@@ -138,6 +138,7 @@ class AnthropicStream:
         self._chunks = response.chunks(deadline.gap)
         self._pending: list[bytes] = []
         self.request_id: str | None = response.header("request-id") or None
+        self.waiting = False
 
     async def open(self) -> None:
         """Read up to the first event that says something, so that a fault can still be an HTTP status."""
@@ -164,7 +165,10 @@ class AnthropicStream:
     async def events(self) -> AsyncIterator[bytes]:
         while True:
             pending, self._pending = self._pending, []
+            left = len(pending)
             for data in pending:
+                left -= 1
+                self.waiting = left > 0
                 yield data
             if self._maker.over:
                 return
