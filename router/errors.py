@@ -10,9 +10,11 @@
     ├── NotFound                  404  not_found
     │   └── ModelNotFound         404  model_not_found
     ├── MethodNotAllowed          405  method_not_allowed
+    ├── RequestTimeout            408  request_timeout
     ├── Conflict                  409  conflict
     ├── TooLarge                  413  request_too_large
     ├── UnsupportedMedia          415  unsupported_media_type
+    ├── HeadTooLarge              431  headers_too_large
     ├── Overloaded                503  overloaded
     ├── NoTier                    503  no_tier_available
     └── UpstreamError             502  upstream_error
@@ -122,6 +124,14 @@ class MethodNotAllowed(StillhouseError):
     type = "invalid_request_error"
 
 
+class RequestTimeout(StillhouseError):
+    """The request did not arrive in time. Not the upstream's time: that is ``UpstreamTimeout``."""
+
+    status = 408
+    code = "request_timeout"
+    type = "invalid_request_error"
+
+
 class Conflict(StillhouseError):
     """It contradicts what is already kept and never changes."""
 
@@ -143,6 +153,14 @@ class UnsupportedMedia(StillhouseError):
 
     status = 415
     code = "unsupported_media_type"
+    type = "invalid_request_error"
+
+
+class HeadTooLarge(StillhouseError):
+    """Too many headers, or too long ones."""
+
+    status = 431
+    code = "headers_too_large"
     type = "invalid_request_error"
 
 

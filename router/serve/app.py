@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
 from router.errors import BadRequest, MethodNotAllowed, NotFound, StillhouseError
 from router.serve.applying import APPLY, BEDROCK, apply
@@ -42,6 +43,19 @@ HOT: dict[str, Handler] = {
 }
 # What only looks on takes the place of what acts; whoever asks for a decision or a verdict still gets one.
 OBSERVING: dict[str, Handler] = {**HOT, "/v1/chat/completions": observe, "/v1/embeddings": observe_embeddings}
+# Asked for by clients whose base URL should have ended in /v1.
+BARE = frozenset({"/models", *(path.removeprefix("/v1") for path in HOT)})
+# What a page may read of an answer beside its body.
+EXPOSED = (
+    "x-request-id",
+    "retry-after",
+    *(
+        f"x-stillhouse-{name}"
+        for name in (
+            "tier", "wanted", "model", "score", "reason", "policy", "arm", "lineage", "cost", "cost-estimate", "dropped"
+        )
+    ),
+)  # fmt: skip
 SHAPED: dict[re.Pattern[str], Handler] = {APPLY: apply, BEDROCK: apply}
 log = logging.getLogger("stillhouse")
 JUDGE_SECONDS = 1.0
@@ -74,6 +88,7 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
         description="Sends every prompt to the smallest distilled model that answers it well.",
         lifespan=lifespan,
         docs_url=None,
+        redirect_slashes=False,
         redoc_url=None,
         # The framework's own telemetry would record the texts of exceptions, and asks three times a request
         # whether somebody has set it up.
@@ -85,6 +100,14 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(Exception, _bug)
     app.add_middleware(Front, state=app.state, hot=OBSERVING if settings.server.observe else HOT, shaped=SHAPED)
+    if settings.server.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.server.cors_origins,
+            allow_methods=("GET", "HEAD", "POST"),
+            allow_headers=("*",),
+            expose_headers=EXPOSED,
+        )
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]
     return app
 
@@ -128,7 +151,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     if error.status_code == 405:
         return _answer(request, MethodNotAllowed(f"{request.method} is not allowed here."), headers)
-    return _answer(request, NotFound("There is nothing at this path; see /openapi.json."), headers)
+    hint = f" Is it /v1{path}?" if (path := request.url.path) in BARE else ""
+    return _answer(request, NotFound(f"There is nothing at this path; see /openapi.json.{hint}"), headers)
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:

@@ -6,7 +6,7 @@ Raw ASGI because a framework's request and response objects would cost more than
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 import msgspec
@@ -113,7 +113,7 @@ def check_head(headers: dict[bytes, bytes], max_body: int) -> None:
     """Refuse by the head alone what we could not read.
 
     Raises:
-        UnsupportedMedia: not JSON, or compressed.
+        UnsupportedMedia: not JSON, or compressed in one way or another.
         TooLarge: the announced body is larger than ``max_body`` bytes.
     """
     encoding = headers.get(b"content-encoding", b"identity").lower()
@@ -122,9 +122,29 @@ def check_head(headers: dict[bytes, bytes], max_body: int) -> None:
     kind = headers.get(b"content-type", b"").split(b";", 1)[0].strip().lower()
     if kind != b"application/json" and not kind.endswith(b"+json"):
         raise UnsupportedMedia("Send the body as JSON with the header 'content-type: application/json'.")
+    coding = headers.get(b"transfer-encoding")
+    if coding is not None and coding.lower() != b"chunked":
+        raise UnsupportedMedia("Of transfer codings only 'chunked' is understood here.")
     size = headers.get(b"content-length", b"0")
     if size.isdigit() and int(size) > max_body:
         raise _too_large(max_body)
+
+
+_SINGLE = frozenset({b"host", b"authorization", b"x-api-key", b"content-type", b"content-encoding"})
+_OWN = b"x-stillhouse-"
+
+
+def check_repeats(headers: Sequence[tuple[bytes, bytes]]) -> None:
+    """Refuse a header that we act on and that comes twice: a proxy before us may have read the other one.
+
+    Raises:
+        BadRequest: there is one.
+    """
+    seen: set[bytes] = set()
+    for name, _ in headers:
+        if name in seen and (name in _SINGLE or name.startswith(_OWN)):
+            raise BadRequest(f"The header '{name.decode('latin-1')}' is sent twice.", param=name.decode("latin-1"))
+        seen.add(name)
 
 
 async def read_body(receive: Receive, max_body: int) -> bytes | None:

@@ -80,6 +80,7 @@ def _entry(name: str, kind: str, **more: object) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": 0, "owned_by": "stillhouse", "stillhouse": {"kind": kind, **more}}
 
 
+@pages.get("/health", summary="The same, by the name that many clients look for")
 @pages.get("/healthz", summary="The process is alive")
 async def healthz() -> PlainTextResponse:
     """Says nothing about models: restarting this process would not mend them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 
 from router.core.wire import given, read_answer, read_chunk
@@ -14,6 +15,8 @@ from router.upstream.transport import Response, Transport
 
 _STREAM_TYPE = "text/event-stream"
 _JSON_TYPE = "application/json"
+# Inside a JSON string every quotation mark has a backslash before it, so this can only be a key with no value.
+_EMPTY_ROLE = re.compile(rb',\s*"role"\s*:\s*""|"role"\s*:\s*""\s*,?')
 
 
 class OpenAIUpstream:
@@ -130,10 +133,11 @@ class OpenAIStream:
         return False
 
     async def events(self) -> AsyncIterator[bytes]:
+        """As the Protocol says; a role that is an empty string is left out, for strict clients refuse it."""
         while True:
             pending, self._pending = self._pending, []
             for data in pending:
-                yield data
+                yield _EMPTY_ROLE.sub(b"", data) if b'"role"' in data else data
             if self._decoder.done:
                 return
             if not self._pending and not await self._more():
