@@ -19,7 +19,7 @@ from starlette.middleware.cors import CORSMiddleware
 from router.errors import BadRequest, MethodNotAllowed, NotFound, StillhouseError
 from router.serve.applying import APPLY, BEDROCK, apply
 from router.serve.cell import Cell, open_cell
-from router.serve.exchange import Incoming
+from router.serve.exchange import Incoming, error_headers
 from router.serve.feedback import feedback
 from router.serve.front import Front
 from router.serve.judge import Judge
@@ -143,7 +143,8 @@ def _answer(request: Request, error: StillhouseError, headers: dict[str, str] | 
 
 async def _own_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, StillhouseError)
-    return _answer(request, error)
+    headers = {name.decode(): value.decode("latin-1") for name, value in error_headers(error)}
+    return _answer(request, error, headers)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

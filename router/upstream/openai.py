@@ -101,7 +101,7 @@ class OpenAIUpstream:
             data = await response.read()
         finally:
             response.close()
-        if not data.lstrip().startswith(b"{"):
+        if not data.lstrip().startswith(b"{") or not is_utf8(data):
             raise UpstreamInvalid("The model's server answered with something that is not a JSON object.")
         return Reply(data, response.header("x-request-id") or None)
 
@@ -137,6 +137,8 @@ class OpenAIStream:
         while True:
             pending, self._pending = self._pending, []
             for data in pending:
+                if not data.isascii() and not is_utf8(data):
+                    raise UpstreamInvalid("The model's server sent an event that is not UTF-8.")
                 yield _EMPTY_ROLE.sub(b"", data) if b'"role"' in data else data
             if self._decoder.done:
                 return
@@ -147,6 +149,15 @@ class OpenAIStream:
         self._response.close()
 
 
+def is_utf8(data: bytes) -> bool:
+    """Whether it can be JSON at all: the decoder does not look into strings that nobody asks for."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _check(data: bytes) -> None:
     try:
         chunk = read_chunk(data)
@@ -154,6 +165,8 @@ def _check(data: bytes) -> None:
         raise UpstreamInvalid("The model's server sent an event that is not a chat completion chunk.") from None
     if given(chunk.error):
         raise error_of_event(data)
+    if not is_utf8(data):
+        raise UpstreamInvalid("The model's server sent an event that is not UTF-8.")
 
 
 async def _refusal(response: Response) -> Exception:

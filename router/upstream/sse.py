@@ -71,12 +71,13 @@ class EventDecoder:
             raise UpstreamInvalid("The model's server sent an event that is too large.")
 
     def _plain_newlines(self, chunk: bytes) -> bytes:
-        """CR LF and CR are newlines too; a CR at the end waits for the LF that may follow."""
-        if self._cr:
-            chunk = b"\r" + chunk
+        """CR LF and CR are newlines too; one LF behind a CR that ended a chunk belongs to it."""
+        if self._cr and chunk.startswith(b"\n"):
+            chunk = chunk[1:]
+            if not chunk:
+                self._cr = False
+                return chunk
         self._cr = chunk.endswith(b"\r")
-        if self._cr:
-            chunk = chunk[:-1]
         return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     @property

@@ -44,7 +44,9 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/embeddings", "/v1/route", "/v1/moderations", "/v1/feedback"])
+@pytest.mark.parametrize(
+    "path", ["/v1/chat/completions", "/v1/embeddings", "/v1/route", "/v1/moderations", "/v1/feedback"]
+)
 @pytest.mark.parametrize("body", BROKEN.values(), ids=BROKEN)
 async def test_what_is_no_json_object_is_a_400(gw, shared_up, body, path):
     answer = await gw.http.post(path, content=body, headers={"content-type": "application/json"})

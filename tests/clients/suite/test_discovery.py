@@ -12,7 +12,16 @@ pytestmark = [pytest.mark.clients]
 shared = pytest.mark.asyncio(loop_scope="module")
 
 ASK = {"model": "auto", "messages": [{"role": "user", "content": "hi"}]}
-GETS = ["/v1/models", "/v1/models/auto", "/v1/models/m-small", "/health", "/healthz", "/readyz", "/metrics", "/openapi.json"]
+GETS = [
+    "/v1/models",
+    "/v1/models/auto",
+    "/v1/models/m-small",
+    "/health",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+]
 POSTS = ["/v1/chat/completions", "/v1/embeddings", "/v1/moderations", "/v1/route", "/v1/feedback"]
 
 
@@ -78,7 +87,9 @@ async def test_a_wrong_path_is_a_404_in_our_shape(gw, method, path):
 
 
 @shared
-@pytest.mark.parametrize(("method", "path"), [("GET", "/models"), ("POST", "/chat/completions"), ("POST", "/embeddings")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/models"), ("POST", "/chat/completions"), ("POST", "/embeddings")]
+)
 async def test_a_base_url_without_its_end_is_told_so(gw, method, path):
     answer = await gw.http.request(method, path, json=ASK)
     assert answer.status_code == 404
@@ -86,7 +97,9 @@ async def test_a_base_url_without_its_end_is_told_so(gw, method, path):
 
 
 @shared
-@pytest.mark.parametrize("model", ["nope", "", " ", "auto ", "AUTO", "gpt-4o", "../auto", "m-small\u0000", "x" * 5000, "모델"])
+@pytest.mark.parametrize(
+    "model", ["nope", "", " ", "auto ", "AUTO", "gpt-4o", "../auto", "m-small\u0000", "x" * 5000, "모델"]
+)
 async def test_an_unknown_model_is_a_404(gw, shared_up, model):
     answer = await gw.chat(model=model)
     assert answer.status_code == 404
@@ -174,7 +187,10 @@ async def test_a_page_of_an_allowed_origin_may_call(serve, up):
 async def test_a_page_of_another_origin_may_not(serve, origin):
     gw = await serve(cors_origins=(ORIGIN,))
     asks = {"origin": origin, "access-control-request-method": "POST"}
-    for answer in (await gw.http.options("/v1/chat/completions", headers=asks), await gw.chat(headers={"origin": origin})):
+    for answer in (
+        await gw.http.options("/v1/chat/completions", headers=asks),
+        await gw.chat(headers={"origin": origin}),
+    ):
         assert "access-control-allow-origin" not in answer.headers
 
 

@@ -8,7 +8,12 @@ from tests.support.upstream import Answer, chunk, completion, dump, finish, logp
 
 pytestmark = [pytest.mark.clients, pytest.mark.asyncio(loop_scope="module")]
 
-TOOLS = [{"type": "function", "function": {"name": "f", "description": "d", "parameters": {"type": "object"}, "strict": True}}]
+TOOLS = [
+    {
+        "type": "function",
+        "function": {"name": "f", "description": "d", "parameters": {"type": "object"}, "strict": True},
+    }
+]
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "n", "strict": True, "schema": {"type": "object", "x-own": 1}}}
 MESSAGES = [{"role": "user", "content": "hi"}]
 
@@ -115,7 +120,9 @@ async def test_stream_options_keep_what_the_caller_wrote(gw, shared_up, options)
     assert '"usage"' not in answer.text
 
 
-@pytest.mark.parametrize("key", ["authorization", "cookie", "x-api-key", "x-forwarded-for", "openai-organization", "x-custom"])
+@pytest.mark.parametrize(
+    "key", ["authorization", "cookie", "x-api-key", "x-forwarded-for", "openai-organization", "x-custom"]
+)
 async def test_no_header_of_the_callers_reaches_the_upstream(gw, shared_up, key):
     assert (await gw.chat(headers={key: "secret-of-the-caller"})).status_code == 200
     assert "secret-of-the-caller" not in str(shared_up.requests[0].headers)
@@ -194,7 +201,9 @@ async def test_usage_comes_back_as_it_was_said(gw, shared_up, used):
     assert (await gw.record(answer))["tokens_source"] in {"upstream", "estimated"}
 
 
-@pytest.mark.parametrize("reason", ["stop", "length", "tool_calls", "function_call", "content_filter", "eos", "abort", None])
+@pytest.mark.parametrize(
+    "reason", ["stop", "length", "tool_calls", "function_call", "content_filter", "eos", "abort", None]
+)
 async def test_a_finish_reason_comes_back(gw, shared_up, reason):
     body = completion()
     body["choices"][0]["finish_reason"] = reason
