@@ -100,7 +100,8 @@ async def test_a_field_of_the_wrong_kind_is_a_400_that_names_it(gw, shared_up, c
     answer = await gw.http.post("/v1/chat/completions", json=body)
     assert answer.status_code == 400, answer.text
     error = answer.json()["error"]
-    assert error["param"] and error["param"].split("[")[0].split(".")[0] in body | {"model": 0, "messages": 0}
+    assert error["param"]
+    assert error["param"].split("[")[0].split(".")[0] in body | {"model": 0, "messages": 0}
     assert "hi" not in error["message"].split()
     assert not shared_up.requests
 
