@@ -97,7 +97,9 @@ def table(rows: list[Row], made: dict[str, str]) -> str:
             lines.append(f"| {row.client} | | not run | | {row.not_run} |")
             continue
         failed = "; ".join(case.name for case in row.failed)
-        lines.append(f"| {row.client} | {row.version} | {len(row.cases)} | {len(row.cases) - len(row.failed)} | {failed} |")
+        lines.append(
+            f"| {row.client} | {row.version} | {len(row.cases)} | {len(row.cases) - len(row.failed)} | {failed} |"
+        )
     ran = [case for row in rows for case in row.cases]
     lines += ["", f"Together {sum(case.ok for case in ran)} of {len(ran)} cases."]
     faults = [(row.client, case) for row in rows for case in row.failed]

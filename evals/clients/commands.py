@@ -77,7 +77,10 @@ def open_webui(url: str, scratch: Path) -> tuple[str, list[Case]]:
     names = [row["id"] for row in json.loads(listing.stdout or "{}").get("data", ())]
     ask = {"model": "auto", "stream": True, "messages": [{"role": "user", "content": "hi"}]}
     title = {**ask, "stream": False, "max_completion_tokens": 1000, "metadata": {"task": "title_generation"}}
-    chat = [_call(["curl", "-sS", f"{url}/chat/completions", *head, "-d", json.dumps(body)], scratch) for body in (ask, title)]
+    chat = [
+        _call(["curl", "-sS", f"{url}/chat/completions", *head, "-d", json.dumps(body)], scratch)
+        for body in (ask, title)
+    ]
     return "as documented", [
         Case("connection verified", "auto" in names, ", ".join(names)),
         _said("chat", chat[0], "data: [DONE]"),
@@ -145,7 +148,9 @@ def langchain_standard(python: Path, drivers: Path) -> Run:
         told = scratch / "junit.xml"
         command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--asyncio-mode=auto", f"--junitxml={told}"]
         done = _call([*command, drivers / "langchain_standard.py"], scratch, BASE_URL=url, LANGSMITH_TRACING="false")
-        version = _version([python, "-c", "import importlib.metadata as m; print(m.version('langchain-tests'))"], scratch)
+        version = _version(
+            [python, "-c", "import importlib.metadata as m; print(m.version('langchain-tests'))"], scratch
+        )
         if not told.exists():
             return version, [Case("the suite itself", ok=False, why=(done.stdout + done.stderr)[-400:])]
         cases = []

@@ -122,7 +122,9 @@ def clients() -> list[Client]:
         Client("opencode", modules / ".bin/opencode", opencode(modules / ".bin/opencode")),
         Client("Open WebUI's probes", ours, open_webui),
         Client("curl", Path(shutil.which("curl") or "curl"), curl),
-        Client("schemathesis", BUILT / "schemathesis/bin/schemathesis", schema(BUILT / "schemathesis/bin/schemathesis")),
+        Client(
+            "schemathesis", BUILT / "schemathesis/bin/schemathesis", schema(BUILT / "schemathesis/bin/schemathesis")
+        ),
     ]
 
 

@@ -82,7 +82,11 @@ def message_of(body: Json) -> Json:
             functions = [f for f in functions if f["name"] == choice.get("function", {}).get("name")] or functions
         if functions:
             arguments = json.dumps(filled(functions[0].get("parameters") or {}, words), ensure_ascii=False)
-            call = {"id": "call_1", "type": "function", "function": {"name": functions[0]["name"], "arguments": arguments}}
+            call = {
+                "id": "call_1",
+                "type": "function",
+                "function": {"name": functions[0]["name"], "arguments": arguments},
+            }
             return {"role": "assistant", "content": None, "tool_calls": [call]}
     form = body.get("response_format") or {}
     if form.get("type") == "json_schema":
@@ -113,7 +117,8 @@ def events(body: Json) -> list[Json]:
         deltas.append({"tool_calls": [{**call, "index": index, "function": {**call["function"], "arguments": ""}}]})
         text = call["function"]["arguments"]
         deltas += [
-            {"tool_calls": [{"index": index, "function": {"arguments": text[i : i + 5]}}]} for i in range(0, len(text), 5)
+            {"tool_calls": [{"index": index, "function": {"arguments": text[i : i + 5]}}]}
+            for i in range(0, len(text), 5)
         ]
     deltas += [{"content": word} for word in re.findall(r"\s*\S+", message.get("content") or "")]
     made = [
@@ -147,9 +152,7 @@ async def _embeddings(request: web.Request) -> web.Response:
     vector: Any = [0.5] * (body.get("dimensions") or 4)
     if body.get("encoding_format") == "base64":
         vector = base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
-    data = [
-        {"object": "embedding", "index": i, "embedding": vector} for i in range(len(given) if many else 1)
-    ]
+    data = [{"object": "embedding", "index": i, "embedding": vector} for i in range(len(given) if many else 1)]
     used = {"prompt_tokens": 3, "total_tokens": 3}
     return web.json_response({"object": "list", "model": body["model"], "data": data, "usage": used})
 

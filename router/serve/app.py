@@ -43,6 +43,10 @@ HOT: dict[str, Handler] = {
 }
 # What only looks on takes the place of what acts; whoever asks for a decision or a verdict still gets one.
 OBSERVING: dict[str, Handler] = {**HOT, "/v1/chat/completions": observe, "/v1/embeddings": observe_embeddings}
+SHAPED: dict[re.Pattern[str], Handler] = {APPLY: apply, BEDROCK: apply}
+log = logging.getLogger("stillhouse")
+JUDGE_SECONDS = 1.0
+RELOAD_SECONDS = 0.5  # an edit, a new key or a pin takes effect within a second
 # Asked for by clients whose base URL should have ended in /v1.
 BARE = frozenset({"/models", *(path.removeprefix("/v1") for path in HOT)})
 # What a page may read of an answer beside its body.
@@ -56,10 +60,6 @@ EXPOSED = (
         )
     ),
 )  # fmt: skip
-SHAPED: dict[re.Pattern[str], Handler] = {APPLY: apply, BEDROCK: apply}
-log = logging.getLogger("stillhouse")
-JUDGE_SECONDS = 1.0
-RELOAD_SECONDS = 0.5  # an edit, a new key or a pin takes effect within a second
 
 
 def create_app(settings: Settings, *, ledger: Path | None = None, build: Callable[[], Cell] | None = None) -> FastAPI:

@@ -32,7 +32,10 @@ def tools():
     same((call.name, call.input, answer.stop_reason), ("weather", {"city": "서울"}, "tool_use"))
     told = {"type": "tool_result", "tool_use_id": call.id, "content": "sunny"}
     messages = [*HI, {"role": "assistant", "content": answer.content}, {"role": "user", "content": [told]}]
-    assert "sunny" in client.messages.create(model="auto", max_tokens=9, messages=messages, tools=[WEATHER]).content[0].text
+    assert (
+        "sunny"
+        in client.messages.create(model="auto", max_tokens=9, messages=messages, tools=[WEATHER]).content[0].text
+    )
 
 
 def tools_streamed():

@@ -55,7 +55,13 @@ def tools_streamed():
 
 
 def json_schema():
-    form = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}}}
+    form = {
+        "type": "json_schema",
+        "json_schema": {
+            "name": "n",
+            "schema": {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]},
+        },
+    }
     answer = client.chat.completions.create(model="auto", messages=HI, response_format=form)
     same(answer.choices[0].message.content, '{"a": 3}')
 

@@ -28,7 +28,9 @@ def by_json():
 
 
 def in_parts():
-    parts = made(instructor.Mode.TOOLS).chat.completions.create_partial(model="auto", messages=HI, response_model=Person)
+    parts = made(instructor.Mode.TOOLS).chat.completions.create_partial(
+        model="auto", messages=HI, response_model=Person
+    )
     same(list(parts)[-1].age, 3)
 
 

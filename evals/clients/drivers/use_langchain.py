@@ -61,4 +61,13 @@ def over_responses_with_tools():
 
 
 about("langchain-openai")
-run(whole, streamed_with_usage, tools, structured, embeddings, over_responses, over_responses_streamed, over_responses_with_tools)
+run(
+    whole,
+    streamed_with_usage,
+    tools,
+    structured,
+    embeddings,
+    over_responses,
+    over_responses_streamed,
+    over_responses_with_tools,
+)

@@ -6,7 +6,9 @@ from llama_index.core.tools import FunctionTool
 from llama_index.llms.openai_like import OpenAILike
 
 HELLO = "Hello from upstream."
-llm = OpenAILike(model="auto", api_base=URL, api_key="none", is_chat_model=True, is_function_calling_model=True, max_retries=0)
+llm = OpenAILike(
+    model="auto", api_base=URL, api_key="none", is_chat_model=True, is_function_calling_model=True, max_retries=0
+)
 HI = [ChatMessage(role="user", content="hi")]
 
 
