@@ -6,7 +6,7 @@ from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from pydantic import BaseModel
 
 HELLO = "Hello from upstream."
-OPTIONS = {"model": "auto", "base_url": URL, "api_key": "none", "max_retries": 0}
+OPTIONS = {"model": "auto", "base_url": URL, "api_key": "none", "max_retries": 0, "stream_usage": True}
 chat = ChatOpenAI(**OPTIONS)
 responses = ChatOpenAI(**OPTIONS, use_responses_api=True)
 

@@ -31,7 +31,7 @@ async def asynchronous():
 
 def tools():
     made = FunctionTool.from_defaults(weather)
-    answer = llm.chat_with_tools([made], user_msg="hi")
+    answer = llm.chat(HI, tools=[made.metadata.to_openai_tool()])
     same(llm.get_tool_calls_from_response(answer)[0].tool_kwargs, {"city": "서울"})
 
 
