@@ -93,7 +93,7 @@ def llm(program: Path) -> Run:
     """The ``llm`` command with the gateway as an extra model."""
 
     def run(url: str, scratch: Path) -> tuple[str, list[Case]]:
-        entry = f"- model_id: gw\n  model_name: auto\n  api_base: {url}\n  can_stream: true\n  supports_schema: true\n  supports_tools: true\n"
+        entry = f"- {{model_id: gw, model_name: auto, api_base: '{url}', can_stream: true, supports_schema: true}}\n"
         (scratch / "extra-openai-models.yaml").write_text(entry)
         env = {"LLM_USER_PATH": str(scratch), "OPENAI_API_KEY": "none"}
         return _version([program, "--version"], scratch), [

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,6 @@ class Client:
     name: str
     needs: Path
     run: Callable[[str, Path], tuple[str, list[Case]]]
-    module: str = field(default="")
 
 
 def _environment(**more: str) -> dict[str, str]:
@@ -100,22 +99,22 @@ def clients() -> list[Client]:
     ours, three = Path(sys.executable), BUILT / "openai3/bin/python"
     frameworks, modules = BUILT / "frameworks/bin/python", BUILT / "agents/node_modules"
 
-    def framework(name: str, file: str, module: str) -> Client:
-        return Client(name, frameworks, _python(file, frameworks), module)
+    def framework(name: str, file: str) -> Client:
+        return Client(name, frameworks, _python(file, frameworks))
 
     return [
-        Client("openai-python 2", ours, _python("openai_python.py", ours), "openai"),
-        Client("openai-python 3", three, _python("openai_python.py", three), "openai"),
+        Client("openai-python 2", ours, _python("openai_python.py", ours)),
+        Client("openai-python 3", three, _python("openai_python.py", three)),
         Client("openai-node", modules / "openai", _node("openai_node.mjs")),
-        Client("anthropic-python", ours, _python("anthropic_python.py", ours), "anthropic"),
+        Client("anthropic-python", ours, _python("anthropic_python.py", ours)),
         Client("anthropic-node", modules / "@anthropic-ai/sdk", _node("anthropic_node.mjs")),
-        framework("LangChain", "use_langchain.py", "langchain_openai"),
+        framework("LangChain", "use_langchain.py"),
         Client("LangChain's standard suite", frameworks, langchain_standard(frameworks, DRIVERS)),
-        framework("LlamaIndex OpenAILike", "use_llamaindex.py", "llama_index"),
-        framework("pydantic-ai", "use_pydantic_ai.py", "pydantic_ai"),
-        framework("instructor", "use_instructor.py", "instructor"),
-        framework("openai-agents", "use_agents.py", "agents"),
-        Client("litellm", ours, _python("use_litellm.py", ours), "litellm"),
+        framework("LlamaIndex OpenAILike", "use_llamaindex.py"),
+        framework("pydantic-ai", "use_pydantic_ai.py"),
+        framework("instructor", "use_instructor.py"),
+        framework("openai-agents", "use_agents.py"),
+        Client("litellm", ours, _python("use_litellm.py", ours)),
         Client("Vercel AI SDK", modules / "ai", _node("ai_sdk.mjs")),
         Client("llm", BUILT / "frameworks/bin/llm", llm(BUILT / "frameworks/bin/llm")),
         Client("codex", modules / ".bin/codex", codex(modules / ".bin/codex")),

@@ -4,9 +4,9 @@ import os
 
 os.environ["OPENAI_AGENTS_DISABLE_TRACING"] = "1"
 
-import openai  # noqa: E402
-from agents import Agent, OpenAIChatCompletionsModel, OpenAIResponsesModel, Runner, function_tool  # noqa: E402
-from case import URL, about, run, same  # noqa: E402
+import openai
+from agents import Agent, OpenAIChatCompletionsModel, OpenAIResponsesModel, Runner, function_tool
+from case import URL, about, run, same
 
 HELLO = "Hello from upstream."
 

@@ -4,8 +4,8 @@ import os
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
-import litellm  # noqa: E402
-from case import URL, about, run, same  # noqa: E402
+import litellm
+from case import URL, about, run, same
 
 HI = [{"role": "user", "content": "hi"}]
 HELLO = "Hello from upstream."
