@@ -84,7 +84,7 @@ def table(rows: list[Row], made: dict[str, str]) -> str:
     lines = [
         "# Real clients",
         "",
-        "Unmodified clients against a running gateway (`stillhouse serve`, policy `balanced`) in front of a model server",
+        "Unmodified clients against a running gateway (`stillhouse serve`, policy `balanced`) before a model server",
         "that answers by the request alone. A client that could not be run here is said to be so; that is no pass.",
         "",
         f"`{made['command']}`, {made['date']}, commit {made['commit']}, {made['machine']}.",

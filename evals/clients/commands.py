@@ -115,7 +115,7 @@ def codex(program: Path) -> Run:
             f'model = "auto"\nmodel_provider = "gw"\n[model_providers.gw]\nname = "gw"\nbase_url = "{url}"\n'
             'wire_api = "responses"\nenv_key = "GW_KEY"\nrequest_max_retries = 0\nstream_max_retries = 0\n'
         )
-        command = [program, "exec", "--skip-git-repo-check", "--sandbox", "read-only", "hi"]
+        command: list[str | Path] = [program, "exec", "--skip-git-repo-check", "--sandbox", "read-only", "hi"]
         done = _call(command, scratch, CODEX_HOME=str(home), GW_KEY="none")
         tail = (done.stdout + done.stderr)[-400:]
         # The upstream calls the first tool it is offered once; its answer after that ends the turn.
@@ -149,7 +149,7 @@ def langchain_standard(python: Path, drivers: Path) -> Run:
         told = scratch / "junit.xml"
         (scratch / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n")  # not this project's own
         alone = ("-c", scratch / "pytest.ini", "--rootdir", scratch, "-p", "no:cacheprovider")
-        command = [python, "-m", "pytest", "-q", *alone, f"--junitxml={told}"]
+        command: list[str | Path] = [python, "-m", "pytest", "-q", *alone, f"--junitxml={told}"]
         done = _call([*command, drivers / "langchain_standard.py"], scratch, BASE_URL=url, LANGSMITH_TRACING="false")
         version = _version(
             [python, "-c", "import importlib.metadata as m; print(m.version('langchain-tests'))"], scratch

@@ -62,7 +62,7 @@ def _text_of(message: Json) -> str:
     content = message.get("content")
     if isinstance(content, list):
         return "\n".join(part.get("text", "") for part in content if isinstance(part, dict))
-    return content or ""
+    return content if isinstance(content, str) else ""
 
 
 def _wants_tool(body: Json) -> bool:

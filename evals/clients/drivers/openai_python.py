@@ -133,6 +133,7 @@ def responses_with_tools():
 
 about("openai")
 run(
-    whole, stream_with_usage, stream_without_usage, stream_helper, tools, tools_streamed, json_schema, embeddings, models,
-    unknown_model, bad_request, moderations, completions_of_before_chat, responses, responses_streamed, responses_with_tools,
+    whole, stream_with_usage, stream_without_usage, stream_helper, tools, tools_streamed, json_schema, embeddings,
+    models, unknown_model, bad_request, moderations, completions_of_before_chat, responses, responses_streamed,
+    responses_with_tools,
 )  # fmt: skip
