@@ -10,6 +10,7 @@
     ├── NotFound                  404  not_found
     │   └── ModelNotFound         404  model_not_found
     ├── MethodNotAllowed          405  method_not_allowed
+    ├── RequestTimeout            408  request_timeout
     ├── Conflict                  409  conflict
     ├── TooLarge                  413  request_too_large
     ├── UnsupportedMedia          415  unsupported_media_type
@@ -18,6 +19,7 @@
     ├── LimitsAway                503  limits_unavailable
     ├── PriceUnknown              503  price_unknown
     ├── TooManyAtOnce             429  too_many_at_once
+    ├── HeadTooLarge              431  headers_too_large
     ├── Overloaded                503  overloaded
     ├── NoTier                    503  no_tier_available
     └── UpstreamError             502  upstream_error
@@ -129,6 +131,14 @@ class MethodNotAllowed(StillhouseError):
     type = "invalid_request_error"
 
 
+class RequestTimeout(StillhouseError):
+    """The request did not arrive in time. Not the upstream's time: that is ``UpstreamTimeout``."""
+
+    status = 408
+    code = "request_timeout"
+    type = "invalid_request_error"
+
+
 class Conflict(StillhouseError):
     """It contradicts what is already kept and never changes."""
 
@@ -159,6 +169,14 @@ class TooManyAtOnce(StillhouseError):
     status = 429
     code = "too_many_at_once"
     type = "rate_limit_error"
+
+
+class HeadTooLarge(StillhouseError):
+    """Too many headers, or too long ones."""
+
+    status = 431
+    code = "headers_too_large"
+    type = "invalid_request_error"
 
 
 class Overloaded(StillhouseError):

@@ -502,7 +502,20 @@ def _explain(body: bytes) -> BadRequest:
         got = value.get(name)
         if not isinstance(got, kinds) or (isinstance(got, bool) and name != "stream"):
             return BadRequest(f"'{name}' must be {words}.", param=name)
-    return BadRequest("A tool call or a stream option in the body has the wrong shape.")
+    return _explain_inside(value, messages)
+
+
+def _explain_inside(value: dict[str, Any], messages: list[dict[str, Any]]) -> BadRequest:
+    """The same for what lies deeper."""
+    options = value.get("stream_options") or {}
+    if not isinstance(options.get("include_usage"), bool | None):
+        path = "stream_options.include_usage"
+        return BadRequest(f"'{path}' must be true, false or null.", param=path)
+    lists = {f"messages[{i}].tool_calls": message.get("tool_calls") for i, message in enumerate(messages)}
+    for path, items in {**lists, "tools": value.get("tools"), "functions": value.get("functions")}.items():
+        if isinstance(items, list) and not all(isinstance(item, dict) for item in items):
+            return BadRequest(f"'{path}' must be a list of objects.", param=path)
+    return BadRequest("A tool or a tool call in the body has the wrong shape.", param="tools")
 
 
 # --- answers -------------------------------------------------------------------------------------

@@ -14,12 +14,13 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
 from router.errors import BadRequest, MethodNotAllowed, NotFound, StillhouseError
 from router.serve.applying import APPLY, BEDROCK, apply
 from router.serve.cell import Cell, open_cell
 from router.serve.completions import COMPLETIONS
-from router.serve.exchange import Incoming
+from router.serve.exchange import Incoming, error_headers
 from router.serve.feedback import feedback
 from router.serve.front import Front
 from router.serve.judge import Judge
@@ -64,6 +65,19 @@ log = logging.getLogger("stillhouse")
 JUDGE_SECONDS = 1.0
 LOOK_SECONDS = 0.25
 RELOAD_SECONDS = 0.5  # an edit, a new key or a pin takes effect within a second
+# Asked for by clients whose base URL should have ended in /v1.
+BARE = frozenset({"/models", *(path.removeprefix("/v1") for path in HOT)})
+# What a page may read of an answer beside its body.
+EXPOSED = (
+    "x-request-id",
+    "retry-after",
+    *(
+        f"x-stillhouse-{name}"
+        for name in (
+            "tier", "wanted", "model", "score", "reason", "policy", "arm", "lineage", "cost", "cost-estimate", "dropped"
+        )
+    ),
+)  # fmt: skip
 
 
 def create_app(settings: Settings, *, ledger: Path | None = None, build: Callable[[], Cell] | None = None) -> FastAPI:
@@ -92,6 +106,7 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
         description="Sends every prompt to the smallest distilled model that answers it well.",
         lifespan=lifespan,
         docs_url=None,
+        redirect_slashes=False,
         redoc_url=None,
         # The framework's own telemetry would record the texts of exceptions, and asks three times a request
         # whether somebody has set it up.
@@ -105,6 +120,14 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
     app.add_exception_handler(Exception, _bug)
     hot = OBSERVING if settings.server.observe else HOT
     app.add_middleware(Front, state=app.state, hot=hot, shaped=SHAPED, passed=(MEDIA, media_with_company))
+    if settings.server.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.server.cors_origins,
+            allow_methods=("GET", "HEAD", "POST", "DELETE"),
+            allow_headers=("*",),
+            expose_headers=EXPOSED,
+        )
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]
     return app
 
@@ -148,7 +171,8 @@ def _answer(request: Request, error: StillhouseError, headers: dict[str, str] | 
 
 async def _own_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, StillhouseError)
-    return _answer(request, error)
+    headers = {name.decode(): value.decode("latin-1") for name, value in error_headers(error)}
+    return _answer(request, error, headers)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -156,7 +180,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     if error.status_code == 405:
         return _answer(request, MethodNotAllowed(f"{request.method} is not allowed here."), headers)
-    return _answer(request, NotFound("There is nothing at this path; see /openapi.json."), headers)
+    hint = f" Is it /v1{path}?" if (path := request.url.path) in BARE else ""
+    return _answer(request, NotFound(f"There is nothing at this path; see /openapi.json.{hint}"), headers)
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:

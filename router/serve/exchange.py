@@ -6,7 +6,7 @@ Raw ASGI because a framework's request and response objects would cost more than
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 import msgspec
@@ -118,7 +118,7 @@ def check_head(headers: dict[bytes, bytes], max_body: int) -> int:
     """Refuse by the head alone what we could not read. Gives back how many bytes may come.
 
     Raises:
-        UnsupportedMedia: not JSON, or compressed.
+        UnsupportedMedia: not JSON, or compressed in one way or another.
         TooLarge: the announced body is larger than ``max_body`` bytes.
     """
     encoding = headers.get(b"content-encoding", b"identity").lower()
@@ -127,11 +127,31 @@ def check_head(headers: dict[bytes, bytes], max_body: int) -> int:
     kind = headers.get(b"content-type", b"").split(b";", 1)[0].strip().lower()
     if kind != b"application/json" and not kind.endswith(b"+json"):
         raise UnsupportedMedia("Send the body as JSON with the header 'content-type: application/json'.")
+    coding = headers.get(b"transfer-encoding")
+    if coding is not None and coding.lower() != b"chunked":
+        raise UnsupportedMedia("Of transfer codings only 'chunked' is understood here.")
     said = headers.get(b"content-length", b"")
     size = int(said) if said.isdigit() else max_body
     if size > max_body:
         raise _too_large(max_body)
     return size
+
+
+_SINGLE = frozenset({b"host", b"authorization", b"x-api-key", b"content-type", b"content-encoding"})
+_OWN = b"x-stillhouse-"
+
+
+def check_repeats(headers: Sequence[tuple[bytes, bytes]]) -> None:
+    """Refuse a header that we act on and that comes twice: a proxy before us may have read the other one.
+
+    Raises:
+        BadRequest: there is one.
+    """
+    seen: set[bytes] = set()
+    for name, _ in headers:
+        if name in seen and (name in _SINGLE or name.startswith(_OWN)):
+            raise BadRequest(f"The header '{name.decode('latin-1')}' is sent twice.", param=name.decode("latin-1"))
+        seen.add(name)
 
 
 async def read_body(receive: Receive, max_body: int) -> bytes | None:

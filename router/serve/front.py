@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from router.errors import MethodNotAllowed, Overloaded, StillhouseError
 from router.serve.bodies import BIG, whose
-from router.serve.exchange import Exchange, Incoming, Receive, Scope, Send, check_head, read_body, until_gone
+from router.serve.exchange import (
+    Exchange,
+    Incoming,
+    Receive,
+    Scope,
+    Send,
+    check_head,
+    check_repeats,
+    read_body,
+    until_gone,
+)
 
 if TYPE_CHECKING:
     from router.serve.cell import Cell
@@ -71,7 +81,7 @@ class Front:
             await self._app(scope, receive, send)
             return
         request_id = self._ids.new()
-        handler = self._hot.get(scope["path"]) or self._by_shape(scope["path"])
+        handler = self._hot.get(scope["path"]) or self._by_shape(scope)
         if handler is not None:
             await self._serve(handler, scope, receive, Exchange(receive, send, request_id))
             return
@@ -79,6 +89,8 @@ class Front:
             await self._pass(self._passed[1], scope, receive, Exchange(receive, send, request_id))
             return
         scope.setdefault("state", {})["request_id"] = request_id
+        if scope["method"] == "HEAD":  # the server leaves the body out; everything else is as for GET
+            scope = {**scope, "method": "GET"}
         mark = (b"x-request-id", request_id.encode())
 
         async def send_marked(message: MutableMapping[str, Any]) -> None:
@@ -88,7 +100,13 @@ class Front:
 
         await self._app(scope, receive, send_marked)
 
-    def _by_shape(self, path: str) -> Handler | None:
+    def _by_shape(self, scope: Scope) -> Handler | None:
+        """What is not found at once: a slash too many at the end, or a name in the path."""
+        path = scope["path"]
+        if path.endswith("/") and path != "/":
+            scope["path"] = path = path.rstrip("/") or "/"
+            if path in self._hot:
+                return self._hot[path]
         return next((handler for shape, handler in self._shaped.items() if shape.fullmatch(path)), None)
 
     async def _serve(self, handler: Handler, scope: Scope, receive: Receive, out: Exchange) -> None:
@@ -104,6 +122,8 @@ class Front:
             if cell.draining:
                 raise Overloaded("The gateway is shutting down; try again.", retry_after="1")
             headers = dict(scope["headers"])
+            if len(headers) != len(scope["headers"]):
+                check_repeats(scope["headers"])
             limit = int(cell.settings.server.max_body_mb * 1024 * 1024)
             size = check_head(headers, limit)
             tenant = whose(cell, headers) if size > BIG else None

@@ -95,6 +95,7 @@ async def limits(request: Request, key: ChatKey) -> JSONResponse:
     return JSONResponse({"object": "list", "data": lines})
 
 
+@pages.get("/health", summary="The same, by the name that many clients look for")
 @pages.get("/healthz", summary="The process is alive")
 async def healthz() -> PlainTextResponse:
     """Says nothing about models: restarting this process would not mend them."""

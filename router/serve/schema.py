@@ -57,7 +57,11 @@ _CHAT: dict[str, Any] = {
     "type": "object",
     "required": ["model", "messages"],
     "properties": {
-        "model": {"type": "string", "description": "auto, a policy, small|medium|large, or a model's own name"},
+        "model": {
+            "type": "string",
+            "description": "auto, a policy, small|medium|large, or a model's own name",
+            "examples": ["auto"],
+        },
         "messages": {"type": "array", "minItems": 1, "items": _MESSAGE},
         "stream": {"type": ["boolean", "null"], "default": False},
         "stream_options": {"type": ["object", "null"], "properties": {"include_usage": {"type": ["boolean", "null"]}}},
@@ -237,7 +241,7 @@ _HEADERS = [
 ]
 
 _REFUSALS = {
-    "400": "The body or a header is wrong.",
+    "400": "The body, the path or a header is wrong.",
     "401": "No key, or not a known one.",
     "403": "The key may not do this.",
     "404": "No such model.",
@@ -298,11 +302,23 @@ def _guard_operation(summary: str, body: dict[str, Any], path: tuple[str, ...] =
     return {"post": {**post, "parameters": [*named, tag], "responses": responses}}
 
 
+def _tell_refusals(document: dict[str, Any]) -> None:
+    """The framework says 422 where our handler answers 400, and does not know of keys."""
+    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            responses = operation["responses"]
+            responses.pop("422", None)
+            for status in ("400", "401", "403"):
+                responses.setdefault(status, {"description": _REFUSALS[status], "content": error})
+
+
 def openapi_of(app: FastAPI) -> dict[str, Any]:
     """The document, made once."""
     if app.openapi_schema:
         return app.openapi_schema
     document = get_openapi(title=app.title, version="1", description=app.description, routes=app.routes)
+    _tell_refusals(document)
     completion = {"type": "object", "properties": {"choices": {"type": "array"}, "usage": {"type": "object"}}}
     document["paths"] |= {
         "/v1/chat/completions": _operation("Chat completion", _CHAT, completion, streams=True),

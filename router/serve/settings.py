@@ -37,6 +37,10 @@ class ServerSettings(Strict):
     keys: Literal["auto", "required", "off"] = "auto"
     max_body_mb: Annotated[float, Field(gt=0, le=512)] = 32
     drain_seconds: Annotated[float, Field(ge=0)] = 30
+    read_seconds: Annotated[float, Field(gt=0)] = 30
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    cors_origins: tuple[Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")], ...] = ()
     cell: str = "0"
     observe: bool = False
     observe_tier: TierName | None = None
@@ -81,6 +85,12 @@ class ResponsesSettings(Strict):
 
     keep_mb: Annotated[float, Field(ge=0, le=65536)] = 64
     keep_minutes: Annotated[float, Field(gt=0)] = 60
+
+    @model_validator(mode="after")
+    def _pair(self) -> ServerSettings:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("server.tls_cert and server.tls_key are given together or not at all")
+        return self
 
 
 class UpstreamSettings(Strict):
@@ -415,7 +425,13 @@ def load_settings(path: Path) -> Settings:
     scorer = settings.scorer
     if scorer is not None and scorer != "shipped":
         scorer = str(here / Path(scorer).expanduser())
-    return settings.model_copy(update={"policies": sources, "scorer": scorer})
+    tls = {
+        name: str(here / Path(value).expanduser())
+        for name in ("tls_cert", "tls_key")
+        if (value := getattr(settings.server, name)) is not None
+    }
+    server = settings.server.model_copy(update=tls)
+    return settings.model_copy(update={"policies": sources, "scorer": scorer, "server": server})
 
 
 def embedded_settings(weights: Sequence[Weights], server: ServerSettings) -> Settings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 
 from router.core.wire import given, read_answer, read_chunk
@@ -14,6 +15,8 @@ from router.upstream.transport import Response, Transport
 
 _STREAM_TYPE = "text/event-stream"
 _JSON_TYPE = "application/json"
+# Inside a JSON string every quotation mark has a backslash before it, so this can only be a key with no value.
+_EMPTY_ROLE = re.compile(rb',\s*"role"\s*:\s*""|"role"\s*:\s*""\s*,?')
 
 
 class OpenAIUpstream:
@@ -120,7 +123,7 @@ class OpenAIUpstream:
             data = await response.read()
         finally:
             response.close()
-        if not data.lstrip().startswith(b"{"):
+        if not data.lstrip().startswith(b"{") or not is_utf8(data):
             raise UpstreamInvalid("The model's server answered with something that is not a JSON object.")
         return Reply(data, response.header("x-request-id") or None)
 
@@ -153,13 +156,16 @@ class OpenAIStream:
         return False
 
     async def events(self) -> AsyncIterator[bytes]:
+        """As the Protocol says; a role that is an empty string is left out, for strict clients refuse it."""
         while True:
             pending, self._pending = self._pending, []
             left = len(pending)
             for data in pending:
                 left -= 1
                 self.waiting = left > 0
-                yield data
+                if not data.isascii() and not is_utf8(data):
+                    raise UpstreamInvalid("The model's server sent an event that is not UTF-8.")
+                yield _EMPTY_ROLE.sub(b"", data) if b'"role"' in data else data
             if self._decoder.done:
                 return
             if not self._pending and not await self._more():
@@ -169,6 +175,15 @@ class OpenAIStream:
         self._response.close()
 
 
+def is_utf8(data: bytes) -> bool:
+    """Whether it can be JSON at all: the decoder does not look into strings that nobody asks for."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _check(data: bytes) -> None:
     try:
         chunk = read_chunk(data)
@@ -176,6 +191,8 @@ def _check(data: bytes) -> None:
         raise UpstreamInvalid("The model's server sent an event that is not a chat completion chunk.") from None
     if given(chunk.error):
         raise error_of_event(data)
+    if not is_utf8(data):
+        raise UpstreamInvalid("The model's server sent an event that is not UTF-8.")
 
 
 async def _refusal(response: Response) -> Exception:

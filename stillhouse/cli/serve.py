@@ -144,6 +144,7 @@ def serve_on(listener: socket.socket, settings: Settings, ledger: Path | None) -
     from router.ledger.db import LedgerError
     from router.serve.app import create_app
     from router.serve.cell import open_cell
+    from router.serve.listen import server_config
 
     try:
         cell = open_cell(settings, ledger=ledger)
@@ -152,20 +153,7 @@ def serve_on(listener: socket.socket, settings: Settings, ledger: Path | None) -
     except (ValueError, OSError, LedgerError) as error:
         show.fail(str(error))
     app = create_app(settings, build=lambda: cell)
-    config = uvicorn.Config(
-        app,
-        host=settings.server.host,
-        port=settings.server.port,
-        loop="uvloop",
-        http="httptools",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=int(settings.server.drain_seconds),
-    )
+    config = server_config(app, settings.server)
     server = _server(uvicorn, config, cell, listener.getsockname()[1])
     # What lives as long as the process need not be looked through again and again.
     gc.collect()
@@ -249,5 +237,6 @@ def announce(cell: Cell, port: int) -> None:
         words = "models add medium PATH --sha256 HEX" if embedded else "serve --small A --medium B --large C"
         add = f"stillhouse {words}"
         show.line(f"note     one model: routing has no effect yet. Add a tier: {add}")
-    url = f"http://{'[' + host + ']' if ':' in host else host}:{port}/v1"
+    scheme = "https" if cell.settings.server.tls_cert else "http"
+    url = f"{scheme}://{'[' + host + ']' if ':' in host else host}:{port}/v1"
     show.line(f"ready    {url}  (model: auto)")

@@ -14,6 +14,7 @@ import uvicorn
 
 from router.serve.app import create_app
 from router.serve.cell import Cell, open_cell
+from router.serve.listen import server_config
 from router.serve.settings import Settings
 
 
@@ -50,7 +51,7 @@ async def gateway(
     cell = open_cell(settings, ledger=home / "ledger.db")
     change(cell)
     app = create_app(settings, build=lambda: cell)
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", lifespan="on", access_log=False)
+    config = server_config(app, settings.server, host="127.0.0.1", port=0, log_level="critical", lifespan="on")
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     sock = config.bind_socket()

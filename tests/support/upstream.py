@@ -156,6 +156,13 @@ class ScriptedUpstream:
         """Answer so whenever no queue has anything left."""
         self._always[model] = answer
 
+    def forget(self) -> None:
+        """Drop scripts and what has been seen."""
+        self.requests.clear()
+        self._queue.clear()
+        self._by_model.clear()
+        self._always.clear()
+
     def accept(self) -> None:
         """Begin to accept connections."""
         self._may_accept.set()

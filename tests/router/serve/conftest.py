@@ -3,6 +3,7 @@
 import contextlib
 
 import pytest
+import pytest_asyncio
 
 from router.serve.settings import (
     EmbeddingSettings,
@@ -42,6 +43,33 @@ async def up():
     """The scripted server behind the gateway."""
     async with ScriptedUpstream() as server:
         yield server
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_up():
+    """A scripted server for all tests of a module; each finds it without a script and without a memory."""
+    async with ScriptedUpstream() as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_gateway(shared_up, tmp_path_factory):
+    """A gateway for all tests of a module that change nothing of it."""
+    home = tmp_path_factory.mktemp("shared")
+    (home / "plain.yaml").write_text(PLAIN.replace("first_byte: 2.0, gap: 1.0, total: 5.0", "first_byte: 0.5, gap: 0.5, total: 1.5"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STILLHOUSE_HOME", str(home))
+        patch.setattr("router.serve.app.RELOAD_SECONDS", 3600)  # each test has another home, which is not this one's
+        async with gateway(settings_for(shared_up, (str(home / "plain.yaml"),), max_body_mb=1), home) as gw:
+            yield gw
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def gw(shared_gateway, shared_up):
+    """The shared gateway, with everything of earlier tests forgotten."""
+    shared_up.forget()
+    yield shared_gateway
+    shared_up.forget()
 
 
 @pytest.fixture

@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.upstream.sse import EventDecoder
+from router.errors import UpstreamInvalid
+from router.upstream.sse import MAX_EVENT_BYTES, EventDecoder
 
-STREAM = 'data: {"a":"한글 🙂"}\n\n: keep-alive\n\ndata:no space\n\nevent: x\ndata: one\ndata: two\n\ndata: [DONE]\n\ndata: after\n\n'.encode()
-EVENTS = ['{"a":"한글 🙂"}'.encode(), b"no space", b"one\ntwo"]
+STREAM = 'data: {"a":"한글 🙂"}\n\n: keep-alive\n\ndata:no space\n\nevent: x\ndata: one\ndata: two\n\ndata:\n\ndata: [DONE]\n\ndata: after\n\n'.encode()
+EVENTS = ['{"a":"한글 🙂"}'.encode(), b"no space", b"one two"]
 
 
 def decode(chunks):
@@ -37,3 +38,11 @@ def test_a_stream_that_breaks_off_inside_an_event_is_unfinished():
     assert events == [b"a"]
     assert decoder.unfinished
     assert not decoder.done
+
+
+@pytest.mark.parametrize("piece", [b"data: " + b"x" * 65_536, b"data: " + b"x" * 65_536 + b"\n", b"x" * 65_536])
+def test_an_event_without_end_is_refused(piece):
+    decoder = EventDecoder()
+    with pytest.raises(UpstreamInvalid):
+        for _ in range(MAX_EVENT_BYTES // 65_536 + 1):
+            assert decoder.feed(piece) == []
