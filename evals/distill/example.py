@@ -71,7 +71,7 @@ class RowError(ValueError):
     """A line is no row; the message says where and why, never what it holds."""
 
 
-_decode = msgspec.json.Decoder(Example).decode
+decode = msgspec.json.Decoder(Example).decode
 encode = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -86,6 +86,6 @@ def read_examples(path: Path) -> Iterator[Example]:
             if not line.strip():
                 continue
             try:
-                yield _decode(line)
+                yield decode(line)
             except msgspec.DecodeError as error:
                 raise RowError(f"{path}:{number}: {error}. Every line must be one row of the loop.") from None

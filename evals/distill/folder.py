@@ -14,10 +14,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,22 +74,29 @@ class Folder:
         return self.root / "students" / digest
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes | Iterable[bytes]) -> str:
     """Replace a file as a whole: who reads sees the old one or the new one, also after a crash.
+
+    Returns:
+        The content's hash, 32 hex digits of BLAKE2b.
 
     Raises:
         OSError: it cannot be written; what was there stays.
     """
+    digest = hashlib.blake2b(digest_size=16)
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
     try:
         with new.open("wb") as file:
-            file.write(data)
+            for part in (data,) if isinstance(data, bytes) else data:
+                digest.update(part)
+                file.write(part)
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)
+    return digest.hexdigest()
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -141,9 +141,22 @@ def demand_of(ask: str, response_format: Mapping[str, Any] | None, *, tools: boo
     )  # fmt: skip
 
 
+def opens_with_refusal(text: str) -> bool:
+    """Whether an answer begins by refusing."""
+    return _has(_opening(text), _REFUSALS)
+
+
+def _opening(text: str) -> str:
+    return text[:_OPENING].casefold().replace("\u2019", "'")
+
+
+def _has(opening: str, marks: Sequence[str]) -> bool:
+    return any(mark in opening for mark in marks)
+
+
 def signals_of(reading: Reading, demand: Demand) -> Signals:
     """Read the signs of one answer, whole or begun."""
-    opening = reading.text[:_OPENING].casefold().replace("\u2019", "'")
+    opening = _opening(reading.text)
     ended = reading.finish is not None
     format_ok, unchecked = _format(reading, demand) if ended else (None, "")
     return Signals(
@@ -151,8 +164,8 @@ def signals_of(reading: Reading, demand: Demand) -> Signals:
         ended=ended,
         finish=reading.finish,
         logprobs=summary(reading.logprobs),
-        refusal=reading.refused or any(mark in opening for mark in _REFUSALS),
-        hedging=any(mark in opening for mark in _HEDGES),
+        refusal=reading.refused or _has(opening, _REFUSALS),
+        hedging=_has(opening, _HEDGES),
         format_ok=format_ok,
         format_unchecked=unchecked,
         shape_ok=keeps_shape(reading.text, demand.shape) if ended and demand.shape and not reading.arguments else None,

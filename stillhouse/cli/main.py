@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "gate": "Judge a candidate against what it would replace, on every metric.",
     "policy": "Propose, approve, roll out and roll back policies.",
     "label": "Have the answers worth most judged, and check the judge.",
+    "distill": "Improve a small tier from the prompts it failed.",
     "train": "Adapt the scorer to your own outcomes or feedback.",
     "scorer": "List the scorers, choose one, go back.",
     "migrate": "Carry over what another gateway or eval tool wrote.",

@@ -1,0 +1,29 @@
+"""``stillhouse distill``: from the prompts that small tiers failed to a candidate tier, step by step."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+STEPS: dict[str, str] = {
+    "curate": "Choose what to learn from, and freeze what to judge by.",
+}
+
+
+class _Steps(click.Group):
+    """Imports a step when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(STEPS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
+        if name not in STEPS:
+            return None
+        step: click.Command = importlib.import_module(f"stillhouse.cli.distill_{name}").command
+        return step
+
+
+@click.group(cls=_Steps)
+def command() -> None:
+    """Improve a small tier from the prompts it failed. Each step leaves files; a step that was cut short goes on."""
