@@ -51,6 +51,12 @@ class ServerSettings(Strict):
     max_held_mb: Annotated[float, Field(gt=0)] = 1024
     stuck_seconds: Annotated[float, Field(gt=0)] = 30
 
+    @model_validator(mode="after")
+    def _pair(self) -> ServerSettings:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("server.tls_cert and server.tls_key are given together or not at all")
+        return self
+
 
 class BreakerSettings(Strict):
     """When a deployment is left alone, and for how long; see ``router.core.resilience.breaker``."""
@@ -85,12 +91,6 @@ class ResponsesSettings(Strict):
 
     keep_mb: Annotated[float, Field(ge=0, le=65536)] = 64
     keep_minutes: Annotated[float, Field(gt=0)] = 60
-
-    @model_validator(mode="after")
-    def _pair(self) -> ServerSettings:
-        if (self.tls_cert is None) != (self.tls_key is None):
-            raise ValueError("server.tls_cert and server.tls_key are given together or not at all")
-        return self
 
 
 class UpstreamSettings(Strict):
