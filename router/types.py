@@ -135,7 +135,9 @@ class Decision(Frozen, frozen=True, kw_only=True):
     @property
     def because(self) -> Reason:
         """The reason that chose ``wanted``; what came of it afterwards stands behind it."""
-        return next(r for r in reversed(self.reasons) if not r.id.startswith(("tier-missing", "no-tier", "cascade-", "limit-")))
+        return next(
+            r for r in reversed(self.reasons) if not r.id.startswith(("tier-missing", "no-tier", "cascade-", "limit-"))
+        )
 
 
 class Usage(Frozen, frozen=True, kw_only=True):

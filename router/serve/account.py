@@ -14,7 +14,16 @@ from router.core.cost import cost_of
 from router.core.decide import RANK
 from router.core.limits import MONEY, Cap, Purse, ends_ms
 from router.core.peek import with_members
-from router.errors import BudgetExceeded, LimitReached, PriceUnknown, UpstreamAuth, UpstreamBusy, UpstreamRateLimited, UpstreamRejected, UpstreamUnavailable
+from router.errors import (
+    BudgetExceeded,
+    LimitReached,
+    PriceUnknown,
+    UpstreamAuth,
+    UpstreamBusy,
+    UpstreamRateLimited,
+    UpstreamRejected,
+    UpstreamUnavailable,
+)
 from router.serve.limiting import Held, Limiter, Need
 from router.types import Decision, Deployment, Price, Reason, TierName, Usage
 

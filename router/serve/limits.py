@@ -64,8 +64,11 @@ def _caps(own: Allowance | None, usual: AllowanceSettings | None, subject: str) 
 
 
 def usage_of(caps: Iterable[Cap], books: dict[tuple[str, Any], Book], now_ms: int) -> list[dict[str, Any]]:
-    """Meters in words. Money in nano-dollars; ``held`` is set aside for calls in progress or lies with a gateway;
-    ``forfeited`` was, when its gateway died, and counts as used."""
+    """Meters in words.
+
+    Money in nano-dollars; ``held`` is set aside for calls in progress or lies with a gateway; ``forfeited`` was, when
+    its gateway died, and counts as used.
+    """
     lines: list[dict[str, Any]] = []
     for subject, kind, limit in caps:
         state = state_of(books.get((subject, kind), Book()), kind, now_ms)
@@ -83,7 +86,10 @@ def usage_of(caps: Iterable[Cap], books: dict[tuple[str, Any], Book], now_ms: in
 
 
 def open_limits(
-    settings: Settings, keys: KeyStore, clock: Callable[[], float], now_ms: Callable[[], int],
+    settings: Settings,
+    keys: KeyStore,
+    clock: Callable[[], float],
+    now_ms: Callable[[], int],
     metrics: Metrics,
 ) -> Limits | None:
     """The limits of a cell; None where nothing is limited.
@@ -91,7 +97,9 @@ def open_limits(
     Args:
         settings: the operator's.
         keys: the key file, which has limits of its own.
-        clock: monotonic seconds. now_ms: the wall clock.
+        clock: monotonic seconds.
+        now_ms: the wall clock.
+        metrics: count what is refused.
 
     Raises:
         ValueError: the store's reference cannot be read.
@@ -111,4 +119,3 @@ def where_of(settings: LimitSettings) -> str:
     """Where limits are kept: empty for the default file."""
     store = settings.store or ""
     return read_secret(store) if store.startswith(("env:", "file:")) else store
-

@@ -26,7 +26,7 @@ class Amount(click.ParamType[float]):
 
     name = "amount"
 
-    def __init__(self, kind: type[int] | type[float], *, clears: bool) -> None:
+    def __init__(self, kind: type[int | float], *, clears: bool) -> None:
         self._kind, self._clears = kind, clears
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:

@@ -146,7 +146,9 @@ def edit(  # noqa: D103
 
 @command.command(help="Give a key another token; the one it had is good for a while. Id, rights and limits stay.")
 @click.argument("key_id", metavar="ID")
-@click.option("--overlap", type=DURATION, metavar="SPAN", help="How long the old token stays good (default: not at all).")
+@click.option(
+    "--overlap", type=DURATION, metavar="SPAN", help="How long the old token stays good (default: not at all)."
+)
 @_file_option
 @_json_option
 def rotate(key_id: str, overlap: timedelta | None, keys_file: Path | None, as_json: bool) -> None:  # noqa: D103
@@ -199,7 +201,9 @@ def usage(key_id: str | None, config: Path | None, keys_file: Path | None, as_js
     if as_json:
         show.json_line(lines)
     elif not lines:
-        show.line("Nothing is limited. Limits are set with 'stillhouse keys edit ID --usd-per-day 5' or in stillhouse.yaml.")
+        show.line(
+            "Nothing is limited. Limits are set with 'stillhouse keys edit ID --usd-per-day 5' or in stillhouse.yaml."
+        )
     else:
         show.table(["whose", "limit", "allowed", "used", "held", "left"], lines_of(lines))
 

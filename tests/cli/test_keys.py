@@ -97,7 +97,20 @@ def test_another_key_file_can_be_named(tmp_path: Path, home: Path) -> None:
 
 def test_limits_are_given_changed_and_taken_away(home: Path) -> None:
     made = json.loads(
-        run("add", "--tenant", "acme", "--team", "search", "--tag", "batch", "--rpm", "60", "--usd-per-day", "2.5", "--json").stdout
+        run(
+            "add",
+            "--tenant",
+            "acme",
+            "--team",
+            "search",
+            "--tag",
+            "batch",
+            "--rpm",
+            "60",
+            "--usd-per-day",
+            "2.5",
+            "--json",
+        ).stdout
     )
     assert made["limits"] == {"requests_per_minute": 60, "usd_per_day": 2.5}
     assert "usd-per-day=2.5" in run("edit", made["id"], "--note", "x").output
@@ -153,7 +166,9 @@ def test_usage_shows_what_is_used_and_left(home: Path) -> None:
     now, _ = store.books([])
     store.turn([Ask("x", Cap(f"key:{made['id']}", "day", 2 * 10**9), slot_of("day", now), 500_000_000, 0)])
     store.close()
-    lines = {(line["of"], line["limit"]): line for line in json.loads(run("usage", "--config", str(config), "--json").stdout)}
+    lines = {
+        (line["of"], line["limit"]): line for line in json.loads(run("usage", "--config", str(config), "--json").stdout)
+    }
     assert set(lines) == {("key", "usd_per_day"), ("team", "parallel"), ("tenant", "usd_per_month")}
     day = lines["key", "usd_per_day"]
     assert (day["used"], day["left"], day["allowed"]) == (500_000_000, 1_500_000_000, 2_000_000_000)

@@ -195,7 +195,9 @@ async def test_a_priced_embedding_costs_what_it_says(serve):
 async def test_a_cheaper_tier_answers_where_the_policy_lets_it(serve, up):
     policy = CHEAPER + "tiers: [small, large]\nfallback_tier: large\nrules: []\nquality: {keep: 1.0}\n"
     gate = await serve(
-        policy.replace("quality: {keep: 0.9}\n", "", 1), change=limited(usd_per_day=0.0008), cell=lambda cell: setattr(cell, "scorer", None)
+        policy.replace("quality: {keep: 0.9}\n", "", 1),
+        change=limited(usd_per_day=0.0008),
+        cell=lambda cell: setattr(cell, "scorer", None),
     )
     answer = await gate.chat("prove it")
     assert answer.status_code == 200
@@ -203,7 +205,8 @@ async def test_a_cheaper_tier_answers_where_the_policy_lets_it(serve, up):
     assert "limit-cheaper" in answer.headers["x-stillhouse-reason"]
     strict = await serve(
         policy.replace("quality: {keep: 0.9}\n", "", 1).replace("cheaper", "refuse"),
-        change=limited(usd_per_day=0.0008), cell=lambda cell: setattr(cell, "scorer", None),
+        change=limited(usd_per_day=0.0008),
+        cell=lambda cell: setattr(cell, "scorer", None),
     )
     refused = await strict.chat("prove it")
     assert (refused.status_code, refused.json()["error"]["code"]) == (429, "budget_exceeded")
@@ -221,7 +224,10 @@ async def with_keys(serve, home, settings=None, **key):
 
 
 async def test_a_request_must_fit_its_key_its_team_and_its_tenant(serve, home):
-    settings = {"each_key": {"requests_per_minute": 50}, "tenants": {"acme": {"requests_per_minute": 40, "teams": {"search": {"requests_per_minute": 2}}}}}
+    settings = {
+        "each_key": {"requests_per_minute": 50},
+        "tenants": {"acme": {"requests_per_minute": 40, "teams": {"search": {"requests_per_minute": 2}}}},
+    }
     gate, key = await with_keys(serve, home, settings, team="search")
     codes = [(await gate.chat()).status_code for _ in range(3)]
     assert codes == [200, 200, 429]
