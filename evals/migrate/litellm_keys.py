@@ -236,8 +236,9 @@ def _number(entry: Tree, name: str) -> float | None:
         return None
     tree.account()
     value = tree.value
-    real = isinstance(value, int | float) and not isinstance(value, bool) and value > 0 and math.isfinite(value)
-    return value if real else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 < value < math.inf else None
 
 
 def _left_out(entry: Tree, who: str, file: str, tale: Tale) -> None:

@@ -85,7 +85,8 @@ def input_most(body: int, texts: int, messages: int, *, images: bool, window: in
     """A bound on input tokens.
 
     Args:
-        body: bytes of the whole body. texts: of its texts alone.
+        body: bytes of the whole body.
+        texts: bytes of its texts alone.
         messages: how many there are.
         images: whether there are any: their bytes say nothing of their tokens.
         window: the model's context window, if known.

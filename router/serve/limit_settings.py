@@ -32,7 +32,7 @@ class AllowanceSettings(Strict):
 class TenantLimits(AllowanceSettings):
     """A tenant, and its teams by name."""
 
-    teams: dict[_Name, AllowanceSettings] = {}
+    teams: dict[_Name, AllowanceSettings] = Field(default_factory=dict)
 
 
 class LimitSettings(Strict):
@@ -44,7 +44,7 @@ class LimitSettings(Strict):
     each_key: AllowanceSettings | None = None
     each_team: AllowanceSettings | None = None
     each_tenant: AllowanceSettings | None = None
-    tenants: dict[_Name, TenantLimits] = {}
+    tenants: dict[_Name, TenantLimits] = Field(default_factory=dict)
 
     @field_validator("store")
     @classmethod

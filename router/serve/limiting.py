@@ -176,7 +176,7 @@ class Limiter:
         return next(pair for pair in pairs if pair[0].free(now) < pair[1].floor)
 
     def _patience(self, purse: Purse, need: Need, *, patient: bool) -> float:
-        """Seconds that it makes sense to stand in line: something may come back, or is on its way to or from the store."""
+        """Seconds to stand in line: while something may come back, or is on its way to or from the store."""
         kind, hope = purse.cap.kind, purse.hope()
         if kind in MONEY or kind == "tokens":
             comes = hope >= need.floor or (kind == "tokens" and purse.flying > 0)

@@ -64,8 +64,10 @@ def _caps(own: Allowance | None, usual: AllowanceSettings | None, subject: str) 
 
 
 def usage_of(caps: Iterable[Cap], books: dict[tuple[str, Any], Book], now_ms: int) -> list[dict[str, Any]]:
-    """Meters in words. Money in nano-dollars; ``held`` is set aside for calls in progress or lies with a gateway;
-    ``forfeited`` was, when its gateway died, and counts as used.
+    """Meters in words.
+
+    Money in nano-dollars; ``held`` is set aside for calls in progress or lies with a gateway; ``forfeited`` was, when
+    its gateway died, and counts as used.
     """
     lines: list[dict[str, Any]] = []
     for subject, kind, limit in caps:
@@ -95,7 +97,9 @@ def open_limits(
     Args:
         settings: the operator's.
         keys: the key file, which has limits of its own.
-        clock: monotonic seconds. now_ms: the wall clock.
+        clock: monotonic seconds.
+        now_ms: the wall clock.
+        metrics: count what is refused.
 
     Raises:
         ValueError: the store's reference cannot be read.

@@ -4,6 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.core.limits import (
+    MINUTE,
+    MONEY,
     SLOT_MS,
     TTL_MS,
     Allowance,
@@ -171,50 +173,65 @@ STEPS = st.lists(
 )
 
 
+class Cells:
+    """Four cells on one book, and what they really used."""
+
+    def __init__(self, kind, limit):
+        self.kind, self.limit, self.book, self.now = kind, limit, Book(), NOW
+        self.made = 0
+        self.purses, self.flights = [self.new() for _ in range(4)], [[] for _ in range(4)]
+        self.truth = 0  # used, by the living and the dead; of what was in the air when its cell died, the bound
+
+    def new(self):
+        self.made += 1
+        return purse(self.kind, self.limit, str(self.made))
+
+    def draw(self, who, amount):
+        draw(self.book, self.purses[who], amount, 2 * amount, self.now)
+
+    def take(self, who, amount):
+        if self.purses[who].free(self.now) >= amount:
+            self.purses[who].take(amount)
+            self.flights[who].append(amount)
+            self.truth += amount if self.kind in MINUTE else 0
+
+    def settle(self, who, _):
+        if self.flights[who]:
+            held = self.flights[who].pop()
+            self.purses[who].settle(held, held // 2)
+            self.truth += held // 2 - held if self.kind in MINUTE else held // 2 if self.kind in MONEY else 0
+
+    def talk(self, who, _):
+        talk(self.book, self.purses[who], self.now)
+
+    def repeat(self, who, _):
+        ask = self.purses[who].ask()
+        turn(self.book, ask, self.now)
+        self.purses[who].take_in(ask, turn(self.book, ask, self.now), self.now)
+
+    def lose(self, who, amount):
+        """The store did it, or not; the answer never came."""
+        ask = self.purses[who].ask()
+        if amount % 2:
+            turn(self.book, ask, self.now)
+
+    def die(self, who, _):
+        self.truth += sum(self.flights[who]) if self.kind in MONEY else 0
+        self.purses[who], self.flights[who] = self.new(), []
+        if self.kind == "parallel":
+            self.now += TTL_MS
+            for other in range(4):
+                self.talk(other, 0)
+
+
 @given(STEPS, st.sampled_from(["day", "month", "requests", "tokens", "parallel"]), st.integers(1, 150))
 @settings(max_examples=150, deadline=None)
 def test_used_and_leased_never_exceed_the_limit_and_nothing_is_spent_without_a_lease(steps, kind, limit):
-    book = Book()
-    names = iter(range(10_000))
-    cells = [purse(kind, limit, str(next(names))) for _ in range(4)]
-    flights = [[] for _ in cells]
-    truth = 0  # what was really used, by the living and the dead
-    dead = 0  # bounds of what was in the air when its cell died: perhaps used
-    now = NOW
+    cells = Cells(kind, limit)
     for who, what, amount in steps:
-        p = cells[who]
-        if what == "draw":
-            draw(book, p, amount, 2 * amount, now)
-        elif what == "take" and p.free(now) >= amount:
-            p.take(amount)
-            flights[who].append(amount)
-            truth += amount if kind in ("requests", "tokens") else 0
-        elif what == "settle" and flights[who]:
-            held = flights[who].pop()
-            actual = held // 2
-            p.settle(held, actual)
-            if kind in ("requests", "tokens"):
-                truth += actual - held
-            elif kind != "parallel":
-                truth += actual
-        elif what == "talk":
-            talk(book, p, now)
-        elif what == "repeat":
-            ask = p.ask()
-            turn(book, ask, now)
-            p.take_in(ask, turn(book, ask, now), now)
-        elif what == "lose":  # the store did it, or not; the answer never came
-            turn(book, p.ask(), now) if amount % 2 else p.ask()
-        elif what == "die":
-            dead += sum(flights[who]) if kind in ("day", "month") else 0
-            cells[who], flights[who] = purse(kind, limit, str(next(names))), []
-            if kind == "parallel":
-                now += TTL_MS
-                for other in cells:
-                    talk(book, other, now)
-        state = state_of(book, kind, now)
+        getattr(cells, what)(who, amount)
+        state = state_of(cells.book, kind, cells.now)
         assert state.used + state.leased + state.forfeited <= limit
-        assert truth + dead <= limit
-        if kind == "parallel":
-            assert sum(sum(held) for held in flights) <= limit
-        assert all(cell.lease - (cell.total - cell.told) - cell.reserved >= 0 for cell in cells)
+        assert cells.truth <= limit
+        assert kind != "parallel" or sum(map(sum, cells.flights)) <= limit
+        assert all(p.lease - (p.total - p.told) - p.reserved >= 0 for p in cells.purses)
