@@ -19,7 +19,7 @@ HELLO = "Hello from upstream."
 AFTER_TOOLS = "It is sunny in 서울."
 _QUOTED = re.compile(r"['\"]([^'\"]{1,80})['\"]")
 # Without a schema a model goes by the prompt; these are the names that the clients' prompts ask for.
-_ANY_JSON = '{"name": "Ann", "age": 30, "setup": "a", "punchline": "b"}'
+_ANY_JSON: Json = {"name": "Ann", "age": 30, "setup": "a", "punchline": "b"}
 _USAGE = {
     "prompt_tokens": 7,
     "completion_tokens": 4,
@@ -95,7 +95,9 @@ def message_of(body: Json) -> Json:
         value = filled(form["json_schema"]["schema"], words)
         return {"role": "assistant", "content": json.dumps(value, ensure_ascii=False)}
     if form.get("type") == "json_object":
-        return {"role": "assistant", "content": _ANY_JSON}
+        asked = "\n".join(_text_of(message) for message in messages)
+        value = {name: value for name, value in _ANY_JSON.items() if name in asked}
+        return {"role": "assistant", "content": json.dumps(value)}
     return {"role": "assistant", "content": AFTER_TOOLS if messages[-1].get("role") == "tool" else HELLO}
 
 
