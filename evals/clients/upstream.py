@@ -47,11 +47,9 @@ def filled(schema: Json, words: str, root: Json | None = None) -> Any:
     kind = schema.get("type", "object")
     kind = kind[0] if isinstance(kind, list) else kind
     if kind == "object":
-        properties = schema.get("properties", {})
-        return {
-            name: filled(properties.get(name, {"type": "string"}), words, root)
-            for name in schema.get("required", properties)
-        }
+        properties: Json = schema.get("properties", {})
+        required: list[str] = schema.get("required", list(properties))
+        return {name: filled(properties.get(name, {"type": "string"}), words, root) for name in required}
     if kind == "array":
         return [filled(schema.get("items", {"type": "string"}), words, root)]
     simple: Json = {"integer": 3, "number": 3, "boolean": True, "null": None}
