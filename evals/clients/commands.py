@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 HELLO = "Hello from upstream."
-SECONDS = 240
-EXAMPLES = "20"  # of generated requests an operation; the coverage phase adds its own
+SECONDS = 500
+EXAMPLES = "10"  # of generated requests an operation; the coverage phase adds its own
 Run = Callable[[str, Path], tuple[str, list["Case"]]]
 
 

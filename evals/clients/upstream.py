@@ -19,7 +19,7 @@ HELLO = "Hello from upstream."
 AFTER_TOOLS = "It is sunny in 서울."
 _QUOTED = re.compile(r"['\"]([^'\"]{1,80})['\"]")
 # Without a schema a model goes by the prompt; these are the names that the clients' prompts ask for.
-_ANY_JSON = '{"name": "Ann", "age": 30, "setup": "a", "punchline": "b"}'
+_ANY_JSON: Json = {"name": "Ann", "age": 30, "setup": "a", "punchline": "b"}
 _USAGE = {
     "prompt_tokens": 7,
     "completion_tokens": 4,
@@ -47,11 +47,9 @@ def filled(schema: Json, words: str, root: Json | None = None) -> Any:
     kind = schema.get("type", "object")
     kind = kind[0] if isinstance(kind, list) else kind
     if kind == "object":
-        properties = schema.get("properties", {})
-        return {
-            name: filled(properties.get(name, {"type": "string"}), words, root)
-            for name in schema.get("required", properties)
-        }
+        properties: Json = schema.get("properties", {})
+        required: list[str] = schema.get("required", list(properties))
+        return {name: filled(properties.get(name, {"type": "string"}), words, root) for name in required}
     if kind == "array":
         return [filled(schema.get("items", {"type": "string"}), words, root)]
     simple: Json = {"integer": 3, "number": 3, "boolean": True, "null": None}
@@ -95,7 +93,9 @@ def message_of(body: Json) -> Json:
         value = filled(form["json_schema"]["schema"], words)
         return {"role": "assistant", "content": json.dumps(value, ensure_ascii=False)}
     if form.get("type") == "json_object":
-        return {"role": "assistant", "content": _ANY_JSON}
+        asked = "\n".join(_text_of(message) for message in messages)
+        value = {name: value for name, value in _ANY_JSON.items() if name in asked}
+        return {"role": "assistant", "content": json.dumps(value)}
     return {"role": "assistant", "content": AFTER_TOOLS if messages[-1].get("role") == "tool" else HELLO}
 
 

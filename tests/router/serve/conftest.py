@@ -56,7 +56,9 @@ async def shared_up():
 async def shared_gateway(shared_up, tmp_path_factory):
     """A gateway for all tests of a module that change nothing of it."""
     home = tmp_path_factory.mktemp("shared")
-    (home / "plain.yaml").write_text(PLAIN.replace("first_byte: 2.0, gap: 1.0, total: 5.0", "first_byte: 0.5, gap: 0.5, total: 1.5"))
+    (home / "plain.yaml").write_text(
+        PLAIN.replace("first_byte: 2.0, gap: 1.0, total: 5.0", "first_byte: 0.5, gap: 0.5, total: 1.5")
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STILLHOUSE_HOME", str(home))
         patch.setattr("router.serve.app.RELOAD_SECONDS", 3600)  # each test has another home, which is not this one's
