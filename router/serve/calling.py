@@ -34,7 +34,12 @@ async def attempt(story: Story, step: Try, make: Callable[[], Awaitable[T]], kin
     """
     paid = _pay(story, step, kind)
     cell, name = story.cell, step.deployment.name
-    call = cell.shield.begin(story.tenant, name, _work(story, step.tier), cell.clock())
+    try:
+        call = cell.shield.begin(story.tenant, name, _work(story, step.tier), cell.clock())
+    except UpstreamError:
+        if paid:
+            cell.shield.guard(cell.shield.bulkhead(story.tenant), name).budget.give_back()
+        raise
     story.calls[step.index] = (name, call)
     story.call_begins()
     try:
