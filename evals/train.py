@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from evals import familiarity
 from evals import targets as learn
 from evals.importers.outcomes import Outcome, OutcomeError, read_outcomes, refuse_shared_stems
+from evals.routing import familiarity
 from router.score import artefact
 from router.score.estimator import Design, Matrix, OutcomeModel, design, sigmoid
 from router.score.project import KNOTS

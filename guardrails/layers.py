@@ -35,6 +35,7 @@ from guardrails.normalize import normalize
 from guardrails.types import Action
 
 DEPTH: Final = 2
+_BEHIND: Final = 48  # code points of a stream that are looked at again rather than moving six anchors at every piece
 _DIGIT: Final = re.compile("[0-9]")
 
 
@@ -133,10 +134,14 @@ class LayerFamily:
 
     def _packed(self, text: str, positions: list[int], last: bool, hits: list[Hit]) -> int:
         size = len(text)
-        anchors = [position + lane.offset for position, lane in zip(positions[1:], LANES, strict=True)]
-        spans = packed_spans(text, min(anchors))
+        least = min(positions[1:])
+        spans = packed_spans(text, least)
         if not spans:
             live = size if last else packed_tail(text)
+            if live - least < _BEHIND:
+                return live  # the anchors may lag: what they pass over later holds nothing either
+        anchors = [position + lane.offset for position, lane in zip(positions[1:], LANES, strict=True)]
+        if not spans:
             for index, lane in enumerate(LANES):
                 if anchors[index] < live:
                     anchors[index] += (live - anchors[index]) // lane.per * lane.per

@@ -92,6 +92,10 @@ class Lookalikes:
         """See ``matching.Family``."""
         width = self.inner.width
         parted = positions[-1] > _SEEN
+        if not parted and text.isascii():
+            found = self.inner.scan(text, positions, last)
+            positions[width:-1] = positions[:width]  # both readings are one
+            return found
         begun = not parted and not text.isascii() and _ANY.search(text, max(0, min(positions[:width]))) is not None
         first = positions[:width]
         hits, live = self.inner.scan(text, first, last)

@@ -19,7 +19,7 @@ from guardrails.lookalikes import Lookalikes, has_any
 from guardrails.matching import Family
 from guardrails.normalize import normalize
 from guardrails.placeholders import Placeholders
-from guardrails.stream import Guarding, StreamRail
+from guardrails.stream import Guarding, StreamRail, Watching
 from guardrails.types import Action, Finding, Verdict
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class _Whole:
         plainly: the family for a text without look-alikes.
     """
 
-    __slots__ = ("digits", "family", "of", "plainly", "raw", "unseen")
+    __slots__ = ("digits", "family", "of", "plainly", "raw", "unseen", "width")
 
     def __init__(self, of: Guarding) -> None:
         family = of.family
@@ -78,6 +78,7 @@ class _Whole:
         self.family = family
         self.plainly = family.inner if isinstance(family, Lookalikes) else family
         self.digits = family.digits
+        self.width = family.width
         self.raw = reads_raw(family)
         self.unseen = getattr(family, "unseen", False)
 
@@ -85,7 +86,7 @@ class _Whole:
 class _Reading:
     """The rails that read texts of one role: as wholes, and in a stream those that hold it and those that look on."""
 
-    __slots__ = ("holding", "late", "whole")
+    __slots__ = ("holding", "left", "watching", "whole")
 
     def __init__(self, rails: Sequence[Rail]) -> None:
         parts: tuple[list[Rail], list[Rail]] = [], []
@@ -93,7 +94,12 @@ class _Reading:
             parts[rail.late].append(rail)
         # A stream holds text back for those that enforce only, so what is written in another form is read for each
         # kind by itself; a whole text is decoded once for all.
-        self.holding, self.late = ((*map(_guarding, part), *_layers(part)) for part in parts)
+        self.holding, late = ((*map(_guarding, part), *_layers(part)) for part in parts)
+        self.watching = (
+            *(Watching.made(each, late=False) for each in self.holding),
+            *(Watching.made(each, late=True) for each in late),
+        )
+        self.left = max((each.of.family.left for each in self.watching), default=0)
         every = [*parts[0], *parts[1]]
         self.whole = tuple(map(_Whole, (*map(_guarding, every), *_layers(every))))
 
@@ -202,7 +208,7 @@ class Rails:
             try:
                 if hurry is not None and hurry():
                     raise TimeoutError
-                if hits := family.scan(read, [0] * family.width, True)[0]:
+                if hits := family.scan(read, [0] * one.width, True)[0]:
                     found += [placed(hit, read, back, raw=one.raw) for hit in hits]
             except Exception as fault:  # noqa: BLE001  (whatever it is, it must not read as "nothing found")
                 lost.append(_lost(one.of, len(text), fault))
@@ -239,7 +245,7 @@ class Rails:
     def stream(self, placeholders: Placeholders | None = None, role: str | None = None) -> StreamRail:
         """The same over a text that arrives in pieces."""
         reading = self._reading(role)
-        return StreamRail(reading.holding, reading.late, placeholders if placeholders is not None else Placeholders())
+        return StreamRail(reading.watching, reading.left, placeholders if placeholders is not None else Placeholders())
 
 
 def judged(text: str, findings: tuple[Finding, ...], placeholders: Placeholders | None = None) -> Verdict:

@@ -60,10 +60,11 @@ class StreamRail:
         "_wake",
     )
 
-    def __init__(self, holding: Sequence[Guarding], late: Sequence[Guarding], names: Placeholders) -> None:
+    def __init__(self, watching: Sequence[Watching], left: int, names: Placeholders) -> None:
+        """``left`` is how far to the left of a position any of the families looks."""
         self._names = names
-        self._readers = [_Reader(each, late=False) for each in holding] + [_Reader(each, late=True) for each in late]
-        self._left = max((each.family.left for each in (*holding, *late)), default=0)
+        self._readers = [_Reader(each) for each in watching]
+        self._left = left
         self._sieve = Sieve()
         self._text = ""  # the window, folded
         self._raw = ""  # the window, as it came
@@ -95,6 +96,11 @@ class StreamRail:
     def held(self) -> int:
         """Code points that came in and neither left nor were masked."""
         return len(self._raw) - self._done
+
+    @property
+    def waiting(self) -> str:
+        """The text of ``held``."""
+        return self._raw[self._done :]
 
     def feed(self, delta: str) -> str:
         """Take the next piece; return what is safe to send now (often without the last word)."""
@@ -212,6 +218,8 @@ class StreamRail:
 
     def _trim(self, open_from: int) -> None:
         """Drop what no opinion can depend on any more."""
+        if len(self._text) < _TRIM:
+            return
         first = min((one.hit.start for one in self._pending), default=open_from)
         keep_from = min(first, open_from, self._done)
         origins = self._origins
@@ -239,22 +247,34 @@ class StreamRail:
             self._origins = None if in_place else left
 
 
-class _Reader:
-    """A family at work on one text: where it stands, and which text it reads.
+class Watching(NamedTuple):
+    """A family as streams read it: what is the same for every text, found once.
 
     Attributes:
         late: it looks on, and can only stop what is still to come; ``stops`` says that it may.
     """
 
+    of: Guarding
+    raw: bool
+    late: bool
+    stops: bool
+    width: int
+
+    @classmethod
+    def made(cls, of: Guarding, *, late: bool) -> Watching:
+        """Ask the family."""
+        family = of.family
+        return cls(of, reads_raw(family), late, late and max(family.actions) >= Action.MASK, family.width)
+
+
+class _Reader:
+    """A family at work on one text: where it stands, and which text it reads."""
+
     __slots__ = ("late", "live", "of", "positions", "raw", "scan", "seen", "stops")
 
-    def __init__(self, of: Guarding, *, late: bool) -> None:
-        family = of.family
-        self.of = of
-        self.scan = family.scan
-        self.positions = [0] * family.width
-        self.raw = reads_raw(family)
-        self.late = late
-        self.stops = late and max(family.actions) >= Action.MASK
+    def __init__(self, watching: Watching) -> None:
+        self.of, self.raw, self.late, self.stops, width = watching
+        self.scan = self.of.family.scan
+        self.positions = [0] * width
         self.live = 0  # offset in the raw window, as of the last look
         self.seen = 0  # length of the raw window at the last look

@@ -10,7 +10,8 @@
   least the same slices;
 - fallback_tier: not below the floor's, where the floor says one;
 - fallbacks: for a tier the floor speaks of, a part of the floor's; elsewhere only upwards;
-- allow_degrade: never switched on; stream: never less strict (immediate < guarded < checked);
+- allow_degrade: never switched on; at_limit: never ``cheaper`` over a floor that refuses;
+- stream: never less strict (immediate < guarded < checked);
 - explore: a floor's figures only shrink; over a floor that promises and does not explore, never switched on;
 - cascade: over one of the floor's only stricter; over a promised ``quality`` only with the same promise for
   each answer, over a ``budget`` never, for its tries add up;
@@ -19,6 +20,7 @@
   hysteresis only grows; times are free, for they are facts about upstreams;
 - rules and guards: the floor's come first and stay; others are added; shadow guards too. Their time never grows,
   and over a floor that guards, nobody may tag what is read or put back what was masked;
+- unguarded: not accepted over a floor that guards, or that says it is refused;
 - name, description and refusal words are free.
 """
 
@@ -103,11 +105,13 @@ def tighten(floor: Layered, body: PolicyBody) -> tuple[Layered, tuple[Problem, .
         "rules": (*floor.body.rules, *body.rules),
         "fallbacks": _fallbacks(floor, body, tiers),
         "allow_degrade": body.allow_degrade if "allow_degrade" in mine else floor.body.allow_degrade,
+        "at_limit": body.at_limit if "at_limit" in mine else floor.body.at_limit,
         "explore": body.explore if "explore" in mine else floor.body.explore,
         "stream": body.stream if "stream" in mine else floor.body.stream,
         "cascade": body.cascade or floor.body.cascade,
         "promise": body.promise or floor.body.promise,
         "guards": _guards(floor.body.guards, body.guards),
+        "unguarded": body.unguarded if "unguarded" in mine else floor.body.unguarded,
     }
     for group in _GROUPS:
         over = getattr(body, group)
@@ -185,6 +189,10 @@ def _guard_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
     if over.tagging == "allowed" and under.tagging == "off" and (under.input or under.output):
         words = f"lets callers choose what is read, and {_layer(floor)} guards all of it"
         yield Problem(("guards", "tagging"), words, "remove it, or allow it in the floor")
+    refuses = floor.body.unguarded == "refused" and ("unguarded" in floor.origin or bool(under.input or under.output))
+    if body.unguarded == "accepted" and refuses:
+        words = f"lets pass what no guard reads, and {_layer(floor)} guards or refuses it"
+        yield Problem(("unguarded",), words, "remove it, or accept it in the floor")
 
 
 def _loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
@@ -322,6 +330,9 @@ def _promise_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
     mine = body.model_fields_set
     if body.allow_degrade and not floor.body.allow_degrade:
         yield Problem(("allow_degrade",), f"{_layer(floor)} says false", "remove it")
+    if body.at_limit == "cheaper" and floor.body.at_limit == "refuse":
+        words = f"{_layer(floor)} lets nobody have less than the policy promises, and refuses at a limit"
+        yield Problem(("at_limit",), words, "remove it")
     if "stream" in mine and STREAM_ORDER.index(body.stream) < STREAM_ORDER.index(floor.body.stream):
         words = f"{body.stream} is less strict than {floor.body.stream}, as {_layer(floor)} has it"
         stricter = STREAM_ORDER[STREAM_ORDER.index(floor.body.stream) :]

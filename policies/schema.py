@@ -401,7 +401,8 @@ class PolicyBody(Strict):
     """What a policy file may say.
 
     At most one of ``quality``, ``cost_quality``, ``budget`` states the aim; none means
-    ``quality: {keep: 0.95}``. Without ``fallback_tier`` it is the best of ``tiers``.
+    ``quality: {keep: 0.95}``. Without ``fallback_tier`` it is the best of ``tiers``. ``unguarded`` says whether audio,
+    images and files, which no guard reads, may pass.
     """
 
     stillhouse: Literal[1]
@@ -418,9 +419,11 @@ class PolicyBody(Strict):
     rules: tuple[Rule, ...] = ()
     fallbacks: dict[TierName, SomeTiers] | None = None
     allow_degrade: bool = False
+    at_limit: Literal["refuse", "cheaper"] = "refuse"
     stream: StreamMode = "guarded"
     cascade: Cascade | None = None
     guards: Guards = Guards()
+    unguarded: Literal["refused", "accepted"] = "refused"
     refusal: Refusal = Refusal()
     timeouts: Timeouts = Timeouts()
     explore: Explore | None = None

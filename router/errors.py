@@ -13,6 +13,10 @@
     ├── Conflict                  409  conflict
     ├── TooLarge                  413  request_too_large
     ├── UnsupportedMedia          415  unsupported_media_type
+    ├── LimitReached              429  rate_limit_exceeded: a limit of the key, its team or its tenant
+    │   └── BudgetExceeded        429  budget_exceeded
+    ├── LimitsAway                503  limits_unavailable
+    ├── PriceUnknown              503  price_unknown
     ├── TooManyAtOnce             429  too_many_at_once
     ├── Overloaded                503  overloaded
     ├── NoTier                    503  no_tier_available
@@ -164,6 +168,41 @@ class Overloaded(StillhouseError):
     code = "overloaded"
 
 
+class LimitReached(StillhouseError):
+    """A limit of ours, not an upstream's; asking another model at once would not help."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+    type = "rate_limit_error"
+    retryable: ClassVar[bool] = False
+
+
+class BudgetExceeded(LimitReached):
+    """The money of a day or month is used up, or set aside for calls in progress."""
+
+    code = "budget_exceeded"
+    type = "insufficient_quota"
+
+    @property
+    def soon(self) -> bool:
+        """Whether waiting a little may help: money comes back from calls in progress."""
+        return self.retry_after == "1"
+
+
+class LimitsAway(StillhouseError):
+    """The store of limits cannot be reached, and nothing that was drawn before is left."""
+
+    status = 503
+    code = "limits_unavailable"
+
+
+class PriceUnknown(StillhouseError):
+    """A budget cannot be kept over a model whose price nobody knows."""
+
+    status = 503
+    code = "price_unknown"
+
+
 class NoTier(StillhouseError):
     """No tier may serve this request under the policy."""
 
@@ -268,3 +307,7 @@ class DeadlineExceeded(UpstreamTimeout):
 
     code = "deadline_exceeded"
     retryable = False
+
+
+#: What a call may end with.
+CallError = UpstreamError | LimitReached

@@ -64,6 +64,8 @@ class Deployment(Frozen, frozen=True, kw_only=True):
     context_window: int | None = None
     tools: bool = True
     images: bool = True
+    max_output: int | None = None
+    reasoning: bool = False  # takes ``reasoning_effort``
     share: float = 1.0
     max_concurrent: int | None = None
     price: Price = Price()
@@ -135,7 +137,7 @@ class Decision(Frozen, frozen=True, kw_only=True):
     @property
     def because(self) -> Reason:
         """The reason that chose ``wanted``; what came of it afterwards stands behind it."""
-        after = ("tier-missing", "no-tier", "cascade-", "breaker-", "retries-")
+        after = ("tier-missing", "no-tier", "cascade-", "breaker-", "retries-", "limit-")
         return next(r for r in reversed(self.reasons) if not r.id.startswith(after))
 
 

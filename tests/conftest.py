@@ -2,7 +2,14 @@
 
 import os
 
+import hypothesis
 import pytest
+
+from tests.postgres import postgres_dsn, postgres_server  # noqa: F401  (fixtures for all modules)
+
+# How long one example takes says something about the machine only.
+hypothesis.settings.register_profile("no clock", deadline=None)
+hypothesis.settings.load_profile("no clock")
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 

@@ -7,10 +7,12 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from evals.bench import report
-from evals.bench.measure import Plan, measure
-from evals.bench.peers import PEERS, prepare
+from evals.bench.measure import Plan, bench, measure
+from evals.bench.peers import PEERS, PREPARED, prepare
+from evals.bench.sizes import measure_sizes
 
 RESULTS = Path(__file__).parent.parent / "results"
 _QUICK = Plan(peers=("floor",), repetitions=1, seconds=0.2, warm_up=0.1, in_flight=4, rate=50, stream_rate=20)
@@ -57,27 +59,41 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--peers", default=",".join(PEERS), help=f"comma-separated, of: {', '.join(PEERS)}")
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each of the five phases")
+    parser.add_argument("--only", default="table,sizes,agent", help="parts, comma-separated: table, sizes, agent")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of bench.json and bench.md")
     parser.add_argument("--quick", action="store_true", help="the floor only, a few requests: proves that it works")
     parser.add_argument(
         "--prepare",
-        action="store_true",
-        help="install LiteLLM's proxy into an environment of its own, and end",
+        nargs="?",
+        const="litellm",
+        choices=PREPARED,
+        help="install a peer (LiteLLM's proxy where none is named) into an environment of its own, and end",
     )
     args = parser.parse_args(argv)
     if args.prepare:
-        note(f"installed in {prepare()}")
+        note(f"installed in {prepare(args.prepare)}")
         return 0
     if unknown := set(args.peers.split(",")) - set(PEERS):
         parser.error(f"no such peer: {', '.join(sorted(unknown))}; there are {', '.join(PEERS)}")
+    parts = ["table"] if args.quick else args.only.split(",")
+    if unknown := set(parts) - {"table", "sizes", "agent"}:
+        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are table, sizes, agent")
     plan = plan_of(args)
-    about = report.facts(plan)
+    made: dict[str, Any] = {"caveats": list(report.CAVEATS), **report.facts(plan), "figures": {}}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        made = report.result(measure(plan, Path(folder), note), about)
+        if "table" in parts:
+            made = report.result(measure(plan, Path(folder), note), made)
+        if lines := [part for part in parts if part != "table"]:
+            with bench(plan, Path(folder), note) as run:
+                made |= measure_sizes(run, lines)
     args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "bench.json").write_text(json.dumps(made, indent=1) + "\n")
-    (args.out / "bench.md").write_text(report.markdown(made))
-    show(made)
+    # a part by itself leaves the results of the others as they are
+    name = "bench" if "table" in parts else "bench-" + "-".join(parts)
+    (args.out / f"{name}.json").write_text(json.dumps(made, indent=1) + "\n")
+    (args.out / f"{name}.md").write_text(report.markdown(made))
+    if "table" in parts:
+        show(made)
+    print("\n".join(report.lines(made)))
     return 1 if any(figures["errors"] for figures in made["figures"].values()) else 0
 
 

@@ -131,6 +131,10 @@ class Bench:
         port = free_port()
         return start(self.launch(name, port), port, self.plan.gateway_core, self.folder / f"{name}.log")
 
+    def stop(self, running: Running) -> None:
+        """End a peer."""
+        stop(running.process)
+
 
 @contextlib.contextmanager
 def bench(plan: Plan, folder: Path, say: Say) -> Iterator[Bench]:
@@ -215,7 +219,8 @@ class _Turns:
             "repetitions": [],
         }
         for phase in (self._phases["whole"], self._phases["stream"]):
-            run.through(one, phase, run.plan.warm_up / 2)
+            if one.streams or not phase.stream:
+                run.through(one, phase, run.plan.warm_up / 2)
         run.say(f"{name}: started in {statistics.median(colds):.2f} s")
 
     def round(self) -> dict[str, Any]:
@@ -227,7 +232,8 @@ class _Turns:
 
     def _measure(self, name: str) -> None:
         one, seconds = self.running[name], self.run.plan.seconds
-        seen = {key: self.run.through(one, phase, seconds) for key, phase in self._phases.items()}
+        phases_ = {key: phase for key, phase in self._phases.items() if one.streams or not phase.stream}
+        seen = {key: self.run.through(one, phase, seconds) for key, phase in phases_.items()}
         done = self.peers[name]["repetitions"]
         done.append({"load_average": os.getloadavg()[0], **seen})
         self.run.say(f"round {len(done)}: {name}: {seen['whole']['cpu_us'] or 0:,.0f} CPU us a request")

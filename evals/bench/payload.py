@@ -15,6 +15,8 @@ CHUNKS = 32
 MARK = "qqqqqq"  # in the question; the load generator writes another word over it each time
 PAUSE = "PAUSE50"  # a prompt holding this word makes the fake upstream wait 50 ms before it answers
 PAUSE_SECONDS = 0.05
+FAIL = "FAIL500"  # makes it answer 500
+BREAK = "BREAKOFF"  # makes it break off a stream in the middle
 CHUNK_SECONDS = 0.001
 
 _QUESTION = f"Tell class {MARK} of young gardeners in two sentences why leaves change their colour in autumn."
@@ -31,9 +33,9 @@ def dump(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def question(model: str, *, stream: bool = False, pause: bool = False) -> bytes:
-    """The request's body."""
-    text = f"{_QUESTION} {PAUSE}" if pause else _QUESTION
+def question(model: str, *, stream: bool = False, pause: bool = False, word: str = "") -> bytes:
+    """The request's body; ``word`` is one that the fake upstream heeds."""
+    text = f"{_QUESTION} {PAUSE if pause else word}".rstrip()
     body: dict[str, Any] = {
         "model": model,
         "messages": [

@@ -48,6 +48,7 @@ class Running:
     process: subprocess.Popen[bytes]
     target: Target
     cold_seconds: float  # from the start of its process to its first good answer
+    streams: bool = True
 
     @property
     def session(self) -> int:
@@ -96,19 +97,34 @@ def start(launch: Launch, port: int, core: int, log: Path) -> Running:
     """
     begin = time.monotonic()
     process = spawn(launch.command, core, log, launch.env)
-    target = Target(f"http://127.0.0.1:{port}{PATH}", launch.headers, launch.model)
     try:
-        cold = _first_answer(process, target, launch.patience, log, begin)
+        base = f"http://127.0.0.1:{port}" if launch.address is None else _address_in(launch.address, launch.patience)
+        target = Target(base + launch.path, launch.headers, launch.model)
+        cold = _first_answer(process, target, launch, log, begin)
     except BaseException:
         stop(process)
         raise
-    return Running(process, target, cold)
+    return Running(process, target, cold, launch.streams)
 
 
-def _first_answer(process: subprocess.Popen[bytes], target: Target, patience: float, log: Path, begin: float) -> float:
+def _address_in(file: Path, patience: float) -> str:
+    """The base URL that a peer has written.
+
+    Raises:
+        Unfit: it has not, in time.
+    """
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        if file.exists() and (said := file.read_text()):
+            return said.rstrip("/")
+        time.sleep(_POLL)
+    raise Unfit("it did not say on which port it listens")
+
+
+def _first_answer(process: subprocess.Popen[bytes], target: Target, launch: Launch, log: Path, begin: float) -> float:
     """Ask until the answer is good; seconds since `begin`."""
     said = "nothing"
-    while time.monotonic() - begin < patience:
+    while time.monotonic() - begin < launch.patience:
         if process.poll() is not None:
             raise Unfit(f"ended with {process.returncode}: {_tail(log)}")
         try:
@@ -118,17 +134,19 @@ def _first_answer(process: subprocess.Popen[bytes], target: Target, patience: fl
             continue
         if status == http.HTTPStatus.OK:
             cold = time.monotonic() - begin
-            if fault := _fault_of(target, body):
+            if fault := _fault_of(target, body, streams=launch.streams):
                 raise Unfit(fault)
             return cold
         said = f"{status} {body[:200]!r}"
         time.sleep(_POLL)
-    raise Unfit(f"no good answer in {patience:.0f} s (last: {said}): {_tail(log)}")
+    raise Unfit(f"no good answer in {launch.patience:.0f} s (last: {said}): {_tail(log)}")
 
 
-def _fault_of(target: Target, body: bytes) -> str | None:
+def _fault_of(target: Target, body: bytes, *, streams: bool) -> str | None:
     whole = payload.fault_of(body, stream=False)
-    return whole or payload.fault_of(ask(target, stream=True)[1], stream=True)
+    if whole or not streams:
+        return whole
+    return payload.fault_of(ask(target, stream=True)[1], stream=True)
 
 
 def ask(target: Target, *, stream: bool = False, timeout: float = 20.0) -> tuple[int, bytes]:

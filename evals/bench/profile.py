@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Self
 import uvloop
 
 from evals.bench import payload
+from evals.bench.flame import svg
 from evals.bench.load import questions_of
 from evals.bench.peers import Launch, stillhouse
 from evals.bench.process import free_port, spawn, stop
@@ -52,6 +53,7 @@ class Sampler:
         self.own: Counter[str] = Counter()
         self.lines: Counter[str] = Counter()
         self.under: Counter[str] = Counter()
+        self.stacks: Counter[tuple[str, ...]] = Counter()
         self._process = self._thread = 0.0
 
     def __enter__(self) -> Self:
@@ -74,7 +76,9 @@ class Sampler:
         self.packages[_package(frame)] += 1
         self.own[_name(frame)] += 1
         self.lines[f"{_file(frame)}:{frame.f_lineno}"] += 1
-        self.under.update(set(_stack(frame)))
+        stack = tuple(_stack(frame))
+        self.under.update(set(stack))
+        self.stacks[stack[::-1]] += 1
 
 
 def _stack(frame: FrameType | None) -> Iterator[str]:
@@ -198,6 +202,10 @@ async def profile(args: argparse.Namespace, launch: Launch, config: Path) -> Non
         with Sampler() as sampler:
             await drive(app, launch, args.requests, **how)
         _print(sampler, bare.process, args.top)
+        if args.flame:
+            kind = "a stream of 32 chunks" if args.stream else "a whole answer"
+            title = f"Where {kind} spends its time: {bare.thread:,.0f} us of processor time a request"
+            args.flame.write_text(svg(from_serving(sampler.stacks), title))
 
 
 async def _traced(app: Any, launch: Launch, args: argparse.Namespace, how: dict[str, Any]) -> None:
@@ -206,6 +214,18 @@ async def _traced(app: Any, launch: Launch, args: argparse.Namespace, how: dict[
     await drive(app, launch, args.requests, **how)
     tracer.disable()
     pstats.Stats(tracer, stream=sys.stdout).sort_stats("tottime").print_stats(args.top)
+
+
+def from_serving(stacks: Counter[tuple[str, ...]]) -> Counter[tuple[str, ...]]:
+    """The stacks from our own door on; what drives it is not drawn."""
+    cut: Counter[tuple[str, ...]] = Counter()
+    for stack, count in stacks.items():
+        at = next((i for i, name in enumerate(stack) if name.startswith("router/")), None)
+        if at is not None:
+            cut[stack[at:]] += count
+        elif any(name.startswith(("aiohttp/", "asyncio/")) for name in stack):
+            cut["the loop", *(name for name in stack if name.startswith("aiohttp/"))] += count
+    return cut
 
 
 def _print(sampler: Sampler, cpu_us: float, top: int) -> None:
@@ -233,6 +253,7 @@ def main() -> None:
     parser.add_argument("--in-flight", type=int, default=16)
     parser.add_argument("--top", type=int, default=25)
     parser.add_argument("--stream", action="store_true")
+    parser.add_argument("--flame", type=Path, help="write a flame graph (SVG) there, too")
     parser.add_argument("--exact", action="store_true", help="trace every call (cProfile) instead of sampling")
     args = parser.parse_args()
     port = free_port()

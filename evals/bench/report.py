@@ -86,7 +86,8 @@ def spread(values: Sequence[float | None]) -> float | None:
 
 
 def _of(rounds: Rounds, phase: str, name: str) -> list[float | None]:
-    return [one[phase][name] for one in rounds]
+    """A figure of a phase in every round; None in the phases that a peer cannot do."""
+    return [one.get(phase, {}).get(name) for one in rounds]
 
 
 def _added(rounds: Rounds, direct: Rounds, phase: str, name: str) -> list[float | None]:
@@ -220,18 +221,48 @@ def heading(made: Mapping[str, Any]) -> list[str]:
         f"{made['repetitions']} repetitions of {made['seconds']:g} s a phase, {made['in_flight']} in flight.",
         "Figures are medians; spread is (largest - smallest) / median.",
         f"{size['question']} bytes in, {size['answer']} out; streams of {payload.CHUNKS} chunks, 1 ms apart.",
-        f"The upstream alone answers {made['upstream_alone_rps']:,.0f} requests a second.",
+        *(
+            [f"The upstream alone answers {made['upstream_alone_rps']:,.0f} requests a second."]
+            if "upstream_alone_rps" in made
+            else []
+        ),
     ]
 
 
 def markdown(made: Mapping[str, Any]) -> str:
     """The page `evals/results/bench.md`."""
-    names = [name for name, _ in COLUMNS]
-    lines = ["# Speed, side by side", "", *(f"- {caveat}" for caveat in made["caveats"]), ""]
-    lines += [line + "  " for line in heading(made)]
-    lines += ["", "| " + " | ".join(names) + " |", "|---" * len(names) + "|"]
-    lines += ["| " + " | ".join(cells) + " |" for cells in rows(made)]
-    lines += ["", *(f"- **{name}**: {what}" for name, what in made["what"].items())]
-    lines += [f"- **{name}**: not measured: {why}" for name, why in made["not_measured"].items()]
-    lines += ["", "Made by `python -m evals.bench`; every repetition is in `bench.json`.", ""]
-    return "\n".join(lines)
+    page = ["# Speed, side by side", "", *(f"- {caveat}" for caveat in made["caveats"]), ""]
+    page += [line + "  " for line in heading(made)]
+    if made["figures"]:
+        names = [name for name, _ in COLUMNS]
+        page += ["", "| " + " | ".join(names) + " |", "|---" * len(names) + "|"]
+        page += ["| " + " | ".join(cells) + " |" for cells in rows(made)]
+        page += ["", *(f"- **{name}**: {what}" for name, what in made["what"].items())]
+        page += [f"- **{name}**: not measured: {why}" for name, why in made["not_measured"].items()]
+    page += ["", *lines(made), ""] if "sizes" in made or "agent" in made else [""]
+    page += ["Made by `python -m evals.bench`; every repetition is in the JSON file beside this page.", ""]
+    return "\n".join(page)
+
+
+def lines(made: Mapping[str, Any]) -> list[str]:
+    """Cost by size, and of an agent's turns: one request after the other, so dearer than under load."""
+    page: list[str] = []
+    if "sizes" in made:
+        page += ["## By the size of a prompt", "", "| peer | bytes: CPU us | line |", "|---|---|---|"]
+        for name, one in made["sizes"].items():
+            cells = ", ".join(f"{row['bytes']:,}: {row['cpu_us']:,.0f}" for row in one["rows"])
+            page.append(f"| {name} | {cells} | {_line(one['line'])} |")
+        page.append("")
+    if "agent" in made:
+        page += ["## An agent's conversation", "", "| peer | turn (bytes): CPU us | line | last turn, unseen |"]
+        page.append("|---|---|---|---|")
+        for name, one in made["agent"].items():
+            some = [one["turns"][at] for at in (0, 1, 10, 20, len(one["turns"]) - 1)]
+            cells = ", ".join(f"{turn['turn']} ({turn['bytes']:,}): {turn['cpu_us']:,.0f}" for turn in some)
+            page.append(f"| {name} | {cells} | {_line(one['line'])} | {one['cold_us']:,.0f} us |")
+        page.append("")
+    return page
+
+
+def _line(found: Mapping[str, float]) -> str:
+    return f"{found['floor_us']:,.0f} us + {found['us_per_kb']:.1f} us a kB"

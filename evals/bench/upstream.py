@@ -32,6 +32,7 @@ _WHOLE = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 
     len(_BODY),
     _BODY,
 )
+_FAILED = b"HTTP/1.1 500 Oops\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
 _STREAMS = {
     wanted: [*(_framed(event) for event in payload.events(usage=wanted)), b"0\r\n\r\n"] for wanted in (False, True)
 }
@@ -43,6 +44,7 @@ class FakeUpstream(asyncio.Protocol):
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._buffer = b""
+        self._breaks = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
@@ -63,7 +65,10 @@ class FakeUpstream(asyncio.Protocol):
         if b'"stream":true' in data or b'"stream": true' in data:
             wanted = b'"include_usage":true' in data or b'"include_usage": true' in data
             self._transport.write(_STREAM_HEAD)
+            self._breaks = payload.BREAK.encode() in data
             self._stream(_STREAMS[wanted], 0)
+        elif payload.FAIL.encode() in data:
+            self._transport.write(_FAILED)
         elif payload.PAUSE.encode() in data:
             self._loop.call_later(payload.PAUSE_SECONDS, self._transport.write, _WHOLE)
         else:
@@ -71,6 +76,9 @@ class FakeUpstream(asyncio.Protocol):
 
     def _stream(self, frames: list[bytes], at: int) -> None:
         if self._transport.is_closing():
+            return
+        if self._breaks and at == payload.CHUNKS // 2:
+            self._transport.close()
             return
         if at == payload.CHUNKS:  # what follows the text comes at once, as it does from real servers
             self._transport.write(b"".join(frames[at:]))

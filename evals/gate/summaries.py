@@ -23,6 +23,7 @@ from pydantic import Field, model_validator
 from evals.gate import margins
 from evals.gate.margins import Margin
 from evals.gate.values import Estimate, Metric
+from evals.intervals import wilson_share
 from policies.mistakes import Problem, refuse
 from policies.schema import Strict
 from policies.yaml import load_strict, read_text
@@ -206,12 +207,5 @@ def _interval(metric: Metric, mean: float, sd: float | None, n: int) -> tuple[fl
         return mean - reach, mean + reach
     if metric.low is None or metric.span is None:
         return None
-    low, high = _wilson((mean - metric.low) / metric.span, n)
+    low, high = wilson_share((mean - metric.low) / metric.span, n)
     return metric.low + metric.span * low, metric.low + metric.span * high
-
-
-def _wilson(share: float, n: int) -> tuple[float, float]:
-    weight = 1 + _Z * _Z / n
-    middle = (share + _Z * _Z / (2 * n)) / weight
-    reach = _Z * sqrt(share * (1 - share) / n + _Z * _Z / (4 * n * n)) / weight
-    return min(share, middle - reach), max(share, middle + reach)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 from evals.labels.agreement import ENOUGH, FEWEST, LEAST, Agreement, agreement
 from evals.labels.work import Work
 from router.ledger.feedback import Feedback, give
+from router.ledger.place import Place
 from router.ledger.weak import keep_weak
 from router.types import Frozen
 
@@ -68,7 +68,7 @@ def _figure(found: Agreement) -> str:
     return f"alpha {found.alpha:.2f} ({found.alpha_low:.2f} to {found.alpha_high:.2f}, n = {found.n})"
 
 
-def store(work: Work, ledger: Path, believed: Believed, now_ms: int, *, refuse_weak: bool = False) -> Stored:
+def store(work: Work, ledger: Place, believed: Believed, now_ms: int, *, refuse_weak: bool = False) -> Stored:
     """Keep the labels of a round: as feedback where the judge is believed, else apart, or not at all.
 
     The score of an answer is the mean of its wordings. Answers that people have judged already get none.

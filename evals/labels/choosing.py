@@ -11,6 +11,7 @@ from evals.labels.value import Served, pick
 from evals.labels.work import Planned
 from router.core.decide import PRIVATELY
 from router.ledger import candidates
+from router.ledger.place import Place
 
 TWICE: Final = 0.2
 """The share of a round that is judged in both wordings."""
@@ -44,7 +45,7 @@ class Choice(NamedTuple):
 
 
 def choose(
-    ledger: Path,
+    ledger: Place,
     texts: Path,
     *,
     wanted: int,

@@ -13,6 +13,7 @@ from evals.labels.choosing import Choice
 from evals.labels.texts import TextsError
 from evals.labels.value import values
 from router.ledger.feedback import WHO, Feedback, give
+from router.ledger.place import Place
 from router.ledger.read import Reader
 
 
@@ -50,7 +51,7 @@ def export(choice: Choice, path: Path, keep: float) -> int:
     return len(choice.rows)
 
 
-def bring(path: Path, ledger: Path, who: str, now_ms: int) -> Brought:
+def bring(path: Path, ledger: Place, who: str, now_ms: int) -> Brought:
     """Keep the scores of a file. All lines are read before the first is kept.
 
     Raises:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from evals.migrate.litellm_keys import keys_of, master_key, teams_of
+from evals.migrate.litellm_keys import Team, keys_of, master_key, teams_of, tenants_of
 from evals.migrate.litellm_models import Model, Models
 from evals.migrate.litellm_policy import Rules, ordered
 from evals.migrate.litellm_tiers import tiers_of
@@ -76,6 +76,7 @@ def migrate(
     tiers = tiers_of(chat, models.routers, PriceBook.load(), tale, config.name)
     rules = Rules(tiers, tale, config.name)
     rules.read(root)
+    of_teams: Mapping[str, Team] = {}
     made = master_key(root.get("general_settings"), env, now, tale, config.name)
     rules.rest(root)
     entries = _tiers(chat, tiers, tale)
@@ -85,7 +86,10 @@ def migrate(
         of_teams = teams_of(listed, "" if teams is None else teams.name, tale)
         made += keys_of(read_tree(keys.text, file=keys.name, listed=True), of_teams, known, now, tale, keys.name)
     there = [tier for tier in TIER_NAMES if any(entry["tier"] == tier for entry in entries)]
-    return Migrated(_yaml(_settings(models, entries, made, keys_file)), _yaml(_policy(rules, there)), tuple(made), tale)
+    settings = _settings(models, entries, made, keys_file)
+    if tenants := tenants_of(of_teams):
+        settings["limits"] = {"tenants": tenants}
+    return Migrated(_yaml(settings), _yaml(_policy(rules, there)), tuple(made), tale)
 
 
 def _tiers(chat: Sequence[Model], tiers: Mapping[str, Sequence[TierName]], tale: Tale) -> list[dict[str, Any]]:

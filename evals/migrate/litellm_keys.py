@@ -7,13 +7,17 @@ an empty list of models would mean all of them.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
 
 from evals.migrate.litellm_models import ENV
 from evals.migrate.places import Tree
+from router.core.limits import FIELDS, Allowance
 from router.registry.keys import SCOPES, Key
 
 if TYPE_CHECKING:
@@ -21,18 +25,13 @@ if TYPE_CHECKING:
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _LIMITS: Final[Mapping[str, str]] = {
-    "max_budget": "there are no budgets yet",
-    "soft_budget": "there are no budgets yet",
-    "budget_duration": "there are no budgets yet",
-    "budget_id": "there are no budgets yet",
-    "budget_fallbacks": "there are no budgets yet",
-    "budget_limits": "there are no budgets yet",
-    "litellm_budget_table": "there are no budgets yet",
-    "model_max_budget": "there are no budgets yet",
-    "tpm_limit": "there are no rate limits yet",
-    "rpm_limit": "there are no rate limits yet",
-    "tpd_limit": "there are no rate limits yet",
-    "max_parallel_requests": "there are no rate limits yet",
+    "soft_budget": "nothing warns before a budget is used up",
+    "budget_id": "budgets have no names: give its figures to the key",
+    "budget_fallbacks": "what answers at a limit is the policy's word (at_limit)",
+    "budget_limits": "a key has one budget a day and one a month",
+    "litellm_budget_table": "budgets have no names: give its figures to the key",
+    "model_max_budget": "budgets are of keys, teams and tenants, not of models",
+    "tpd_limit": "tokens are limited a minute, money a day",
     "aliases": "a key has no model names of its own; use the deployments'",
     "config": "a key has no settings of its own",
     "permissions": "what a key may do is said by its scopes",
@@ -54,6 +53,11 @@ _HISTORY: Final = frozenset(
     organization_id org_id project_id agent_id access_group_ids user team_alias admins members
     """.split()  # noqa: SIM905 -- a table
 )
+_RATES: Final = {
+    "rpm_limit": "requests_per_minute", "tpm_limit": "tokens_per_minute", "max_parallel_requests": "parallel",
+}  # fmt: skip
+_DAY: Final = frozenset({"1d", "24h", "daily"})
+_MONTH: Final = frozenset({"1mo", "30d", "31d", "monthly"})
 _ALL: Final = frozenset({"all-proxy-models", "*"})
 
 
@@ -63,6 +67,7 @@ class Team(NamedTuple):
     name: str
     models: tuple[str, ...]
     blocked: bool = False
+    limits: Allowance | None = None
 
 
 def master_key(general: Tree | None, env: Mapping[str, str], now: datetime, tale: Tale, file: str) -> list[Key]:
@@ -95,8 +100,9 @@ def teams_of(root: Tree | None, file: str, tale: Tale) -> dict[str, Team]:
             entry.account()
             continue
         name, blocked = _plain(entry.text("team_alias") or team), bool(entry.truth("blocked"))
-        found[team] = Team(name, _texts(entry.get("models")), blocked)
-        _limits(entry, f"team {found[team].name}", file, tale)
+        limits = _allowance(entry, f"team {name}", file, tale)
+        found[team] = Team(name, _texts(entry.get("models")), blocked, limits)
+        _left_out(entry, f"team {name}", file, tale)
     return found
 
 
@@ -131,10 +137,10 @@ def keys_of(
             continue
         name = key.id if key.id not in ids else f"litellm-{key.sha256[:12]}"
         ids.add(name)
-        found.append(Key(**{f: getattr(key, f) for f in key.__struct_fields__} | {"id": name}))
+        found.append(msgspec.structs.replace(key, id=name, limits=_allowance(entry, f"key {name}", file, tale)))
         only = f", for {', '.join(key.models)} ('auto' is not among them)" if key.models else ""
         tale.say("carried", file, entry.line, entry.path, f"key {name} of tenant {key.tenant}{only}")
-        _limits(entry, f"key {name}", file, tale)
+        _left_out(entry, f"key {name}", file, tale)
     return found
 
 
@@ -201,7 +207,40 @@ def _models(
     return kept
 
 
-def _limits(entry: Tree, who: str, file: str, tale: Tale) -> None:
+def _allowance(entry: Tree, who: str, file: str, tale: Tale) -> Allowance | None:
+    """What a key or team may use, as far as it has a counterpart."""
+    said: dict[str, Any] = {}
+    for name, ours in _RATES.items():
+        value = _number(entry, name)
+        if value is not None:
+            said[ours] = round(value)
+            tale.say("carried", file, entry.line, f"{entry.path}.{name}", f"{who}: {ours} {round(value)}")
+    budget, duration = _number(entry, "max_budget"), entry.text("budget_duration")
+    if budget is not None:
+        ours = "usd_per_day" if duration in _DAY else "usd_per_month" if duration in _MONTH else ""
+        if ours:
+            said[ours] = float(budget)
+            words = f"{who}: {ours} {budget:g}, by the calendar (UTC); what was spent before does not count"
+            tale.say("carried", file, entry.line, f"{entry.path}.max_budget", words)
+        else:
+            span = f"over {duration}" if duration else "for good"
+            words = f"{who}: a budget {span} has no counterpart: budgets are of a day or a month"
+            tale.say("lost", file, entry.line, f"{entry.path}.max_budget", words)
+    return Allowance(**said) if said else None
+
+
+def _number(entry: Tree, name: str) -> float | None:
+    """A positive number; LiteLLM's zero and null are no limit."""
+    tree = entry.get(name)
+    if tree is None:
+        return None
+    tree.account()
+    value = tree.value
+    real = isinstance(value, int | float) and not isinstance(value, bool) and value > 0 and math.isfinite(value)
+    return value if real else None
+
+
+def _left_out(entry: Tree, who: str, file: str, tale: Tale) -> None:
     """What of a key or a team is not carried, each with its reason; its history is passed over."""
     for left in list(entry.left()):
         name = left.path.rsplit(".", 1)[-1]
@@ -210,6 +249,16 @@ def _limits(entry: Tree, who: str, file: str, tale: Tale) -> None:
         reason = _LIMITS.get(name, "there is no setting for it here")
         tale.say("lost", file, left.line, left.path, f"{who}: {reason}")
     entry.account()
+
+
+def tenants_of(teams: Mapping[str, Team]) -> dict[str, dict[str, Any]]:
+    """The limits of teams, which are tenants here, as the settings write them."""
+    said: dict[str, dict[str, Any]] = {}
+    for team in teams.values():
+        if team.limits is not None:
+            values = {name: getattr(team.limits, name) for name in FIELDS.values()}
+            said[team.name] = {name: value for name, value in values.items() if value is not None}
+    return said
 
 
 def _items(root: Tree | None, name: str) -> list[Tree]:

@@ -7,10 +7,10 @@ from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
-from evals import baselines
 from evals.compare.beta import Floats
 from evals.metrics import Interval, Setting
 from evals.reports.answers import Answers, cost, quality
+from evals.routing import baselines
 from router.types import TIER_NAMES
 
 Kind = Literal["target", "tier", "before"]

@@ -154,7 +154,7 @@ class Places:
         return self._cells[at]
 
     def _open(self, policy: str | None, config: str | None, chosen: str | None) -> Cell:
-        from router.ledger.migrations import LedgerError
+        from router.ledger.db import LedgerError
         from router.serve.cell import open_cell
 
         if self._scratch is None:

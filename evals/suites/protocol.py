@@ -27,7 +27,7 @@ class Command(Strict):
         data: whether it needs ``--data``.
     """
 
-    module: Annotated[str, Field(pattern=r"^evals\.[a-z_]+$")]
+    module: Annotated[str, Field(pattern=r"^evals(\.[a-z_]+)+$")]
     only: tuple[Text, ...] = ()
     results: Annotated[str, Field(pattern=r"^[a-z0-9-]+\.json$")] = "routing.json"
     data: bool = True

@@ -1,6 +1,6 @@
 """Cascades on recorded answers: what each tier's answer showed is known, so every try can be made again.
 
-The rows are those of ``evals.cascade_outcomes``. A cascade is not imitated: the gateway's own ``decide``, ``climb``
+The rows are those of ``evals.cascade.outcomes``. A cascade is not imitated: the gateway's own ``decide``, ``climb``
 and ``judge`` run over the recorded signals.
 """
 
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from evals.cascade_outcomes import Answer, Row
+from evals.cascade.outcomes import Answer, Row
 from evals.tuning.table import Floats, Ints, Labels, Table, signed
 from policies.policy import Policy
 from router.core.cascade import Ask, Limits, Outcome, Told, climb, planned, terms_of

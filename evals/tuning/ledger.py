@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from evals.tuning.reading import Part, read
 from evals.tuning.table import Codes, Floats, Labels, Mask, Table, Tiers, signed
 from router.ledger.decisions import Kind, judgements
+from router.ledger.place import Place
 from router.ledger.read import EVERYTHING, Span
 from router.types import TIER_NAMES
 
@@ -22,7 +22,7 @@ NO_TIER: Final = "no tier answered"
 _COLUMN: Final[dict[str, int]] = {tier: column for column, tier in enumerate(TIER_NAMES)}
 
 
-def from_ledger(path: Path, span: Span = EVERYTHING, *, profile: str = "generic") -> Table:
+def from_ledger(path: Place, span: Span = EVERYTHING, *, profile: str = "generic") -> Table:
     """The requests that some tier answered and that were scored for this family, or not scored at all.
 
     A request's propensity is what its decision said; 1 where the caller or the operator chose; unknown (NaN) where a
@@ -60,7 +60,7 @@ def _each(part: Part, of_kind: Sequence[float]) -> Floats:
     return said
 
 
-def _judged(path: Path, part: Part) -> Floats:
+def _judged(path: Place, part: Part) -> Floats:
     """(n,): the mean judgement of each answer; NaN where nobody judged it. Rows lie in the order of the file."""
     quality = np.full(len(part.row), np.nan)
     found = judgements(path)

@@ -23,7 +23,7 @@ from policies.load import load_policy
 from router.core.decide import Caller, Fleet, decide
 from router.ledger.record import RequestRecord
 from router.ledger.rows import INSERT_REQUEST, request_row
-from router.ledger.store import open_writer
+from router.ledger.sqlite import open_writer
 from router.types import TIER_NAMES, Deployment, Features, Score
 
 SEED: Final = 20261124

@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from evals import baselines
 from evals.importers.outcomes import Outcome
+from evals.routing import baselines
 from evals.tuning import certify, sweep
 from evals.tuning.stakes import Stakes
 from evals.tuning.table import Codes, Floats, Ints, Table

@@ -7,13 +7,13 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from evals.tuning.table import Codes, Floats, Ints, Mask
 from router.ledger.decisions import ByTier, Kind, Page, bounds, decisions, kind_of
+from router.ledger.place import Place
 from router.ledger.read import Span
 from router.types import TIER_NAMES
 
@@ -57,7 +57,7 @@ class Part(NamedTuple):
 _NAMED: Final = {"kind": "kinds", "language": "languages", "finding": "findings", "cluster": "clusters"}
 
 
-def read(path: Path, span: Span) -> Part:
+def read(path: Place, span: Span) -> Part:
     """All rows of a span, in the order in which they were written.
 
     Raises:
@@ -73,7 +73,7 @@ def read(path: Path, span: Span) -> Part:
         return joined(list(pool.map(part, [path] * processes, [span] * processes, spans)))
 
 
-def part(path: Path, span: Span, rows: tuple[int, int]) -> Part:
+def part(path: Place, span: Span, rows: tuple[int, int]) -> Part:
     """The rows between two places in the file."""
     places: dict[str, dict[Any, int]] = {name: {} for name in _NAMED}
     pages = [_arrays(page, places) for page in decisions(path, span, rows)]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from evals.importers.outcomes import Outcome, OutcomeError
-from evals.routing_parts import bill
+from evals.routing.parts import bill
 from evals.tuning.choose import patterns_of
 from evals.tuning.table import Labels, Mask, Table, signed
 from policies.patterns import compile_pattern

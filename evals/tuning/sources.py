@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from evals.cascade_outcomes import Row, read_rows
+from evals.cascade.outcomes import Row, read_rows
 from evals.importers.outcomes import Outcome, OutcomeError, read_outcomes
 from evals.targets import Family, read_families
 from evals.tuning.climbs import climbed, from_climbs
@@ -22,6 +22,7 @@ from evals.tuning.table import Table
 from policies.policy import Policy
 from router.core.checks import Calibration
 from router.core.decide import Fleet
+from router.ledger.place import Place
 from router.ledger.read import EVERYTHING, Span
 from router.registry.references import reference_prices
 from router.types import TIER_NAMES, Price
@@ -62,12 +63,12 @@ class Outcomes:
 class Log:
     """A ledger. One table serves all policies of one family."""
 
-    path: Path
+    path: Place
     profile: str
     known: Table
 
     @classmethod
-    def read(cls, path: Path, profile: str, span: Span = EVERYTHING) -> Log:
+    def read(cls, path: Place, profile: str, span: Span = EVERYTHING) -> Log:
         """Read it once.
 
         Raises:

@@ -110,7 +110,8 @@ def knee(risk: Floats, cost: Floats) -> int:
     if len(risk) < 3 or risk[-1] == risk[0] or cost[-1] == cost[0]:
         return len(risk) - 1
     across, up = (risk - risk[0]) / (risk[-1] - risk[0]), (cost - cost[-1]) / (cost[0] - cost[-1])
-    return int(np.argmax(1.0 - across - up))
+    # Rounded, so that the last bit of a sum, which machines differ in, does not choose among equals.
+    return int(np.argmax(np.round(1.0 - across - up, 9)))
 
 
 def assigned(stakes: Floats, thresholds: Sequence[float]) -> Ints:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from evals import familiarity
 from evals import targets as learn
+from evals.routing import familiarity
 from evals.train import FOLDS as INNER
 from evals.train import SEED, calibrations
 from router.score.estimator import Directions, OutcomeModel, design, sigmoid

@@ -31,10 +31,13 @@ def gate_by_shape(classes: Mapping[str, str], needles: tuple[str, ...], drop: st
     for sign, members in classes.items():
         for member in members:
             table[ord(member)] = ord(sign)
-    mapped, dropped, sought = bytes(table), drop.encode(), tuple(needle.encode() for needle in needles)
+    mapped, dropped, (first, *others) = bytes(table), drop.encode(), tuple(needle.encode() for needle in needles)
 
     def gate(text: str, start: int) -> bool:
         shape = (text[start:] if start else text).encode("ascii", "replace").translate(mapped, dropped)
-        return any(needle in shape for needle in sought)
+        return first in shape or any(needle in shape for needle in others)
 
-    return gate
+    def gate_of_one(text: str, start: int) -> bool:
+        return first in (text[start:] if start else text).encode("ascii", "replace").translate(mapped, dropped)
+
+    return gate if others else gate_of_one

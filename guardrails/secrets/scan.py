@@ -78,6 +78,9 @@ class SecretFamily:
         places = self.markers.find_matches_as_indexes(part, overlapping=True)
         live = len(text) if last else self._live(text, start, places)
         hits: list[Hit] = []
+        if not places:
+            positions[0] = max(start, live)
+            return hits, live
         for index, offset, _ in places:
             begin = start + offset
             if begin < live:

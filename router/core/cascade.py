@@ -25,7 +25,7 @@ from policies.schema import PolicyBody
 from router.core.checks import Terms, Verdict
 from router.core.decide import RANK, Fleet
 from router.core.plan import Try, plan
-from router.errors import UpstreamError
+from router.errors import CallError
 from router.types import Decision, Deployment, Features, Frozen, Reason, Score, TierName
 
 Rung = tuple[TierName, Deployment]
@@ -62,7 +62,7 @@ class Told(Frozen, frozen=True, kw_only=True):
 
     at: float
     verdict: Verdict | None = None
-    error: UpstreamError | None = None
+    error: CallError | None = None
 
 
 class Outcome(Frozen, frozen=True, kw_only=True):
@@ -76,7 +76,7 @@ class Outcome(Frozen, frozen=True, kw_only=True):
 
     kept: int | None
     reasons: tuple[Reason, ...]
-    error: UpstreamError | None = None
+    error: CallError | None = None
 
 
 class _Best(Frozen, frozen=True, kw_only=True):
@@ -173,7 +173,7 @@ def climb(
     at, tries, turned_down, place = now, 0, 0, 0
     best: _Best | None = None
     reasons: list[Reason] = []
-    error: UpstreamError | None = None
+    error: CallError | None = None
     while True:
         steps = plan([*rungs[place:], *tail], draw)
         before: Try | None = None
@@ -226,7 +226,7 @@ def _kind(before: Try | None, step: Try, tries: int, best: _Best | None) -> Kind
     return "retry" if before.deployment.name == step.deployment.name else "fallback"
 
 
-def _next(steps: Generator[Try, UpstreamError | None, None], error: UpstreamError) -> Try | None:
+def _next(steps: Generator[Try, CallError | None, None], error: CallError) -> Try | None:
     try:
         return steps.send(error)
     except StopIteration:
@@ -251,7 +251,7 @@ def _late(best: _Best, reasons: list[Reason]) -> Outcome:
     return Outcome(kept=best.index, reasons=(*reasons, Reason(id="cascade-deadline", text=text)))
 
 
-def _without_answer(best: _Best | None, reasons: list[Reason], error: UpstreamError | None, *, late: bool) -> Outcome:
+def _without_answer(best: _Best | None, reasons: list[Reason], error: CallError | None, *, late: bool) -> Outcome:
     if best is None:
         return Outcome(kept=None, reasons=tuple(reasons), error=error)
     if late:

@@ -150,9 +150,14 @@ def closes(ask: str) -> bool:
     """Whether a message is thanks or farewell and nothing else."""
     if len(ask) > HEAD:
         return False
-    words = _WORD.findall(ask.lower())
-    thanks = [word for word in words if word in THANKS or word.startswith(KO_THANKS)]
-    return bool(thanks) and all(word in THANKS or word in AROUND_THANKS or word.startswith(KO_THANKS) for word in words)
+    thanked = False
+    for found in _WORD.finditer(ask.lower()):
+        word = found.group()
+        if word in THANKS or word.startswith(KO_THANKS):
+            thanked = True
+        elif word not in AROUND_THANKS:
+            return False
+    return thanked
 
 
 # --- does an ask continue another? -------------------------------------------------------------------

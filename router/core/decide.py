@@ -71,22 +71,25 @@ class Fleet:
     resting: frozenset[str] = frozenset()
 
     def serving(self, tier: str, *, features: Features, private: bool) -> tuple[Deployment, ...]:
-        """Deployments of ``tier`` that can carry this request: input, tools and the output asked for.
+        """Deployments of ``tier`` that can carry this request."""
+        return tuple([d for d in self.carrying(features, private=private) if d.tier == tier])
+
+    def carrying(self, features: Features, *, private: bool) -> list[Deployment]:
+        """Deployments that can carry this request: input, tools and the output asked for.
 
         Many clients ask for more output than they need. Where no deployment of any tier has room for
         that, those that hold the input count.
         """
         tokens = features.input_tokens + features.max_output
-        if features.max_output and not any(_fits(d, features, tokens, private=private) for d in self.deployments):
-            tokens = features.input_tokens
-        able = tuple([d for d in self.deployments if d.tier == tier and _fits(d, features, tokens, private=private)])
-        return tuple([d for d in able if d.name not in self.resting]) if self.resting else able
+        found = [d for d in self.deployments if _fits(d, features, tokens, private=private)]
+        if not found and features.max_output:
+            found = [d for d in self.deployments if _fits(d, features, features.input_tokens, private=private)]
+        return [d for d in found if d.name not in self.resting] if self.resting else found
 
     def skipped(self, tiers: Sequence[str], *, features: Features, private: bool) -> tuple[str, ...]:
         """The names of those that would be asked were they not resting, in configured order."""
-        awake = replace(self, resting=frozenset())
-        able = {d.name for tier in tiers for d in awake.serving(tier, features=features, private=private)}
-        return tuple([d.name for d in self.deployments if d.name in able & self.resting])
+        able = replace(self, resting=frozenset()).carrying(features, private=private)
+        return tuple([d.name for d in able if d.tier in tiers and d.name in self.resting])
 
 
 def _fits(d: Deployment, features: Features, tokens: int, *, private: bool) -> bool:
@@ -118,7 +121,8 @@ def decide(
     rules = _apply_rules(policy, features, caller, reasons)
     allowed, ruled = rules.allowed, tuple(reasons)
     costs = predicted_costs(features.input_tokens, score, fleet.prices)
-    there = [t for t in allowed if fleet.serving(t, features=features, private=rules.private)]
+    carried = {d.tier for d in fleet.carrying(features, private=rules.private)}
+    there = [t for t in allowed if t in carried]
 
     wanted: TierName
     propensity = 1.0

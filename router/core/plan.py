@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Sequence
 
 import msgspec
 
-from router.errors import UpstreamError, UpstreamRejected
+from router.errors import CallError, UpstreamRejected
 from router.types import Deployment, TierName
 
 MAX_TRIES = 3
@@ -31,7 +31,7 @@ class Try(msgspec.Struct, frozen=True):
 
 def plan(
     tiers: Sequence[tuple[TierName, Deployment]], draw: Callable[[], float]
-) -> Generator[Try, UpstreamError | None, None]:
+) -> Generator[Try, CallError | None, None]:
     """Yield tries until one works or none is left.
 
     Args:

@@ -23,6 +23,7 @@ Verb = Literal["hold", "step_up", "roll_back"]
 BAND_ALPHA: Final = 0.05
 """Of the intervals that people read; no move depends on them."""
 
+Cells = tuple[tuple[str, ...], ...]
 Positive = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 
 
@@ -60,6 +61,8 @@ class Plan(Frozen, frozen=True, kw_only=True):
         unit: what is kept together: a request, a session, or a tenant.
         min_requests: outcomes of each signal that a step needs from the canary, at least.
         watches: the signals that are watched; one that is missing here was waived by the one who approved.
+        cells: for each of the first steps, the cells that take part in it; from then on all do. Elsewhere the
+            incumbent serves, and nothing is compared. So a version that breaks its process breaks that cell's.
         step_alpha: the chance that a step up is allowed though the canary is worse by the margin.
     """
 
@@ -68,18 +71,44 @@ class Plan(Frozen, frozen=True, kw_only=True):
     min_requests: Annotated[int, msgspec.Meta(ge=1)] = 500
     watches: tuple[Watch, ...] = WATCHES
     step_alpha: Positive = 0.05
+    cells: Cells = ()
+
+    def within(self, step: int, cell: str) -> bool:
+        """Whether a cell takes part in a step."""
+        return step >= len(self.cells) or cell in self.cells[step]
 
     def problems(self) -> list[str]:
         """What is wrong with it, in words."""
         found = []
         if not self.steps or self.steps[-1] != 1:
             found.append("the last step must be 100 %")
-        if any(a >= b for a, b in zip(self.steps, self.steps[1:], strict=False)):
-            found.append("steps must grow")
+        if not all(self._grows(at) for at in range(1, len(self.steps))):
+            found.append("steps must grow: a larger share, or the same one in more cells")
+        if len(self.cells) >= len(self.steps):
+            found.append("the last step must be in all cells")
         names = [watch.signal for watch in self.watches]
         if len(set(names)) != len(names):
             found.append("a signal is watched twice")
         return found
+
+    def _grows(self, at: int) -> bool:
+        """Whether a step takes in more than the one before it, and loses none of what that had."""
+        before, now = (set(self.cells[i]) if i < len(self.cells) else None for i in (at - 1, at))
+        if now is not None and (before is None or not before <= now):
+            return False
+        wider = before is not None and before != now
+        return self.steps[at] > self.steps[at - 1] or (wider and self.steps[at] == self.steps[at - 1])
+
+
+def cell_by_cell(steps: tuple[float, ...], first: tuple[str, ...]) -> tuple[tuple[float, ...], Cells]:
+    """The steps with ``first`` going ahead: what they take before the last step, they take alone; then all do.
+
+    Returns:
+        Steps and cells of a ``Plan``; the last share below 1 stands twice, for it is repeated in all cells.
+    """
+    if not first or len(steps) < 2:
+        return steps, ()
+    return (*steps[:-1], steps[-2], steps[-1]), (first,) * (len(steps) - 1)
 
 
 class Reading(Frozen, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ Knows nothing of HTTP, upstreams, policies or guards.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -33,7 +33,7 @@ class Edit(NamedTuple):
     new: bytes
 
 
-def splice(body: bytes, edits: Iterable[Edit]) -> bytes:
+def splice(body: bytes, edits: Sequence[Edit]) -> bytes:
     """Apply edits that do not overlap; every other byte stays.
 
     Raises:
@@ -41,7 +41,7 @@ def splice(body: bytes, edits: Iterable[Edit]) -> bytes:
     """
     parts: list[bytes] = []
     at = 0
-    for start, end, new in sorted(edits):
+    for start, end, new in sorted(edits) if len(edits) > 1 else edits:
         if not at <= start <= end <= len(body):
             raise ValueError("edits overlap or lie outside the body")
         parts += (body[at:start], new)
@@ -55,6 +55,9 @@ def _address(buffer: Any) -> int:
     return int(interface["data"][0])
 
 
+_SHORT = 4096  # bytes; in so few a value is looked for faster than its address is asked for
+
+
 def span(body: bytes, raw: Raw) -> tuple[int, int]:
     """Where ``raw`` lies in the ``body`` it was decoded from.
 
@@ -62,6 +65,10 @@ def span(body: bytes, raw: Raw) -> tuple[int, int]:
         ValueError: it was not decoded from this very buffer.
     """
     view = memoryview(raw)
+    if len(body) <= _SHORT:
+        start = body.find(view)
+        if start >= 0 and body.find(view, start + 1) < 0:  # what is written once only lies there
+            return start, start + view.nbytes
     start = _address(view) - _address(body)
     if not 0 <= start <= len(body) - view.nbytes:
         raise ValueError("the value does not lie in this buffer")
@@ -151,7 +158,7 @@ def _is_list(raw: Raw) -> bool:
 
 
 def _is_null(raw: Raw) -> bool:
-    return bytes(memoryview(raw)[:5]) == b"null"
+    return raw == _NULL
 
 
 def _word(raw: Raw) -> str:

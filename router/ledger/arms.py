@@ -6,12 +6,11 @@ ledger is. Numbers and names only.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from pathlib import Path
 
-from router.ledger.migrations import LedgerError
+from router.ledger.db import Db, LedgerError
+from router.ledger.place import Place
 from router.ledger.store import open_reader
 from router.types import Frozen
 
@@ -57,13 +56,14 @@ class Usual(Frozen, frozen=True, kw_only=True):
 class Arms:
     """Questions about one roll-out's variants."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: Db) -> None:
         self._db = db
 
     def before(self, at_ms: int) -> tuple[int, int]:
         """The last row number before a time, of requests and of judgements."""
         row = self._db.execute(
-            "SELECT min(rowid) FROM (SELECT rowid FROM requests WHERE at_ms >= ? ORDER BY at_ms LIMIT 1000)", (at_ms,)
+            "SELECT min(rowid) FROM (SELECT rowid FROM requests WHERE at_ms >= ? ORDER BY at_ms LIMIT 1000) AS first",
+            (at_ms,),
         ).fetchone()[0]
         last = self._db.execute("SELECT coalesce(max(rowid), 0) FROM requests").fetchone()[0]
         given = self._db.execute("SELECT coalesce(max(rowid), 0) FROM feedback WHERE given_ms < ?", (at_ms,))
@@ -137,18 +137,21 @@ class Arms:
         given = {"after": last - FAR, "policy": policy, "before": before_ms, "cap": cap, "slow": slow}
         bad = ", ".join(f"'{word}'" for word in errors)
         columns = {
-            "errors": f"iif(outcome IN ({bad}), 0.0, 1.0)",
-            "blocked": "iif(outcome LIKE 'blocked%', 0.0, 1.0)",
+            "errors": f"CASE WHEN outcome IN ({bad}) THEN 0.0 ELSE 1.0 END",
+            "blocked": "CASE WHEN outcome LIKE 'blocked%' THEN 0.0 ELSE 1.0 END",
             "quality": "(SELECT score FROM feedback WHERE request_id = requests.id ORDER BY rowid LIMIT 1)",
         }
         if scale is not None:
-            columns["cost"] = "iif(outcome = 'ok', 1.0 - min(cost_nano / :cap, 1.0), NULL)"
-            columns["latency"] = "iif(outcome = 'ok', total_ms <= :slow, NULL)"
+            share = "CASE WHEN cost_nano < :cap THEN cost_nano / :cap ELSE 1.0 END"
+            columns["cost"] = f"CASE WHEN outcome = 'ok' AND cost_nano IS NOT NULL THEN 1.0 - {share} END"
+            quick = "CASE WHEN total_ms <= :slow THEN 1.0 ELSE 0.0 END"
+            columns["latency"] = f"CASE WHEN outcome = 'ok' AND total_ms IS NOT NULL THEN {quick} END"
         out: dict[str, dict[str, tuple[float, int]]] = {}
         for signal, value in columns.items():
             rows = self._db.execute(
                 f"SELECT tenant, avg(value), count(value) FROM (SELECT tenant, {value} AS value FROM requests "  # noqa: S608
-                "WHERE rowid > :after AND policy = :policy AND at_ms < :before AND mode = 'routed') GROUP BY tenant",
+                "WHERE rowid > :after AND policy = :policy AND at_ms < :before AND mode = 'routed') AS x "
+                "GROUP BY tenant",
                 given,
             )
             for tenant, mean, n in rows:
@@ -158,11 +161,11 @@ class Arms:
 
 
 @contextmanager
-def arms(path: Path) -> Iterator[Arms]:
+def arms(place: Place) -> Iterator[Arms]:
     """Open a ledger to read of its arms.
 
     Raises:
         LedgerError: there is no such ledger, or it has another shape.
     """
-    with closing(open_reader(path)) as db:
+    with closing(open_reader(place)) as db:
         yield Arms(db)

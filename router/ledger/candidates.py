@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Container, Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from router.ledger.place import Place
 from router.ledger.store import open_reader
 from router.types import Frozen
 
@@ -34,11 +34,13 @@ class Unjudged(Frozen, frozen=True, kw_only=True):
 _UNJUDGED = """
 SELECT id, at_ms, tenant, tier_served, p_right, novelty, cost_nano, asked, artefact_hash, place, reasons FROM (
     SELECT *, count(*) OVER same AS asked, row_number() OVER (same ORDER BY at_ms DESC, id) AS rank,
-           max(EXISTS (SELECT 1 FROM feedback WHERE feedback.request_id = requests.id)) OVER same AS judged
+           max(CASE WHEN EXISTS (SELECT 1 FROM feedback WHERE feedback.request_id = requests.id) THEN 1 ELSE 0 END)
+               OVER same AS judged
     FROM requests
-    WHERE outcome = 'ok' AND tier_served IS NOT NULL AND at_ms >= :since_ms AND (:tenant IS NULL OR tenant = :tenant)
+    WHERE outcome = 'ok' AND tier_served IS NOT NULL AND at_ms >= :since_ms
+      AND (CAST(:tenant AS TEXT) IS NULL OR tenant = :tenant)
     WINDOW same AS (PARTITION BY tenant, tier_served, coalesce(prompt_hash, id))
-) WHERE rank = 1 AND NOT judged ORDER BY at_ms, id
+) AS every WHERE rank = 1 AND judged = 0 ORDER BY at_ms, id
 """
 
 
@@ -49,7 +51,7 @@ class Found(NamedTuple):
     prompts: int
 
 
-def unjudged(path: Path, wanted: Container[str], since_ms: int = 0, tenant: str | None = None) -> Found:
+def unjudged(place: Place, wanted: Container[str], since_ms: int = 0, tenant: str | None = None) -> Found:
     """Of each prompt that a tier answered and nobody judged, the newest answer, where it is ``wanted``; oldest first.
 
     Memory holds those that are wanted; a ledger of a year is passed through.
@@ -58,8 +60,8 @@ def unjudged(path: Path, wanted: Container[str], since_ms: int = 0, tenant: str 
         LedgerError: there is no such ledger, or it has another shape.
     """
     rows, prompts = [], 0
-    with closing(open_reader(path)) as db:
-        for row in db.execute(_UNJUDGED, {"since_ms": since_ms, "tenant": tenant}):
+    with closing(open_reader(place)) as db:
+        for row in db.stream(_UNJUDGED, {"since_ms": since_ms, "tenant": tenant}):
             prompts += 1
             if row[0] in wanted:
                 rows.append(_unjudged(row))
@@ -84,19 +86,21 @@ class ByPeople(Frozen, frozen=True, kw_only=True):
 
 
 _BY_PEOPLE = """
-SELECT requests.id, requests.at_ms, avg(score), reasons FROM feedback JOIN requests ON requests.id = request_id
-WHERE who IN ({marks}) AND requests.at_ms >= ? GROUP BY requests.id ORDER BY requests.at_ms DESC, requests.id
+SELECT requests.id, requests.at_ms, given.score, reasons FROM (
+    SELECT request_id, avg(score) AS score FROM feedback WHERE who IN ({marks}) GROUP BY request_id
+) AS given JOIN requests ON requests.id = given.request_id
+WHERE requests.at_ms >= ? ORDER BY requests.at_ms DESC, requests.id
 """
 
 
-def judged_by(path: Path, people: Sequence[str], since_ms: int = 0) -> list[ByPeople]:
+def judged_by(place: Place, people: Sequence[str], since_ms: int = 0) -> list[ByPeople]:
     """Answers that one of ``people`` judged, newest first.
 
     Raises:
         LedgerError: there is no such ledger, or it has another shape.
     """
     sql = _BY_PEOPLE.format(marks=", ".join("?" * len(people)))
-    with closing(open_reader(path)) as db:
+    with closing(open_reader(place)) as db:
         rows = db.execute(sql, (*people, since_ms)).fetchall()
     return [
         ByPeople(id=row[0], at_ms=row[1], score=row[2], reasons=tuple(r["text"] for r in json.loads(row[3])))

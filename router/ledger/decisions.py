@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from router.ledger.place import Place
 from router.ledger.read import EVERYTHING, Span
 from router.ledger.store import open_reader
 
@@ -99,11 +99,11 @@ _WORDS: Final = (
     "coalesce(tier_served, '')",
     "outcome",
     "guard_in",
-    "fallbacks > 0",
-    "escalations > 0",
+    "CASE WHEN fallbacks > 0 THEN 1 ELSE 0 END",
+    "CASE WHEN escalations > 0 THEN 1 ELSE 0 END",
 )
 _CELLS: Final = (
-    f"printf('{_PART.join(['%s'] * len(_WORDS))}', {', '.join(_WORDS)})",
+    f"format('{_PART.join(['%s'] * len(_WORDS))}', {', '.join(_WORDS)})",
     "rowid",
     "at_ms",
     "coalesce(session, prompt_hash)",
@@ -119,7 +119,8 @@ _CELLS: Final = (
     "coalesce(predicted_cost, '{}')",
 )
 _FEEDBACK: Final = """
-SELECT requests.rowid, avg(score) FROM feedback JOIN requests ON requests.id = feedback.request_id
+SELECT requests.rowid, avg(score)
+FROM feedback JOIN requests ON requests.id = feedback.request_id
 WHERE who <> :signal GROUP BY requests.rowid ORDER BY requests.rowid
 """
 
@@ -162,22 +163,22 @@ def _flags(reasons: str, findings: str) -> int:
     return flags
 
 
-def bounds(path: Path) -> tuple[int, int]:
+def bounds(place: Place) -> tuple[int, int]:
     """The first place in the file, and the one behind the last; (0, 0) where nothing is stored.
 
     Raises:
         LedgerError: there is no such ledger, or it has another shape.
     """
-    with closing(open_reader(path)) as db:
+    with closing(open_reader(place)) as db:
         low, high = db.execute("SELECT min(rowid), max(rowid) FROM requests").fetchone()
     return (0, 0) if low is None else (int(low), int(high) + 1)
 
 
-def decisions(path: Path, span: Span = EVERYTHING, rows: tuple[int, int] | None = None) -> Iterator[Page]:
+def decisions(place: Place, span: Span = EVERYTHING, rows: tuple[int, int] | None = None) -> Iterator[Page]:
     """Every stored request but those that asked guards only, in the order in which they were written.
 
     Args:
-        path: the ledger.
+        place: the ledger.
         span: which requests.
         rows: only those between these places in the file, the second exclusive.
 
@@ -187,11 +188,11 @@ def decisions(path: Path, span: Span = EVERYTHING, rows: tuple[int, int] | None 
     low, high = rows or (-(1 << 62), 1 << 62)
     query = (
         f"SELECT {', '.join(_CELLS)} FROM requests WHERE rowid >= :low AND rowid < :high "  # noqa: S608
-        f"AND mode <> 'guard' AND {span.where(rolled=False)}"
+        f"AND mode <> 'guard' AND {span.where()} ORDER BY rowid"
     )
     seen, tiers = msgspec.json.Decoder(list[Seen]), msgspec.json.Decoder(list[ByTier])
-    with closing(open_reader(path)) as db:
-        cursor = db.execute(query, {**span.parameters(), "low": low, "high": high})
+    with closing(open_reader(place)) as db:
+        cursor = db.stream(query, {**span.parameters(), "low": low, "high": high})
         while page := cursor.fetchmany(_PAGE):
             yield _page(page, seen, tiers)
 
@@ -210,12 +211,12 @@ def _page(
     )  # fmt: skip
 
 
-def judgements(path: Path) -> list[tuple[int, float]]:
+def judgements(place: Place) -> list[tuple[int, float]]:
     """Place in the file -> mean of all judgements of that answer but signals, by place.
 
     Raises:
         LedgerError: there is no such ledger, or it has another shape.
     """
-    with closing(open_reader(path)) as db:
+    with closing(open_reader(place)) as db:
         found: list[tuple[int, float]] = db.execute(_FEEDBACK, {"signal": SIGNAL}).fetchall()
     return found

@@ -6,10 +6,11 @@ writer's queue: ``give`` commits by itself and returns when the row is in the fi
 
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
-from pathlib import Path
 
+from router.ledger.db import Db
+from router.ledger.place import Place
 from router.ledger.store import open_reader, open_writer
 from router.types import Frozen
 
@@ -19,7 +20,7 @@ WHO = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 _COLUMNS = ("who", "score", "given_ms", "key_id")
 _INSERT = (
     "INSERT INTO feedback (request_id, at_ms, who, score, given_ms, key_id) "
-    "VALUES (:request_id, :at_ms, :who, :score, :given_ms, :key_id)"
+    "VALUES (:request_id, :at_ms, :who, :score, :given_ms, :key_id) ON CONFLICT DO NOTHING"
 )
 
 
@@ -43,7 +44,7 @@ class Feedback(Frozen, frozen=True, kw_only=True):
     key_id: str | None = None
 
 
-def give(path: Path, feedback: Feedback) -> tuple[float, bool]:
+def give(place: Place, feedback: Feedback) -> tuple[float, bool]:
     """Keep a judgement; returns the score that is kept, and whether it is this one that was added.
 
     A second judgement by the same ``who`` changes nothing: the first one's score comes back.
@@ -52,20 +53,24 @@ def give(path: Path, feedback: Feedback) -> tuple[float, bool]:
         LedgerError: the ledger cannot be opened.
         sqlite3.Error: the disk failed, or another process held the file for too long.
     """
-    with closing(open_writer(path)) as db:
+    with closing(open_writer(place)) as db, db.together():
         row = {name: getattr(feedback, name) for name in feedback.__struct_fields__}
         added = db.execute(_INSERT, row).rowcount == 1
         kept = db.execute("SELECT score FROM feedback WHERE request_id = :request_id AND who = :who", row).fetchone()
     return float(kept[0]), added
 
 
-def feedback_of(db: sqlite3.Connection, request_id: str) -> list[dict[str, object]]:
-    """The judgements of one request, in the order they came."""
+def feedback_of(db: Db, ids: Sequence[object]) -> dict[object, list[dict[str, object]]]:
+    """Request -> its judgements, in the order they came."""
     rows = db.execute(
-        f"SELECT {', '.join(_COLUMNS)} FROM feedback WHERE request_id = ? ORDER BY given_ms, rowid",  # noqa: S608
-        (request_id,),
+        f"SELECT request_id, {', '.join(_COLUMNS)} FROM feedback WHERE request_id IN ({', '.join('?' * len(ids))}) "  # noqa: S608
+        "ORDER BY given_ms, rowid",
+        ids,
     )
-    return [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
+    said: dict[object, list[dict[str, object]]] = {}
+    for row in rows:
+        said.setdefault(row[0], []).append(dict(zip(_COLUMNS, row[1:], strict=True)))
+    return said
 
 
 class Judged(Frozen, frozen=True, kw_only=True):
@@ -83,23 +88,26 @@ class Judged(Frozen, frozen=True, kw_only=True):
 
 
 _JUDGED = """
-SELECT requests.id, artefact_hash, place, tier_served, avg(given.score), coalesce(prompt_hash, requests.id)
+SELECT requests.id, artefact_hash, place, tier_served, given.score, coalesce(prompt_hash, requests.id)
 FROM (
-    SELECT request_id, score FROM feedback UNION ALL SELECT request_id, score FROM weak_labels WHERE :weak
+    SELECT request_id, avg(score) AS score FROM (
+        SELECT request_id, score FROM feedback
+        UNION ALL SELECT request_id, score FROM weak_labels WHERE :weak = 1
+    ) AS every GROUP BY request_id
 ) AS given JOIN requests ON requests.id = given.request_id
 WHERE place IS NOT NULL AND artefact_hash IS NOT NULL AND tier_served IS NOT NULL
-  AND requests.at_ms >= :since_ms AND (:tenant IS NULL OR tenant = :tenant)
-GROUP BY requests.id ORDER BY requests.at_ms, requests.id
+  AND requests.at_ms >= :since_ms AND (CAST(:tenant AS TEXT) IS NULL OR tenant = :tenant)
+ORDER BY requests.at_ms, requests.id
 """
 
 
-def judged(path: Path, since_ms: int = 0, tenant: str | None = None, *, weak: bool = False) -> list[Judged]:
+def judged(place: Place, since_ms: int = 0, tenant: str | None = None, *, weak: bool = False) -> list[Judged]:
     """Every judged answer whose prompt's place was kept, oldest first; labels that are kept apart, where asked for.
 
     Raises:
         LedgerError: there is no such ledger, or it has another shape.
     """
-    with closing(open_reader(path)) as db:
-        rows = db.execute(_JUDGED, {"since_ms": since_ms, "tenant": tenant, "weak": weak}).fetchall()
+    with closing(open_reader(place)) as db:
+        rows = db.execute(_JUDGED, {"since_ms": since_ms, "tenant": tenant, "weak": int(weak)}).fetchall()
     names = Judged.__struct_fields__
     return [Judged(**dict(zip(names, row, strict=True))) for row in rows]

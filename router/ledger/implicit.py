@@ -16,13 +16,13 @@ requests without tools only.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 from router.core.turns import COMPLAINED, TOOL_FAILED
+from router.ledger.db import Db
+from router.ledger.place import Place
 from router.ledger.store import open_reader
 from router.types import Frozen
 
@@ -79,30 +79,33 @@ class _Row(NamedTuple):
 
 _ROWS = """
 SELECT id, at_ms, session, tenant, prompt_hash, outcome, features, reasons,
-       stream AND upstream_first_byte_ms IS NOT NULL
-FROM requests WHERE at_ms >= :since_ms AND (:tenant IS NULL OR tenant = :tenant) AND tier_served IS NOT NULL
+       stream = 1 AND upstream_first_byte_ms IS NOT NULL
+FROM requests
+WHERE at_ms >= :since_ms AND (CAST(:tenant AS TEXT) IS NULL OR tenant = :tenant) AND tier_served IS NOT NULL
 ORDER BY tenant, session, at_ms, id
 """
 
 # An attempt that was kept though the check of its form had failed.
 _BROKEN = """
-SELECT DISTINCT requests.id, requests.at_ms FROM attempts JOIN requests ON requests.id = attempts.request_id
-WHERE requests.outcome = 'ok' AND attempts.outcome = 'ok' AND json_extract(attempts.signals, '$.format_ok') = 0
-  AND requests.at_ms >= :since_ms AND (:tenant IS NULL OR tenant = :tenant)
+SELECT DISTINCT requests.id, requests.at_ms
+FROM attempts JOIN requests ON requests.id = attempts.request_id AND requests.at_ms = attempts.at_ms
+WHERE requests.outcome = 'ok' AND attempts.outcome = 'ok' AND {format_ok} = 0
+  AND requests.at_ms >= :since_ms AND (CAST(:tenant AS TEXT) IS NULL OR tenant = :tenant)
 """
 
 
-def signals(path: Path, since_ms: int = 0, tenant: str | None = None) -> list[Signal]:
+def signals(place: Place, since_ms: int = 0, tenant: str | None = None) -> list[Signal]:
     """Every sign, by time; an answer may have several.
 
     Raises:
         LedgerError: there is no such ledger, or it has another shape.
     """
     given = {"since_ms": since_ms, "tenant": tenant}
-    with closing(open_reader(path)) as db:
+    with closing(open_reader(place)) as db:
+        broken = _BROKEN.format(format_ok=db.words.number_in("attempts.signals", "format_ok"))
         found = [
             Signal(request_id=request_id, at_ms=at_ms, kind="invalid_json")
-            for request_id, at_ms in db.execute(_BROKEN, given)
+            for request_id, at_ms in db.execute(broken, given)
         ]
         before: _Row | None = None
         for row in _rows(db, given):
@@ -115,17 +118,18 @@ def signals(path: Path, since_ms: int = 0, tenant: str | None = None) -> list[Si
     return sorted(found, key=lambda signal: (signal.at_ms, signal.request_id, signal.kind))
 
 
-def worth(path: Path, found: list[Signal], since_ms: int = 0, tenant: str | None = None) -> list[Worth]:
+def worth(place: Place, found: list[Signal], since_ms: int = 0, tenant: str | None = None) -> list[Worth]:
     """What each kind is worth by the feedback that answers have besides.
 
     Raises:
         LedgerError: there is no such ledger, or it has another shape.
     """
     asked = (
-        "SELECT request_id, avg(score) FROM feedback JOIN requests ON requests.id = request_id "
-        "WHERE requests.at_ms >= ? AND (? IS NULL OR tenant = ?) GROUP BY request_id"
+        "SELECT request_id, avg(score) FROM feedback "
+        "JOIN requests ON requests.id = request_id "
+        "WHERE requests.at_ms >= ? AND (CAST(? AS TEXT) IS NULL OR tenant = ?) GROUP BY request_id"
     )
-    with closing(open_reader(path)) as db:
+    with closing(open_reader(place)) as db:
         scores = dict(db.execute(asked, (since_ms, tenant, tenant)).fetchall())
     signed = {signal.request_id for signal in found}
     without = [score for request_id, score in scores.items() if request_id not in signed]
@@ -142,8 +146,8 @@ def worth(path: Path, found: list[Signal], since_ms: int = 0, tenant: str | None
     return told
 
 
-def _rows(db: sqlite3.Connection, given: dict[str, Any]) -> Iterator[_Row]:
-    for id_, at_ms, session, tenant, prompt_hash, outcome, features, reasons, streaming in db.execute(_ROWS, given):
+def _rows(db: Db, given: dict[str, Any]) -> Iterator[_Row]:
+    for id_, at_ms, session, tenant, prompt_hash, outcome, features, reasons, streaming in db.stream(_ROWS, given):
         seen = json.loads(features) if features else {}
         yield _Row(
             id_, at_ms, session, tenant, prompt_hash, outcome, int(seen.get("turns", 0)), bool(seen.get("tools")),

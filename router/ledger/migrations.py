@@ -10,17 +10,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 
+from router.ledger.db import LedgerError
+
 APPLICATION_ID = 0x5354_4C4C
 """``STLL`` in the header of the file: says that a SQLite database is a ledger of ours."""
 
 
-class LedgerError(Exception):
-    """The ledger's file cannot be used; the message says which, why, and how to mend it."""
-
-
 Migration = Callable[[sqlite3.Connection], None]
 
-_REQUESTS = """
+REQUESTS = """
 CREATE TABLE requests (
     id TEXT NOT NULL PRIMARY KEY,
     at_ms INTEGER NOT NULL,
@@ -83,7 +81,7 @@ CREATE TABLE requests (
 """
 
 # ``at_ms`` is the request's: with it, pruning and per-tier sums need no join.
-_ATTEMPTS = """
+ATTEMPTS = """
 CREATE TABLE attempts (
     request_id TEXT NOT NULL,
     at_ms INTEGER NOT NULL,
@@ -113,7 +111,7 @@ CREATE TABLE attempts (
 """
 
 # What pruning leaves behind: sums a day, in exactly the words that a report groups by.
-_DAILY = """
+DAILY = """
 CREATE TABLE daily (
     day INTEGER NOT NULL,
     tenant TEXT NOT NULL,
@@ -149,7 +147,7 @@ CREATE TABLE daily (
 ) STRICT, WITHOUT ROWID
 """
 
-_DAILY_LATENCY = """
+DAILY_LATENCY = """
 CREATE TABLE daily_latency (
     day INTEGER NOT NULL,
     tenant TEXT NOT NULL,
@@ -185,10 +183,10 @@ def _append_only(table: str, same: str) -> tuple[str, ...]:
 def m001_requests_and_attempts(db: sqlite3.Connection) -> None:
     """The two append-only tables, and the sums that pruning leaves."""
     for statement in (
-        _REQUESTS,
-        _ATTEMPTS,
-        _DAILY,
-        _DAILY_LATENCY,
+        REQUESTS,
+        ATTEMPTS,
+        DAILY,
+        DAILY_LATENCY,
         _GATE,
         "CREATE INDEX requests_at ON requests (at_ms)",
         "CREATE UNIQUE INDEX attempts_of ON attempts (request_id, n)",
@@ -200,7 +198,7 @@ def m001_requests_and_attempts(db: sqlite3.Connection) -> None:
 
 
 # ``at_ms`` is the request's, as with attempts; ``given_ms`` is when the feedback came.
-_FEEDBACK = """
+FEEDBACK = """
 CREATE TABLE feedback (
     request_id TEXT NOT NULL,
     at_ms INTEGER NOT NULL,
@@ -216,7 +214,7 @@ def m002_feedback_and_places(db: sqlite3.Connection) -> None:
     """What people and judges said of an answer, and where the scorer placed its prompt: numbers only."""
     for statement in (
         "ALTER TABLE requests ADD COLUMN place TEXT",
-        _FEEDBACK,
+        FEEDBACK,
         "CREATE UNIQUE INDEX feedback_of ON feedback (request_id, who)",
         *_append_only("feedback", "request_id = NEW.request_id AND who = NEW.who"),
     ):
@@ -229,7 +227,7 @@ def m003_draw_key(db: sqlite3.Connection) -> None:
 
 
 # As feedback, but not to be believed by itself: ``why`` says what is wrong with it.
-_WEAK_LABELS = """
+WEAK_LABELS = """
 CREATE TABLE weak_labels (
     request_id TEXT NOT NULL,
     at_ms INTEGER NOT NULL,
@@ -244,15 +242,28 @@ CREATE TABLE weak_labels (
 def m004_weak_labels(db: sqlite3.Connection) -> None:
     """Judgements that are kept apart from feedback."""
     for statement in (
-        _WEAK_LABELS,
+        WEAK_LABELS,
         "CREATE UNIQUE INDEX weak_labels_of ON weak_labels (request_id, who)",
         *_append_only("weak_labels", "request_id = NEW.request_id AND who = NEW.who"),
     ):
         db.execute(statement)
 
 
+# Up to which row the daily sums reach, and the end of what was pruned; one line.
+UPKEEP = (
+    "CREATE TABLE upkeep (rolled_to INTEGER NOT NULL, pruned_ms INTEGER NOT NULL) STRICT",
+    "INSERT INTO upkeep (rolled_to, pruned_ms) SELECT 0, coalesce(86400000 * (max(day) + 1), 0) FROM daily",
+)
+
+
+def m005_upkeep(db: sqlite3.Connection) -> None:
+    """Daily sums run along behind the rows; until now only those of pruned rows were kept."""
+    for statement in UPKEEP:
+        db.execute(statement)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
-    m001_requests_and_attempts, m002_feedback_and_places, m003_draw_key, m004_weak_labels,
+    m001_requests_and_attempts, m002_feedback_and_places, m003_draw_key, m004_weak_labels, m005_upkeep,
 )  # fmt: skip
 
 

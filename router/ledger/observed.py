@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import msgspec
 
-from router.ledger.read import EVERYTHING, Span
+from router.ledger.place import Place
+from router.ledger.read import EVERYTHING, Reader, Span
 from router.ledger.store import open_reader
 from router.types import Frozen
 
@@ -51,26 +51,25 @@ def _has(reason: str) -> str:
 
 _SQL = f"""
 SELECT coalesce(session, prompt_hash, requests.id), tenant, policy, outcome, tier_served, tier_wanted, cost_nano,
-  (price_source <> 'config' OR tokens_source IS NOT 'upstream'), predicted_cost, p_right,
+  (price_source <> 'config' OR tokens_source IS DISTINCT FROM 'upstream'), predicted_cost, p_right,
   {_has("observed-block")}, {_has("observed-mask")}, {_has("observed-cascade")}, {_has("tier-missing")}, said.score
 FROM requests LEFT JOIN (SELECT request_id, avg(score) AS score FROM feedback GROUP BY request_id) AS said
   ON said.request_id = requests.id
 WHERE mode = 'observed' AND endpoint = '/v1/chat/completions' AND
 """  # noqa: S608 - our own words only
-_PRUNED = "SELECT coalesce(sum(requests), 0) FROM daily WHERE mode = 'observed' AND "
 _costs = msgspec.json.Decoder(dict[str, int])
 _chances = msgspec.json.Decoder(dict[str, float])
 
 
-def observed(path: Path, span: Span = EVERYTHING) -> Iterator[Observed]:
+def observed(place: Place, span: Span = EVERYTHING) -> Iterator[Observed]:
     """Every observed request that is still stored, oldest first.
 
     Raises:
         LedgerError: there is no such ledger, or it has another shape.
     """
-    where = span.where(rolled=False).replace("at_ms", "requests.at_ms")
-    with closing(open_reader(path)) as db:
-        for row in db.execute(f"{_SQL} {where} ORDER BY requests.at_ms, requests.id", span.parameters()):
+    where = span.where().replace("at_ms", "requests.at_ms")
+    with closing(open_reader(place)) as db:
+        for row in db.stream(f"{_SQL} {where} ORDER BY requests.at_ms, requests.id", span.parameters()):
             yield Observed(
                 group=row[0], tenant=row[1], policy=row[2], outcome=row[3], served=row[4], wanted=row[5],
                 cost_nano=row[6], estimated=bool(row[7]), predicted=_costs.decode(row[8]) if row[8] else {},
@@ -79,11 +78,11 @@ def observed(path: Path, span: Span = EVERYTHING) -> Iterator[Observed]:
             )  # fmt: skip
 
 
-def pruned(path: Path, span: Span = EVERYTHING) -> int:
+def pruned(place: Place, span: Span = EVERYTHING) -> int:
     """Observed requests of which only daily sums are left; nothing can be forecast from those.
 
     Raises:
         LedgerError: there is no such ledger, or it has another shape.
     """
-    with closing(open_reader(path)) as db:
-        return int(db.execute(_PRUNED + span.where(rolled=True), span.parameters()).fetchone()[0])
+    with Reader(place) as reader:
+        return reader.pruned(span, "mode = 'observed'")[0]

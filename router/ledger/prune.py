@@ -1,45 +1,27 @@
-"""Forgetting old requests while their daily sums stay. The only way a row leaves the ledger.
+"""Forgetting old requests while their daily sums stay. With ``erase`` the only way a row leaves the ledger.
 
-Each batch is one short transaction that adds its sums and deletes its rows together: a kill between two
-batches leaves every report as it was. The rows never enter this process, and a gateway that writes to the
-same file waits for one batch at most.
+First the sums are brought up to the last row, then rows go that are in them, so a kill at any moment leaves every
+report as it was. A file loses rows batch by batch, each one short transaction; a server drops a day's part at once.
+The rows never enter this process, and a gateway that writes to the same ledger waits for one batch at most.
 """
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
-from pathlib import Path
+from typing import Any
 
+from router.ledger.db import Db
+from router.ledger.place import Place, Remote
+from router.ledger.rollup import PAUSE_S, roll, roll_batch, rolled_to
 from router.ledger.store import open_reader, open_writer
-from router.ledger.sums import (
-    DAY_MS,
-    DIMENSIONS,
-    LATENCY_KEYS,
-    MEASURES,
-    PARTS,
-    grouped_sql,
-    latency_rows_sql,
-    rows_sql,
-)
+from router.ledger.sums import DAY_MS
 
 BATCH = 1000
-_PAUSE_S = 0.005  # for the gateway's writer to come in between
+UNDER = ("attempts", "feedback", "weak_labels")
 _VACUUM_PAGES = 1000
-
-_DOOMED = "rowid IN (SELECT request FROM temp.doomed)"
-_ADD = ", ".join(f"{name} = {name} + excluded.{name}" for name in MEASURES)
-_SUMMED = grouped_sql(DIMENSIONS, rows_sql(DIMENSIONS, _DOOMED))
-_SUM_UP = f"INSERT INTO daily ({', '.join([*DIMENSIONS, *MEASURES])}) {_SUMMED} ON CONFLICT DO UPDATE SET {_ADD}"
-_LATENCY_COLUMNS = ", ".join([*LATENCY_KEYS, "part", "bucket_us"])
-_SUM_UP_LATENCY = tuple(
-    f"INSERT INTO daily_latency ({_LATENCY_COLUMNS}, requests) "  # noqa: S608
-    f"SELECT {_LATENCY_COLUMNS}, sum(requests) FROM ({latency_rows_sql(part, _DOOMED)}) "
-    f"GROUP BY {_LATENCY_COLUMNS} ON CONFLICT DO UPDATE SET requests = requests + excluded.requests"
-    for part in PARTS
-)
+_EVER = (1 << 63) - 1
 
 
 def whole_days(before_ms: int) -> int:
@@ -47,58 +29,96 @@ def whole_days(before_ms: int) -> int:
     return before_ms // DAY_MS * DAY_MS
 
 
-def count(path: Path, before_ms: int) -> int:
+def count(place: Place, before_ms: int) -> int:
     """How many requests ``prune`` would remove.
 
     Raises:
         LedgerError: the ledger cannot be opened.
     """
-    with closing(open_reader(path)) as db:
+    with closing(open_reader(place)) as db:
         found: int = db.execute("SELECT count(*) FROM requests WHERE at_ms < ?", (whole_days(before_ms),)).fetchone()[0]
         return found
 
 
-def prune(path: Path, before_ms: int, batch: int = BATCH) -> Iterator[int]:
-    """Remove requests of whole days before ``before_ms``; yield how many each batch removed.
+def prune(place: Place, before_ms: int, batch: int = BATCH, upto: int | None = None) -> Iterator[int]:
+    """Remove requests of whole days before ``before_ms``; yield how many each step removed.
+
+    Args:
+        place: the ledger.
+        before_ms: milliseconds since the epoch.
+        batch: rows a step, where rows go one by one.
+        upto: only rows with this number or below; what came later waits for the next time.
 
     Raises:
         LedgerError: the ledger cannot be opened.
         sqlite3.Error: the disk failed or another process held the file for too long; nothing is half done.
     """
-    with closing(open_writer(path)) as db:
-        db.execute("CREATE TEMP TABLE doomed (request INTEGER PRIMARY KEY)")
-        while removed := _one_batch(db, whole_days(before_ms), batch):
-            yield removed
-            time.sleep(_PAUSE_S)
-        _give_back_space(db)
+    before = whole_days(before_ms)
+    with closing(open_writer(place)) as db:
+        roll(db)
+        with db.together():
+            while roll_batch(db):  # what came in between; from here on the day's sums stand for its rows
+                pass
+            last = rolled_to(db) if upto is None else min(upto, rolled_to(db))
+            db.execute("UPDATE upkeep SET pruned_ms = ? WHERE pruned_ms < ?", (before, before))
+        if isinstance(place, Remote):
+            yield from _drop_days(db, before, last)
+        else:
+            yield from _delete(db, before, last, batch)
+            give_back_space(db)
 
 
-def _one_batch(db: sqlite3.Connection, before_ms: int, batch: int) -> int:
-    db.execute("BEGIN IMMEDIATE")
-    try:
+def _delete(db: Db, before_ms: int, last: int, batch: int) -> Iterator[int]:
+    db.execute("CREATE TEMP TABLE doomed (request INTEGER PRIMARY KEY)")
+    choose = "SELECT rowid FROM requests WHERE at_ms < :before AND rowid <= :last ORDER BY at_ms LIMIT :batch"
+    given = {"before": before_ms, "last": last, "batch": batch}
+    while removed := delete_batch(db, choose, given):
+        yield removed
+        time.sleep(PAUSE_S)
+
+
+def delete_batch(db: Db, choose: str, given: Mapping[str, Any]) -> int:
+    """Remove the requests whose row numbers ``choose`` selects from a file, and what hangs on them."""
+    with db.together():
         db.execute("DELETE FROM temp.doomed")
-        found = db.execute(
-            "INSERT INTO temp.doomed SELECT rowid FROM requests WHERE at_ms < ? ORDER BY at_ms LIMIT ?",
-            (before_ms, batch),
-        ).rowcount
+        found = db.execute(f"INSERT INTO temp.doomed {choose}", given).rowcount
         if found:
-            db.execute("INSERT INTO prune_gate (before_ms) VALUES (?)", (before_ms,))
-            db.execute(_SUM_UP)
-            for statement in _SUM_UP_LATENCY:
-                db.execute(statement)
-            for under in ("attempts", "feedback", "weak_labels"):
-                db.execute(f"DELETE FROM {under} WHERE request_id IN (SELECT id FROM requests WHERE {_DOOMED})")  # noqa: S608
-            db.execute(f"DELETE FROM requests WHERE {_DOOMED}")  # noqa: S608
+            doomed = "rowid IN (SELECT request FROM temp.doomed)"
+            db.execute("INSERT INTO prune_gate (before_ms) VALUES (?)", (_EVER,))
+            for under in UNDER:
+                db.execute(f"DELETE FROM {under} WHERE request_id IN (SELECT id FROM requests WHERE {doomed})")  # noqa: S608
+            db.execute(f"DELETE FROM requests WHERE {doomed}")  # noqa: S608
             db.execute("DELETE FROM prune_gate")
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
-    return found
+            # SQLite numbers on from the last row that is left: a mark beyond it would hide new rows.
+            db.execute("UPDATE upkeep SET rolled_to = min(rolled_to, (SELECT coalesce(max(rowid), 0) FROM requests))")
+    return int(found)
 
 
-def _give_back_space(db: sqlite3.Connection) -> None:
+def give_back_space(db: Db) -> None:
+    """Shrink a file by the pages that are free."""
     while db.execute("PRAGMA freelist_count").fetchone()[0]:
-        db.executescript(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})")  # execute() would free one page
-        time.sleep(_PAUSE_S)
+        # a statement frees a page a step, so all steps have to be taken
+        db.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})").fetchall()
+        time.sleep(PAUSE_S)
+
+
+def _drop_days(db: Db, before_ms: int, last: int) -> Iterator[int]:
+    from router.ledger.postgres import days, partition
+
+    raw: Any = db.raw  # type: ignore[attr-defined]
+    for day in days(raw):
+        if (day + 1) * DAY_MS > before_ms:
+            continue
+        part = partition("requests", day)
+        with db.together():
+            newest, found = db.execute(f"SELECT max(rowid), count(*) FROM {part}").fetchone()  # noqa: S608
+            if newest is not None and newest > last:
+                continue
+            for table in ("feedback", "weak_labels"):
+                db.execute("SET LOCAL stillhouse.prune = 'on'")
+                db.execute(
+                    f"DELETE FROM {table} WHERE at_ms >= ? AND at_ms < ?",  # noqa: S608
+                    (day * DAY_MS, (day + 1) * DAY_MS),
+                )
+            db.execute(f"DROP TABLE {part}, {partition('attempts', day)}")
+        yield int(found)

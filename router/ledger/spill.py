@@ -49,7 +49,10 @@ class Spill:
         line = _encode(pair) + b"\n"
         with self._lock:
             fd = self._open() if self._fd is None else self._fd
-            if os.write(fd, line) != len(line):
+            if (taken := os.write(fd, line)) != len(line):
+                os.ftruncate(
+                    fd, os.fstat(fd).st_size - taken
+                )  # else the next record would be glued to half of this one
                 raise OSError("the disk took only a part of the line")
             self._unsynced = True
 

@@ -1,288 +1,149 @@
-"""The ledger on SQLite: append-only, one writer thread, handed records that it encodes itself.
-
-The promise: a kill at any moment loses at most ``BATCH`` records and corrupts nothing. It holds by
-construction: no more than ``BATCH`` records are ever in memory only. A record leaves memory when its
-commit is done; while the store cannot keep up (a slow disk, another process that commits), further
-records go straight to a spill file, from where the writer brings them in later. So the request path
-never waits for the store, memory stays bounded, and nothing is lost silently: what could neither be
-stored nor spilled is counted in ``dropped``.
-"""
+"""The ledger on SQLite: one file a cell, in WAL."""
 
 from __future__ import annotations
 
-import logging
+import contextlib
+import os
 import sqlite3
-import threading
-from collections import deque
-from collections.abc import Iterable, Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
-from router.ledger.read import Reader
-from router.ledger.record import AttemptRecord, RequestRecord
-from router.ledger.rows import (
-    ATTEMPT_COLUMNS,
-    INSERT_ATTEMPT,
-    INSERT_REQUEST,
-    REQUEST_COLUMNS,
-    Row,
-    as_dict,
-    attempt_row,
-    request_row,
-    storable,
-    story,
-)
-from router.ledger.spill import Pair, Spill, leftovers, read
-from router.ledger.store import open_writer
+from router.ledger.db import SQLITE, Given, LedgerError, Words
+from router.ledger.migrations import check, migrate
+from router.ledger.rows import INSERT_ATTEMPT, INSERT_REQUEST, Row, storable
 
-log = logging.getLogger(__name__)
+BUSY_S = 5.0
+"""How long a connection waits while another one commits."""
 
-BATCH = 100
-"""Records in one commit at most, and in memory only at most."""
-
-TICK_S = 0.2
-"""The longest a record waits before its commit begins."""
-
-_WAKE = BATCH // 2  # the other half fills while the first is being committed
-_RETRY_S = 1.0
-
-# What a single bad record raises; anything else is the store's trouble and is tried again.
-_BAD_RECORD = (
-    sqlite3.IntegrityError,
-    sqlite3.InterfaceError,
-    sqlite3.ProgrammingError,
-    sqlite3.DataError,
-    msgspec.MsgspecError,
-    ArithmeticError,
-    AttributeError,
-    TypeError,
-    ValueError,
-)
+_WAL_LIMIT = 64 * 1024 * 1024
 
 
-class Ledger:
-    """The append-only store of one cell.
-
-    Attributes:
-        path: the SQLite file.
-        written: records committed by this process.
-        spilled: records that went to the waiting file first.
-        dropped: records lost: neither the store nor the waiting file could take them. Zero in health.
-        error: what the store last complained about; None while it works.
-    """
-
-    def __init__(self, path: Path) -> None:
-        """Open or create the ledger, bring in what an earlier process left waiting, start the writer.
-
-        Raises:
-            LedgerError: the file cannot be used; the message says why and how to mend it.
-        """
-        self.path = path
-        self.written = 0
-        self.spilled = 0
-        self.dropped = 0
-        self.error: str | None = None
-        self._pending: deque[Pair] = deque()
-        self._lock = threading.Lock()  # held for a few operations on memory, never during I/O
-        self._wake = threading.Event()
-        self._flushes: list[threading.Event] = []
-        self._spill = Spill(path)
-        self._closed = False
-        self._db = open_writer(path)
-        self._leftovers = leftovers(path)
-        self._writer = threading.Thread(target=self._run, name="stillhouse-ledger", daemon=True)
-        self._writer.start()
-
-    # --- the request's side
-
-    def record(self, request: RequestRecord, attempts: Sequence[AttemptRecord] = ()) -> None:
-        """Hand over one request and its attempts. Never waits for the store and never raises.
-
-        Safe in a ``finally`` of a cancelled task, from any thread, and after ``close``.
-        """
-        pair = (request, tuple(attempts))
-        with self._lock:
-            waiting = len(self._pending)
-            room = waiting < BATCH and not self._closed
-            if room:
-                self._pending.append(pair)
-        if not room:
-            self._set_aside(pair)
-        elif waiting == _WAKE:
-            self._wake.set()
-
-    def _set_aside(self, pair: Pair) -> None:
-        try:
-            self._spill.append(pair)
-        except (OSError, *_BAD_RECORD) as error:
-            self._drop(pair, error)
-        else:
-            self.spilled += 1
-
-    def _drop(self, pair: Pair, error: BaseException) -> None:
-        self.dropped += 1
-        log.error("ledger: record %s is lost: %s", pair[0].id, type(error).__name__)
+class SQLite(sqlite3.Connection):
+    """A connection that speaks as ``router.ledger.db`` expects."""
 
     @property
-    def pending(self) -> int:
-        """Records in memory that are not committed yet."""
-        return len(self._pending)
+    def words(self) -> Words:
+        """SQLite's own."""
+        return SQLITE
 
-    # --- reading back
+    def stream(self, sql: str, given: Given = (), /) -> sqlite3.Cursor:
+        """SQLite hands out rows as they are asked for anyway."""
+        return self.execute(sql, given)
 
-    def get(self, request_id: str) -> dict[str, object] | None:
-        """One request with its attempts, committed or not; None when it is not known.
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """One transaction, begun with the right to write."""
+        self.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:
+            if self.in_transaction:
+                self.execute("ROLLBACK")
+            raise
 
-        Takes about a millisecond; call it from a worker thread, since it waits for the writer when
-        records are spilled.
+
+def open_writer(path: Path) -> SQLite:
+    """Open the ledger for writing; create it (0600, in a 0700 folder) and bring it to the newest shape.
+
+    ``synchronous=NORMAL``: a commit waits for no disk, only a checkpoint does. A killed process loses
+    nothing that was committed (the kernel holds it); a power cut may take the commits since the last
+    checkpoint but never corrupts the file. That is right for a record that is no source of truth for
+    money: ``FULL`` would cost a disk flush for every batch.
+
+    Raises:
+        LedgerError: the file cannot be opened, is another program's, or newer than this code.
+    """
+    with _explained(path):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False, factory=SQLite)
+        try:
+            if not check(db):
+                db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heeded only while the file is empty
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")
+            db.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
+            migrate(db)
+        except BaseException:
+            db.close()
+            raise
+    return db
+
+
+def open_reader(path: Path) -> SQLite:
+    """Open the ledger to read it; nothing is created or changed.
+
+    Raises:
+        LedgerError: there is no such file, or it is not a ledger of this code's shape.
+    """
+    with _explained(path):
+        if not path.is_file():
+            raise LedgerError("there is no such file. 'stillhouse serve' creates the ledger.")
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        db = sqlite3.connect(
+            uri, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False, factory=SQLite
+        )
+        try:
+            if not check(db):
+                raise LedgerError("it has an older shape. 'stillhouse serve' brings it up to date.")
+        except BaseException:
+            db.close()
+            raise
+    return db
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except LedgerError as error:
+        raise LedgerError(f"ledger {path}: {error}") from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise LedgerError(f"ledger {path}: {reason}. Name a file that you may write to.") from error
+    except sqlite3.Error as error:
+        raise LedgerError(f"ledger {path}: {error}. Name another file, or restore this one.") from error
+
+
+class SQLiteStore:
+    """What the writer commits to. See ``router.ledger.writer.Store``."""
+
+    bad: Final = (
+        sqlite3.IntegrityError,
+        sqlite3.InterfaceError,
+        sqlite3.ProgrammingError,
+        sqlite3.DataError,
+        msgspec.MsgspecError,
+        ArithmeticError,
+        AttributeError,
+        TypeError,
+        ValueError,
+    )
+    trouble: Final = (sqlite3.Error, OSError)
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file.
+
+        Raises:
+            LedgerError: it cannot be used.
         """
-        with self._lock:
-            pending = list(self._pending)
-        for request, attempts in reversed(pending):
-            if request.id == request_id:
-                return _shown(request, attempts)
-        found = self._stored(request_id)
-        if found is None and not self._spill.empty:
-            self.flush()
-            found = self._stored(request_id)
-        return found
+        self.db = open_writer(path)
 
-    def _stored(self, request_id: str) -> dict[str, object] | None:
-        with Reader(self.path) as reader:
-            return reader.request(request_id)
+    def commit(self, requests: Sequence[Row], attempts: Sequence[Row]) -> None:
+        """All of them or none; a row that is there already is passed over."""
+        with self.db.together():
+            self.db.executemany(INSERT_REQUEST, requests)
+            self.db.executemany(INSERT_ATTEMPT, attempts)
 
-    def flush(self, timeout_s: float = 10.0) -> bool:
-        """Wait until everything handed over before this call is committed; False when time ran out."""
-        if not self._writer.is_alive():
-            return self.pending == 0
-        done = threading.Event()
-        with self._lock:
-            self._flushes.append(done)
-        self._wake.set()
-        return done.wait(timeout_s)
+    @staticmethod
+    def storable(row: Row) -> Row:
+        """With what SQLite cannot hold made holdable."""
+        return storable(row)
 
     def close(self) -> None:
-        """Commit what is pending and stop the writer. Safe to call twice.
-
-        What the store refuses even now goes to the waiting file, for the next process.
-        """
-        with self._lock:
-            self._closed = True
-        self._wake.set()
-        self._writer.join()
-
-    # --- the writer thread
-
-    def _run(self) -> None:
-        while True:
-            self._wake.wait(TICK_S)
-            self._wake.clear()
-            with self._lock:
-                closing, flushes = self._closed, self._flushes
-                self._flushes = []
-            try:
-                self._drain()
-                self.error = None
-            except (sqlite3.Error, OSError) as error:
-                self._troubled(error)
-                with self._lock:
-                    self._flushes += flushes
-                if not closing:
-                    self._wake.wait(_RETRY_S)
-            else:
-                for done in flushes:
-                    done.set()
-            if closing:
-                break
-        self._finish()
-
-    def _drain(self) -> None:
-        while self._pending:
-            with self._lock:
-                batch = list(islice(self._pending, BATCH))
-            self._write(batch)
-            with self._lock:
-                for _ in batch:
-                    self._pending.popleft()
-        self._spill.sync()
-        while path := self._next_spilled():
-            self._bring_in(path)
-
-    def _next_spilled(self) -> Path | None:
-        if not self._leftovers and (path := self._spill.take()):
-            self._leftovers.append(path)
-        return self._leftovers[0] if self._leftovers else None
-
-    def _bring_in(self, path: Path) -> None:
-        """Store a spill file and remove it. A file half stored is stored again: no row enters twice."""
-        pairs = read(path)
-        while chunk := list(islice(pairs, BATCH)):
-            whole = [pair for pair in chunk if pair is not None]
-            if damaged := len(chunk) - len(whole):
-                self.dropped += damaged
-                log.error("ledger: %d damaged lines in %s are lost", damaged, path.name)
-            self._write(whole)
-        path.unlink(missing_ok=True)
-        self._leftovers.remove(path)
-
-    def _write(self, batch: Sequence[Pair]) -> None:
-        try:
-            self._commit(*_rows(batch))
-        except _BAD_RECORD:
-            for pair in batch:
-                self._write_alone(pair)
-
-    def _write_alone(self, pair: Pair) -> None:
-        try:
-            requests, attempts = _rows([pair])
-            self._commit([storable(row) for row in requests], [storable(row) for row in attempts])
-        except _BAD_RECORD as error:
-            self._drop(pair, error)
-
-    def _commit(self, requests: Sequence[Row], attempts: Sequence[Row]) -> None:
-        db = self._db
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            db.executemany(INSERT_REQUEST, requests)
-            db.executemany(INSERT_ATTEMPT, attempts)
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
-        self.written += len(requests)
-
-    def _troubled(self, error: Exception) -> None:
-        said = str(error)
-        if said != self.error:
-            log.error("ledger: cannot write to %s: %s; records wait in a file beside it", self.path, said)
-        self.error = said
-
-    def _finish(self) -> None:
-        while self._pending:
-            self._set_aside(self._pending.popleft())
-        try:
-            self._spill.sync()
-            self._spill.take()  # closed and unlocked: the next process brings it in
-            self._db.close()
-        except (sqlite3.Error, OSError) as error:
-            self._troubled(error)
-
-
-def _rows(batch: Iterable[Pair]) -> tuple[list[Row], list[Row]]:
-    requests: list[Row] = []
-    attempts: list[Row] = []
-    for request, tries in batch:
-        requests.append(request_row(request, tries))
-        attempts += [attempt_row(request, attempt) for attempt in tries]
-    return requests, attempts
-
-
-def _shown(request: RequestRecord, attempts: Sequence[AttemptRecord]) -> dict[str, object]:
-    inner = [
-        {**as_dict(ATTEMPT_COLUMNS, attempt_row(request, attempt)), "generation": attempt.lineage.generation}
-        for attempt in attempts
-    ]
-    return story(as_dict(REQUEST_COLUMNS, request_row(request, attempts)), inner)
+        """Let go of the file."""
+        self.db.close()

@@ -1,81 +1,35 @@
-"""Opening the ledger's file, to write or only to read."""
+"""Opening a ledger, wherever it lies, to write or only to read."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
-from router.ledger.migrations import LedgerError, check, migrate
-
-BUSY_S = 5.0
-"""How long a connection waits while another one commits."""
-
-_WAL_LIMIT = 64 * 1024 * 1024
+from router.ledger import sqlite
+from router.ledger.db import Db
+from router.ledger.place import Place
 
 
-def open_writer(path: Path) -> sqlite3.Connection:
-    """Open the ledger for writing; create it (0600, in a 0700 folder) and bring it to the newest shape.
-
-    ``synchronous=NORMAL``: a commit waits for no disk, only a checkpoint does. A killed process loses
-    nothing that was committed (the kernel holds it); a power cut may take the commits since the last
-    checkpoint but never corrupts the file. That is right for a record that is no source of truth for
-    money: ``FULL`` would cost a disk flush for every batch.
+def open_writer(place: Place) -> Db:
+    """Open a ledger for writing; create it and bring it to the newest shape.
 
     Raises:
-        LedgerError: the file cannot be opened, is another program's, or newer than this code.
+        LedgerError: it cannot be opened, is another program's, or newer than this code.
     """
-    with _explained(path):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-        try:
-            if not check(db):
-                db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heeded only while the file is empty
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = NORMAL")
-            db.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
-            migrate(db)
-        except BaseException:
-            db.close()
-            raise
-    return db
+    if isinstance(place, Path):
+        return sqlite.open_writer(place)
+    from router.ledger import postgres
+
+    return postgres.open_writer(place)
 
 
-def open_reader(path: Path) -> sqlite3.Connection:
-    """Open the ledger to read it; nothing is created or changed.
+def open_reader(place: Place) -> Db:
+    """Open a ledger to read it; nothing is created or changed.
 
     Raises:
-        LedgerError: there is no such file, or it is not a ledger of this code's shape.
+        LedgerError: there is none, or it has another shape.
     """
-    with _explained(path):
-        if not path.is_file():
-            raise LedgerError("there is no such file. 'stillhouse serve' creates the ledger.")
-        uri = f"{path.absolute().as_uri()}?mode=ro"
-        db = sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-        try:
-            _require_newest(db)
-        except BaseException:
-            db.close()
-            raise
-    return db
+    if isinstance(place, Path):
+        return sqlite.open_reader(place)
+    from router.ledger import postgres
 
-
-def _require_newest(db: sqlite3.Connection) -> None:
-    if not check(db):
-        raise LedgerError("it has an older shape. 'stillhouse serve' brings it up to date.")
-
-
-@contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except LedgerError as error:
-        raise LedgerError(f"ledger {path}: {error}") from None
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise LedgerError(f"ledger {path}: {reason}. Name a file that you may write to.") from error
-    except sqlite3.Error as error:
-        raise LedgerError(f"ledger {path}: {error}. Name another file, or restore this one.") from error
+    return postgres.open_reader(place)

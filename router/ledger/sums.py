@@ -1,6 +1,6 @@
-"""What is summed, and in which words it may be grouped: the one definition that pruning and reports share.
+"""What is summed, and in which words it may be grouped: the one definition that daily sums and reports share.
 
-Because both use it, a report says the same before and after old rows have become daily sums.
+Because both use it, a report says the same before and after rows have become daily sums.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, get_args
 
+from router.ledger.db import Words
 from router.ledger.record import OWN_PRICE
 from router.types import Frozen
 
@@ -68,22 +69,27 @@ _NULLABLE = {"key_id", "tier_wanted", "tier_served", "error_code", "tokens_sourc
 _DIMENSION_SQL = {name: f"coalesce({name}, '')" if name in _NULLABLE else name for name in DIMENSIONS}
 _DIMENSION_SQL["day"] = f"at_ms / {DAY_MS}"
 
-_ESTIMATED = f"(price_source <> '{OWN_PRICE}' OR tokens_source IS NOT 'upstream')"
+_ESTIMATED = f"(price_source <> '{OWN_PRICE}' OR tokens_source IS DISTINCT FROM 'upstream')"
 _COMPARED = "(cost_nano IS NOT NULL AND baseline_nano IS NOT NULL)"
-# per row; NULL in a boolean is excluded by the IS NOT NULL tests above
+
+
+def _one(test: str, then: str = "1") -> str:
+    return f"CASE WHEN {test} THEN {then} ELSE 0 END"
+
+
 _MEASURE_SQL = {
     "requests": "1",
     "tokens_in": "coalesce(tokens_in, 0)",
     "tokens_out": "coalesce(tokens_out, 0)",
     "tokens_cached": "coalesce(tokens_cached, 0)",
     "cost_nano": "coalesce(cost_nano, 0)",
-    "cost_known": "(cost_nano IS NOT NULL)",
-    "cost_unknown": "(cost_nano IS NULL AND tokens_out IS NOT NULL)",
-    "cost_hypothetical": f"(cost_nano IS NOT NULL AND {_ESTIMATED})",
-    "compared": _COMPARED,
-    "compared_hypothetical": f"({_COMPARED} AND ({_ESTIMATED} OR baseline_source <> '{OWN_PRICE}'))",
-    "compared_nano": f"iif({_COMPARED}, cost_nano, 0)",
-    "baseline_nano": f"iif({_COMPARED}, baseline_nano, 0)",
+    "cost_known": _one("cost_nano IS NOT NULL"),
+    "cost_unknown": _one("cost_nano IS NULL AND tokens_out IS NOT NULL"),
+    "cost_hypothetical": _one(f"cost_nano IS NOT NULL AND {_ESTIMATED}"),
+    "compared": _one(_COMPARED),
+    "compared_hypothetical": _one(f"{_COMPARED} AND ({_ESTIMATED} OR baseline_source <> '{OWN_PRICE}')"),
+    "compared_nano": _one(_COMPARED, "cost_nano"),
+    "baseline_nano": _one(_COMPARED, "baseline_nano"),
     "attempts": "attempts",
     "retries": "retries",
     "fallbacks": "fallbacks",
@@ -108,7 +114,7 @@ def grouped_sql(dimensions: Iterable[Dimension], source: str) -> str:
     names = list(dimensions)
     sums = [f"sum({name}) AS {name}" for name in MEASURES]
     group = f" GROUP BY {', '.join(names)}" if names else ""
-    return f"SELECT {', '.join([*names, *sums])} FROM ({source}){group}"  # noqa: S608
+    return f"SELECT {', '.join([*names, *sums])} FROM ({source}) AS summed{group}"  # noqa: S608
 
 
 # --- latency: a histogram, so that percentiles too survive pruning
@@ -120,24 +126,25 @@ LATENCY_KEYS: tuple[Dimension, ...] = ("day", "tenant", "policy", "tier_served")
 _PART_MS: dict[Part, str] = {
     "total": "total_ms",
     "first_byte": "upstream_first_byte_ms",
-    "overhead": "max(total_ms - upstream_total_ms, 0)",
+    "overhead": "CASE WHEN total_ms > upstream_total_ms THEN total_ms - upstream_total_ms "
+    "WHEN total_ms <= upstream_total_ms THEN 0 END",
 }
 
 
-def bucket_sql(ms: str) -> str:
+def bucket_sql(ms: str, words: Words) -> str:
     """Milliseconds to microseconds, rounded down to three significant digits: an error below 1 %."""
-    us = f"CAST({ms} * 1000 AS INTEGER)"
+    us = words.whole(f"({ms}) * 1000")
     steps = " ".join(f"WHEN {us} < {10**n} THEN {us} / {10 ** (n - 3)} * {10 ** (n - 3)}" for n in range(3, 12))
-    return f"(CASE {steps} ELSE {10**11} END)"
+    return f"(CASE {steps} ELSE CAST({10**11} AS BIGINT) END)"
 
 
-def latency_rows_sql(part: Part, where: str) -> str:
+def latency_rows_sql(part: Part, where: str, words: Words) -> str:
     """SELECT one line an answered request: day, tenant, policy, tier, part, bucket, 1."""
     keys = ", ".join(f"{_DIMENSION_SQL[name]} AS {name}" for name in LATENCY_KEYS)
     ms = _PART_MS[part]
     return (
-        f"SELECT {keys}, '{part}' AS part, {bucket_sql(ms)} AS bucket_us, 1 AS requests "  # noqa: S608
-        f"FROM requests WHERE outcome = 'ok' AND {ms} IS NOT NULL AND {where}"
+        f"SELECT {keys}, '{part}' AS part, {bucket_sql(ms, words)} AS bucket_us, 1 AS requests "  # noqa: S608
+        f"FROM requests WHERE outcome = 'ok' AND ({ms}) IS NOT NULL AND {where}"
     )
 
 

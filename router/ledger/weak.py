@@ -5,18 +5,17 @@ Same laws as feedback: one row for each request and ``who``, never changed, prun
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
-from pathlib import Path
 
 from router.ledger.feedback import Feedback
+from router.ledger.place import Place
 from router.ledger.store import open_reader, open_writer
 from router.types import Frozen
 
 _INSERT = (
     "INSERT INTO weak_labels (request_id, at_ms, who, score, given_ms, why) "
-    "VALUES (:request_id, :at_ms, :who, :score, :given_ms, :why)"
+    "VALUES (:request_id, :at_ms, :who, :score, :given_ms, :why) ON CONFLICT DO NOTHING"
 )
 
 
@@ -31,7 +30,7 @@ class WeakLabel(Frozen, frozen=True, kw_only=True):
     why: str
 
 
-def keep_weak(path: Path, labels: Sequence[Feedback], why: str) -> int:
+def keep_weak(place: Place, labels: Sequence[Feedback], why: str) -> int:
     """Keep judgements apart, with the reason; how many were new.
 
     Raises:
@@ -49,32 +48,20 @@ def keep_weak(path: Path, labels: Sequence[Feedback], why: str) -> int:
         }
         for x in labels
     ]
-    with closing(open_writer(path)) as db:
-        before = _count(db)
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            db.executemany(_INSERT, rows)
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
-        db.execute("COMMIT")
-        return _count(db) - before
+    with closing(open_writer(place)) as db, db.together():
+        return sum(db.execute(_INSERT, row).rowcount for row in rows)
 
 
-def weak_labels(path: Path, since_ms: int = 0) -> list[WeakLabel]:
+def weak_labels(place: Place, since_ms: int = 0) -> list[WeakLabel]:
     """All of them, oldest request first.
 
     Raises:
         LedgerError: there is no such ledger, or it has another shape.
     """
     names = WeakLabel.__struct_fields__
-    with closing(open_reader(path)) as db:
+    with closing(open_reader(place)) as db:
         rows = db.execute(
             f"SELECT {', '.join(names)} FROM weak_labels WHERE at_ms >= ? ORDER BY at_ms, request_id, who",  # noqa: S608
             (since_ms,),
         ).fetchall()
     return [WeakLabel(**dict(zip(names, row, strict=True))) for row in rows]
-
-
-def _count(db: sqlite3.Connection) -> int:
-    return int(db.execute("SELECT count(*) FROM weak_labels").fetchone()[0])

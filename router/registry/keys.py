@@ -18,14 +18,16 @@ import os
 import re
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
-Scope = Literal["chat", "embeddings", "route", "guard", "admin"]
+from router.core.limits import Allowance
+
+Scope = Literal["chat", "embeddings", "route", "guard", "media", "admin"]
 Header = Literal["policy", "tier", "tag", "session", "guard-tag", "priority"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 HEADERS: tuple[Header, ...] = get_args(Header)
@@ -38,12 +40,21 @@ _SHARED_WRITE = 0o022
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 _Name = Annotated[str, msgspec.Meta(pattern=rf"^{_TENANT.pattern}$")]
+_TAG = re.compile(r"[!-+\--~]{1,64}")
+_Tag = Annotated[str, msgspec.Meta(pattern=rf"^{_TAG.pattern}$")]
 _Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 _Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class KeyFileError(ValueError):
     """The key file cannot be used; the message says where and how to mend it. It never holds a token."""
+
+
+class Former(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A secret that was replaced and is still good ``until`` then."""
+
+    sha256: _Digest
+    until: _Time
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,6 +66,10 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         sha256: hex digest of the whole token.
         scopes: endpoints it may use. headers: which ``x-stillhouse-*`` headers it may send.
         models: model names it may ask for; empty means all.
+        team: the team of its tenant that it belongs to, if any. tags: what rules see and the ledger keeps of its
+            requests, beside the caller's own.
+        limits: what it may use; what is left open is without limit, or as the settings say for every key.
+        former: secrets that ``rotate`` replaced.
         created, expires, revoked: with their time zone.
         note: the operator's own words.
     """
@@ -66,9 +81,18 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     scopes: tuple[Scope, ...] = USUAL_SCOPES
     headers: tuple[Header, ...] = USUAL_HEADERS
     models: tuple[str, ...] = ()
+    team: _Name | None = None
+    tags: tuple[_Tag, ...] = ()
+    limits: Allowance | None = None
+    former: tuple[Former, ...] = ()
     expires: _Time | None = None
     revoked: _Time | None = None
     note: str = ""
+
+    def of_former(self, former: Former) -> Key:
+        """The key as its former secret opens it."""
+        ends = former.until if self.expires is None else min(self.expires, former.until)
+        return msgspec.structs.replace(self, sha256=former.sha256, expires=ends)
 
     def expired(self, now_ms: int) -> bool:
         """Whether its time is over at ``now_ms`` (milliseconds since the epoch)."""
@@ -89,7 +113,11 @@ class KeyStore:
 
     def _take(self, keys: tuple[Key, ...]) -> None:
         self.keys = keys
-        self._live = {bytes.fromhex(key.sha256): key for key in keys if key.revoked is None}
+        self._live: dict[bytes, Key] = {}
+        for key in keys:
+            if key.revoked is None:
+                self._live[bytes.fromhex(key.sha256)] = key
+                self._live |= {bytes.fromhex(old.sha256): key.of_former(old) for old in key.former}
 
     @classmethod
     def load(cls, path: Path) -> KeyStore:
@@ -120,28 +148,30 @@ class KeyStore:
         models: Iterable[str] = (),
         expires: datetime | None = None,
         note: str = "",
+        team: str | None = None,
+        tags: Iterable[str] = (),
+        limits: Allowance | None = None,
     ) -> tuple[Key, str]:
         """Make a key, write the file, return the key and its token. The token is kept nowhere.
 
         Raises:
             KeyFileError: the file cannot be read or written.
-            ValueError: the tenant's name is not one.
+            ValueError: the tenant's or team's name is not one, or a tag is none.
         """
-        if not _TENANT.fullmatch(tenant):
-            raise ValueError(
-                f"{tenant!r} cannot name a tenant: use up to 64 letters, digits, dots, dashes, underscores, "
-                "from a letter or digit on"
-            )
+        _check_names(tenant, team, tags := tuple(dict.fromkeys(tags)))
         name = secrets.token_hex(4)
-        token = f"{PREFIX}{name}-{secrets.token_urlsafe(32)}"
+        token, digest = _new_token(name)
         key = Key(
             id=name,
             tenant=tenant,
-            sha256=hashlib.sha256(token.encode()).hexdigest(),
+            sha256=digest,
             created=now,
             scopes=tuple(dict.fromkeys(scopes)),
             headers=tuple(dict.fromkeys(headers)),
             models=tuple(dict.fromkeys(models)),
+            team=team,
+            tags=tags,
+            limits=limits,
             expires=expires,
             note=note,
         )
@@ -162,6 +192,44 @@ class KeyStore:
                     raise KeyFileError(f"{self.path}: the key {key.id} is in it already. Name another file.")
             self._write((*self.keys, *new))
 
+    def edit(self, key_id: str, change: Callable[[Key], Key]) -> Key:
+        """Change what a live key may do or use; its secret stays.
+
+        Raises:
+            KeyFileError: the file cannot be read or written.
+            KeyError: no key has this id. ValueError: it is revoked, or a name is none.
+        """
+        with self._editing():
+            key = self._one(key_id)
+            if key.revoked is not None:
+                raise ValueError(f"the key {key_id} is revoked; make a new one")
+            new = change(key)
+            _check_names(new.tenant, new.team, new.tags)
+            self._write(tuple(new if other is key else other for other in self.keys))
+        return new
+
+    def rotate(self, key_id: str, *, now: datetime, overlap: timedelta) -> tuple[Key, str]:
+        """Give a key another secret; the one it had is good for ``overlap`` more. Everything else stays.
+
+        Raises:
+            KeyFileError: the file cannot be read or written.
+            KeyError: no key has this id. ValueError: it is revoked.
+        """
+        token, digest = _new_token(key_id)
+
+        def change(key: Key) -> Key:
+            kept = tuple(old for old in key.former if old.until > now)
+            last = (Former(sha256=key.sha256, until=now + overlap),) if overlap else ()
+            return msgspec.structs.replace(key, sha256=digest, former=(*kept, *last))
+
+        return self.edit(key_id, change), token
+
+    def _one(self, key_id: str) -> Key:
+        key = next((key for key in self.keys if key.id == key_id), None)
+        if key is None:
+            raise KeyError(key_id)
+        return key
+
     def revoke(self, key_id: str, *, now: datetime) -> Key:
         """End a key for good; it stays in the file so that the ledger's key ids keep their meaning.
 
@@ -170,9 +238,7 @@ class KeyStore:
             KeyError: no key has this id.
         """
         with self._editing():
-            key = next((key for key in self.keys if key.id == key_id), None)
-            if key is None:
-                raise KeyError(key_id)
+            key = self._one(key_id)
             if key.revoked is None:
                 ended = msgspec.structs.replace(key, revoked=now)
                 self._write(tuple(ended if other is key else other for other in self.keys))
@@ -203,6 +269,24 @@ class KeyStore:
         finally:
             new.unlink(missing_ok=True)
         self._take(keys)
+
+
+def _new_token(name: str) -> tuple[str, str]:
+    """A new token of the key ``name``, and its digest."""
+    token = f"{PREFIX}{name}-{secrets.token_urlsafe(32)}"
+    return token, hashlib.sha256(token.encode()).hexdigest()
+
+
+def _check_names(tenant: str, team: str | None, tags: Iterable[str]) -> None:
+    for what, name in (("tenant", tenant), ("team", team)):
+        if name is not None and not _TENANT.fullmatch(name):
+            raise ValueError(
+                f"{name!r} cannot name a {what}: use up to 64 letters, digits, dots, dashes, underscores, "
+                "from a letter or digit on"
+            )
+    for tag in tags:
+        if not _TAG.fullmatch(tag):
+            raise ValueError(f"{tag!r} is no tag: use up to 64 printable characters without commas and spaces")
 
 
 def _lock_file(path: Path) -> Path:

@@ -15,7 +15,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -33,11 +33,19 @@ class ScorersError(ValueError):
 
 
 class Active(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which scorer is in use: ``shipped`` or a digest; and those in use before it, the latest last."""
+    """Which scorer is in use: ``shipped`` or a digest; those in use before it, the latest last; and cells of their own.
+
+    ``cells``: cell -> the scorer that it alone uses, to try one there before all cells take it.
+    """
 
     stillhouse_scorer: Literal[1] = 1
     active: Name = SHIPPED
     before: tuple[Name, ...] = ()
+    cells: dict[str, Name] = {}
+
+    def of(self, cell: str) -> str:
+        """The scorer that a cell uses."""
+        return self.cells.get(cell, self.active)
 
 
 def folder(home: Path) -> Path:
@@ -116,8 +124,13 @@ def keep(home: Path, source: Path, digest: str) -> Path:
     return there
 
 
-def use(home: Path, name: str) -> Active:
+def use(home: Path, name: str, cells: Sequence[str] = ()) -> Active:
     """Make a kept scorer, or ``shipped``, the one in use; the old one joins those before.
+
+    Args:
+        home: where the scorers lie.
+        name: which; its beginning is enough.
+        cells: only these use it, until all are told to, or ``roll_back``; empty for all.
 
     Raises:
         ScorersError: nothing of that name is kept, or the pointer cannot be written.
@@ -125,19 +138,25 @@ def use(home: Path, name: str) -> Active:
     chosen = find(home, name)
     with _explained(home), _editing(home):
         now = _or_none(home)
-        if chosen == now.active:
+        if cells:
+            own = {**now.cells, **dict.fromkeys(cells, chosen)}
+            return _write(home, Active(active=now.active, before=now.before, cells=own))
+        if chosen == now.active and not now.cells:
             return now
-        return _write(home, Active(active=chosen, before=(*now.before, now.active)[-HISTORY:]))
+        before = now.before if chosen == now.active else (*now.before, now.active)[-HISTORY:]
+        return _write(home, Active(active=chosen, before=before))
 
 
 def roll_back(home: Path) -> Active:
-    """Return to the scorer in use before; it leaves the list of those before.
+    """Return to the scorer in use before; it leaves the list of those before. Cells of their own return first.
 
     Raises:
         ScorersError: there was none before, it is gone, or the pointer cannot be written.
     """
     with _explained(home), _editing(home):
         now = active(home)
+        if now.cells:
+            return _write(home, Active(active=now.active, before=now.before))
         if not now.before:
             raise ScorersError(f"no scorer was in use before {now.active[:12]}; there is nothing to return to")
         last = find(home, now.before[-1])

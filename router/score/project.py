@@ -37,7 +37,9 @@ def hinges(
     ``structure`` is one row or many; the result has ``(1 + len(knots)) * len(STRUCTURE)`` columns.
     """
     straight = np.minimum(np.maximum((structure - mean) / scale, -REACH), REACH)
-    bent = np.maximum(straight[..., None, :] - knots[:, None], 0)
-    flat = bent.reshape(*structure.shape[:-1], -1)
-    columns: NDArray[np.float32] = np.concatenate([straight, flat], axis=-1)
-    return columns
+    columns = np.empty((*structure.shape[:-1], 1 + len(knots), structure.shape[-1]), dtype=straight.dtype)
+    columns[..., 0, :] = straight
+    bent = columns[..., 1:, :]
+    np.subtract(straight[..., None, :], knots[:, None], out=bent)
+    np.maximum(bent, 0, out=bent)
+    return columns.reshape(*structure.shape[:-1], -1)

@@ -54,6 +54,8 @@ def accept(cell: Cell, incoming: Incoming, story: Story, scope: str) -> Key | No
         return None
     kind, _, token = incoming.headers.get(b"authorization", b"").partition(b" ")
     if kind.lower() != b"bearer" or not token:
+        token = incoming.headers.get(b"x-api-key", b"")  # where Anthropic's clients put it
+    if not token:
         raise Unauthorized("No API key: send 'Authorization: Bearer sk-stillhouse-…'.")
     key = cell.keys.find(token.strip().decode("latin-1"))
     if key is None or key.expired(cell.now_ms()):
@@ -98,7 +100,8 @@ def order(cell: Cell, incoming: Incoming, story: Story, key: Key | None, model: 
         if name not in TIERS:
             raise BadRequest("x-stillhouse-tier must be small, medium or large.", param="x-stillhouse-tier")
         tier, deployment = name, None  # type: ignore[assignment]
-    story.policy, story.tag, story.session = policy, sent.get("tag"), sent.get("session")
+    story.policy, story.session = policy, sent.get("session")
+    story.tag = ",".join(filter(None, (*key.tags, sent.get("tag")))) if key and key.tags else sent.get("tag")
     if tier is not None:
         story.mode = "direct"
     tags = tuple(t.strip() for t in (story.tag or "").split(",") if t.strip())

@@ -18,30 +18,47 @@ from starlette.exceptions import HTTPException
 from router.errors import BadRequest, MethodNotAllowed, NotFound, StillhouseError
 from router.serve.applying import APPLY, BEDROCK, apply
 from router.serve.cell import Cell, open_cell
+from router.serve.completions import COMPLETIONS
 from router.serve.exchange import Incoming
 from router.serve.feedback import feedback
 from router.serve.front import Front
 from router.serve.judge import Judge
+from router.serve.media import MEDIA, media_with_company
+from router.serve.messages import count_tokens, messages
 from router.serve.moderating import moderations
-from router.serve.observing import observe, observe_embeddings
+from router.serve.observing import observe, observe_completions, observe_embeddings, observe_responses
 from router.serve.pages import pages
 from router.serve.pipeline import chat
+from router.serve.responses import RESPONSES, kept_answers
 from router.serve.schema import openapi_of
 from router.serve.settings import Settings
 from router.serve.sides import embeddings, route
+from router.serve.upkeep import keep_up
 
 if TYPE_CHECKING:
     from router.serve.front import Handler
 
 HOT: dict[str, Handler] = {
     "/v1/chat/completions": chat,
+    "/v1/messages": messages,
+    "/v1/messages/count_tokens": count_tokens,
+    "/v1/responses": RESPONSES,
+    "/v1/completions": COMPLETIONS,
     "/v1/embeddings": embeddings,
     "/v1/route": route,
     "/v1/feedback": feedback,
     "/v1/moderations": moderations,
 }
 # What only looks on takes the place of what acts; whoever asks for a decision or a verdict still gets one.
-OBSERVING: dict[str, Handler] = {**HOT, "/v1/chat/completions": observe, "/v1/embeddings": observe_embeddings}
+# It passes on what it was sent, byte by byte: what would have to be translated has no place there.
+_TRANSLATED = ("/v1/messages", "/v1/messages/count_tokens")
+OBSERVING: dict[str, Handler] = {
+    **{path: handler for path, handler in HOT.items() if path not in _TRANSLATED},
+    "/v1/chat/completions": observe,
+    "/v1/responses": observe_responses,
+    "/v1/completions": observe_completions,
+    "/v1/embeddings": observe_embeddings,
+}
 SHAPED: dict[re.Pattern[str], Handler] = {APPLY: apply, BEDROCK: apply}
 log = logging.getLogger("stillhouse")
 JUDGE_SECONDS = 1.0
@@ -62,7 +79,7 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         cell = build() if build else open_cell(settings, ledger=ledger)
         app.state.cell = cell
-        tasks = [asyncio.create_task(loop(cell)) for loop in (_watch, _judge, _look)]
+        tasks = [asyncio.create_task(work(cell)) for work in (_watch, _judge, _look, keep_up)]
         try:
             yield
         finally:
@@ -81,11 +98,13 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.include_router(pages)
+    app.include_router(kept_answers)
     app.add_exception_handler(StillhouseError, _own_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(Exception, _bug)
-    app.add_middleware(Front, state=app.state, hot=OBSERVING if settings.server.observe else HOT, shaped=SHAPED)
+    hot = OBSERVING if settings.server.observe else HOT
+    app.add_middleware(Front, state=app.state, hot=hot, shaped=SHAPED, passed=(MEDIA, media_with_company))
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]
     return app
 
@@ -94,6 +113,7 @@ async def _watch(cell: Cell) -> None:
     """Look for another scorer, edited policies, versions, keys and pins."""
     while True:
         await asyncio.sleep(RELOAD_SECONDS)
+        cell.answers.sweep()
         try:
             cell.reload(await asyncio.to_thread(cell.look))
         except Exception as error:  # noqa: BLE001  (one bad look must not be the last: a pin has to work tomorrow)
@@ -109,7 +129,7 @@ async def _look(cell: Cell) -> None:
 
 async def _judge(cell: Cell) -> None:
     """Compare the arms of what is on trial, beside the requests."""
-    judge = Judge(cell.registry.home, cell.ledger.path, cell.name)
+    judge = Judge(cell.registry.home, cell.ledger.place, cell.name)
     while True:
         await asyncio.sleep(JUDGE_SECONDS)
         if not cell.taken.trials:

@@ -19,6 +19,7 @@ from policies.policy import Policy
 from router.core.bedrock import Application, Block, Qualifier, Seen, assessment_of, read_application, usage_of
 from router.errors import BadRequest, NotFound, StillhouseError
 from router.serve.accept import Order, accept, order
+from router.serve.account import enter
 from router.serve.admitting import admit
 from router.serve.exchange import Exchange, Incoming
 from router.serve.guarding import moved
@@ -58,6 +59,8 @@ async def apply(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         key = accept(cell, incoming, story, "guard")
         await admit(cell, incoming, story, key)
         wish = _policy_of(cell, incoming, story, key)
+        if cell.limits is not None:
+            await enter(cell.limits, key, story)
         asked = read_application(incoming.body)
         direction: Direction = "output" if asked.output else "input"
         _can_be_judged(wish.policy, asked)

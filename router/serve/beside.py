@@ -8,7 +8,7 @@ not run here: they would spend money, and time of others, on something that nobo
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -57,10 +57,13 @@ class Passed:
             self.times = story.times()._replace(ended=story.elapsed_ms())
 
 
-def beside(cell: Cell, body: bytes, passed: Passed, story: Story) -> None:
-    """Complete the record: what was passed on, and what the policy would have done. Never raises."""
+def beside(cell: Cell, chat: Callable[[], bytes], passed: Passed, story: Story) -> None:
+    """Complete the record: what was passed on, and what the policy would have done. Never raises.
+
+    ``chat`` gives the request as a chat completion; it may refuse as ``read_chat`` does.
+    """
     try:
-        _opine(cell, read_chat(body), passed, story)
+        _opine(cell, read_chat(chat()), passed, story)
     except StillhouseError:  # a body that we cannot read; its own server has judged it
         cell.metrics.unobserved.add(1, "unreadable")
     except Exception as fault:  # noqa: BLE001  (an opinion that fails must not cost the request, nor its record)

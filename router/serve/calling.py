@@ -31,12 +31,18 @@ async def attempt(story: Story, step: Try, make: Callable[[], Awaitable[T]], kin
 
     Raises:
         UpstreamError: it failed, or was not made: its breaker is open, or the budget of further calls is spent.
+        LimitReached, LimitsAway, PriceUnknown: it may not be made, and was not.
     """
     paid = _pay(story, step, kind)
-    cell, name = story.cell, step.deployment.name
+    cell, name, account = story.cell, step.deployment.name, story.account
+    if account is not None:
+        expected = None if story.score is None else story.score.output_tokens.get(step.tier)
+        story.output_cap = await account.reserve(step.index, step.deployment, expected)
     try:
         call = cell.shield.begin(story.tenant, name, _work(story, step.tier), cell.clock())
-    except UpstreamError:
+    except UpstreamError as error:
+        if account is not None:
+            account.settle(step.index, None, error)
         if paid:
             cell.shield.guard(cell.shield.bulkhead(story.tenant), name).budget.give_back()
         raise

@@ -30,8 +30,9 @@ from router.core.peek import (
 from router.core.resilience.deadline import LEAST
 from router.core.signals import Reading, Signals, agreement, signals_of
 from router.core.wire import ChatRequest, TextSite, given, read_chunk
-from router.errors import UpstreamError, UpstreamInvalid, UpstreamRejected, UpstreamTimeout
+from router.errors import LimitReached, UpstreamError, UpstreamInvalid, UpstreamRejected, UpstreamTimeout
 from router.serve.accept import Order
+from router.serve.account import capped, settle
 from router.serve.calling import attempt, beside
 from router.serve.forward import forwarded
 from router.serve.story import Note, Story, Times
@@ -150,6 +151,8 @@ class HeldStream:
     Attributes:
         opening: what its first choice showed while it was held.
     """
+
+    waiting = False
 
     def __init__(self, stream: StreamReply, step: Try, *, bare: bool) -> None:
         self.request_id = stream.request_id
@@ -276,7 +279,7 @@ async def _climb(cell: Cell, way: Way, story: Story, make: Callable[[Ask], Await
             await asyncio.sleep(ask.step.pause)
         try:
             told = await attempt(story, ask.step, partial(make, ask), ask.kind)
-        except UpstreamError as error:
+        except (UpstreamError, LimitReached) as error:
             told = Told(at=_now(story), error=error)
     story.because(outcome.reasons)
     if outcome.kept is None:
@@ -356,22 +359,32 @@ async def _samples(
         members |= {"stream": False, "stream_options": None}
     deployment = ask.step.deployment
     body = with_members(request.forward(deployment.model, masks), members)
+    account = story.account
     left = max(0.001, story.times().begun / 1e3 + ask.seconds - _now(story))
     deadline = Deadline(way.timeouts.connect, min(way.timeouts.first_byte, left), way.timeouts.gap, left)
 
     async def one() -> Reading | None:
-        begun = story.elapsed_ms()
+        begun, usage, hold = story.elapsed_ms(), None, None
         try:
             async with asyncio.timeout(left):
-                ask_again = partial(_chat, cell.upstreams[deployment.upstream], body, deadline)
+                if account is not None and account.size is not None:
+                    hold = await account.hold(deployment, account.size)
+                bound = capped(body, hold.cap if hold else None, deployment.model)
+                ask_again = partial(_chat, cell.upstreams[deployment.upstream], bound, deadline)
                 answer = await beside(story, deployment.name, ask_again, ask.step.tier)
             reading, usage = reading_of(answer)
+            usage = usage or _estimate(story, reading.tokens)
+        except LimitReached:
+            return None  # not bought: the check is missing, and the policy says what that means
         except (UpstreamError, TimeoutError, ValueError) as error:
             fault = error if isinstance(error, UpstreamError) else UpstreamTimeout("A sample did not come in time.")
             story.call_failed(ask.step, fault, "sample")
+            settle(hold, None, fault)
             return None
+        finally:
+            settle(hold, usage)
         note = Note("sample", None, Times(begun, story.elapsed_ms(), story.elapsed_ms()))
-        story.call_judged(ask.step, "ok", usage or _estimate(story, reading.tokens), reading.finish, note)
+        story.call_judged(ask.step, "ok", usage, reading.finish, note)
         return reading
 
     got = await asyncio.gather(*(one() for _ in range(way.samples)))

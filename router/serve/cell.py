@@ -23,25 +23,30 @@ from policies.mistakes import Mistake, Mistakes
 from policies.policy import Policy
 from router.core.decide import Fleet
 from router.core.explore import Lot, lot_of
-from router.ledger.sqlite import Ledger
+from router.ledger.place import Place, Remote
+from router.ledger.writer import Ledger
 from router.registry.home import home
 from router.registry.keys import KeyStore
 from router.registry.prices import PriceBook
 from router.registry.references import reference_prices
 from router.registry.salt import SaltError, explore_salt, prompt_salt
 from router.serve.bodies import Bodies
+from router.serve.kept import Answers
+from router.serve.limits import Limits, open_limits
 from router.serve.metrics import Metrics
 from router.serve.prover import Prover
 from router.serve.rollouts import Registry, Taken
 from router.serve.scores import Scores
 from router.serve.scoring import Fresh, Watch, open_scorer
 from router.serve.sessions import Sessions
-from router.serve.settings import LOOPBACK, Settings, deployments_of, read_secret
+from router.serve.settings import LOOPBACK, Settings, deployments_of, dsn_of, read_secret
 from router.serve.shield import Shield
 from router.serve.verdicts import Verdicts
 from router.types import TIER_NAMES, Deployment, Price, TierName
+from router.upstream.anthropic import AnthropicUpstream
 from router.upstream.base import Upstream
 from router.upstream.openai import OpenAIUpstream
+from router.upstream.responses import ResponsesUpstream
 from router.upstream.transport import AiohttpTransport, Transport
 
 if TYPE_CHECKING:
@@ -77,6 +82,7 @@ class Cell:
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
     draw: Callable[[], float] = random.random
     metrics: Metrics = field(default_factory=Metrics)
+    limits: Limits | None = None
     pin: TierName | None = None
     draining: bool = False
     active: int = 0
@@ -95,6 +101,7 @@ class Cell:
     sessions: Sessions = field(default_factory=Sessions)
     verdicts: Verdicts = field(default_factory=lambda: Verdicts(secrets.token_bytes(16)))
     scores: Scores = field(default_factory=lambda: Scores(secrets.token_bytes(16)))
+    answers: Answers = field(init=False)
     _fleets: dict[str, Fleet] = field(default_factory=dict)
     _stamps: dict[str, tuple[tuple[str, int, int], ...]] = field(default_factory=dict)
 
@@ -151,6 +158,9 @@ class Cell:
         server = self.settings.server
         self.bodies = Bodies(server.max_held_mb, server.tenant_share if self.keys_on else 1.0)
         self.shield = Shield(self.settings, self.draw, keys_on=self.keys_on)
+        keeping = self.settings.responses
+        seconds = keeping.keep_minutes * 60
+        self.answers = Answers(int(keeping.keep_mb * 2**20), seconds, lambda: self.clock())  # noqa: PLW0108  (a test may turn it)
 
     def look(self) -> tuple[Fresh, Taken | None]:
         """Look for another scorer, and for what the registry says. Reads files: call it off the event loop."""
@@ -272,6 +282,8 @@ class Cell:
             return
         try:
             self.keys = KeyStore.load(path)
+            if self.limits is None:  # the first key with a limit
+                self.limits = open_limits(self.settings, self.keys, self.clock, self.now_ms, self.metrics)
             self.metrics.reloads.add(1, "taken")
         except (ValueError, OSError) as error:
             self.metrics.reloads.add(1, "refused")
@@ -289,6 +301,8 @@ class Cell:
 
     async def close(self) -> None:
         """Release the solver, models, connections and the ledger, in that order."""
+        if self.limits is not None:
+            await self.limits.limiter.close()
         await self.prover.close()
         for upstream in self.upstreams.values():
             await upstream.close()
@@ -311,7 +325,7 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
         raise ValueError(f"keys may be off only on a loopback address, and this server listens on {host}")
     book = PriceBook.load()
     wire = transport or AiohttpTransport()
-    watch = Watch(settings.scorer)
+    watch = Watch(settings.scorer, settings.server.cell)
     scorer = open_scorer(watch)
     found = read_policies(settings, None if scorer is None else frozenset(scorer.families))
     cell = Cell(
@@ -325,13 +339,14 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
         calibration=_calibration(found.policies),
         keys=KeyStore.load(keys_path(settings)),
         keys_on=keys == "required" or (keys == "auto" and host not in LOOPBACK),
-        ledger=Ledger(ledger or ledger_path(settings)),
+        ledger=Ledger(ledger or ledger_place(settings)),
         transport=wire,
         pin=read_pin(),
         watch=watch,
         explore_salt=found.salt,
         prompt_salt=_prompt_salt() if settings.places else None,
     )
+    cell.limits = open_limits(settings, cell.keys, cell.clock, cell.now_ms, cell.metrics)
     cell.reload()
     return cell
 
@@ -420,7 +435,11 @@ def open_upstream(name: str, settings: Settings, transport: Transport) -> Upstre
     wanted = settings.upstreams[name]
     if wanted.kind == "openai":
         assert wanted.base_url is not None
-        return OpenAIUpstream(name, wanted.base_url, read_secret(wanted.api_key), transport)
+        adapter = ResponsesUpstream if wanted.wire == "responses" else OpenAIUpstream
+        return adapter(name, wanted.base_url, read_secret(wanted.api_key), transport)
+    if wanted.kind == "anthropic":
+        assert wanted.base_url is not None
+        return AnthropicUpstream(name, wanted.base_url, read_secret(wanted.api_key), transport)
     if wanted.kind == "litellm":
         from router.upstream.litellm import LiteLLMUpstream
 
@@ -448,9 +467,16 @@ def _local(name: str, settings: Settings) -> Upstream:
     )  # fmt: skip
 
 
-def ledger_path(settings: Settings) -> Path:
-    """Where the ledger lies."""
-    return Path(settings.ledger).expanduser() if settings.ledger else home() / "ledger.db"
+def ledger_place(settings: Settings) -> Place:
+    """Where the ledger lies.
+
+    Raises:
+        ValueError: the secret that names it is not there.
+    """
+    if settings.ledger is None:
+        return home() / "ledger.db"
+    dsn = dsn_of(settings.ledger)
+    return Path(settings.ledger).expanduser() if dsn is None else Remote(dsn, home())
 
 
 def keys_path(settings: Settings) -> Path:

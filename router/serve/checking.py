@@ -17,6 +17,7 @@ import msgspec
 from guardrails import Action, Finding, Rails
 from guardrails.run import Checked
 from guardrails.views import Ask, CheckFailed, Origin, Passage, Prove, Rewritten, ToolCall, View
+from router.core.bounds import Size
 from router.core.peek import reading_of
 from router.core.plan import Try
 from router.core.wire import (
@@ -30,7 +31,8 @@ from router.core.wire import (
     span,
     splice,
 )
-from router.errors import UpstreamError
+from router.errors import LimitReached, LimitsAway, PriceUnknown, UpstreamError
+from router.serve.account import capped, settle
 from router.serve.calling import beside
 from router.serve.onlooker import Onlooker, Said
 from router.serve.story import Note, Story, Times
@@ -215,19 +217,27 @@ async def _asked(ask: Ask, desk: Desk) -> str:
     story, step = desk.story, Try(0, deployment.tier, deployment, 0.0)
     begun = story.elapsed_ms()
     deadline = desk.deadline()
+    body, usage, hold = _body(ask, deployment), None, None
     try:
         async with asyncio.timeout(deadline.total):
-            chat = desk.cell.upstreams[deployment.upstream].chat
-            asked = partial(chat, _body(ask, deployment), deadline)
+            if story.account is not None:
+                hold = await story.account.hold(deployment, Size(len(body) // 4, len(body), None, ask.max_tokens))
+                body = capped(body, hold.cap, deployment.model)
+            asked = partial(desk.cell.upstreams[deployment.upstream].chat, body, deadline)
             reply = await beside(story, deployment.name, asked, deployment.tier)
         reading, usage = reading_of(reply.body)
+        usage = usage or Usage(input_tokens=len(body) // 4, output_tokens=reading.tokens, source="estimated")
+    except (LimitReached, LimitsAway, PriceUnknown):
+        raise CheckFailed("a limit leaves nothing for the model that was to be asked") from None
     except (UpstreamError, TimeoutError, ValueError) as error:
         if isinstance(error, UpstreamError):
             story.call_failed(step, error, "check")
+            settle(hold, None, error)
         raise CheckFailed("the model that was asked did not answer") from None
-    counted = usage or Usage(input_tokens=0, output_tokens=reading.tokens, source="estimated")
+    finally:
+        settle(hold, usage)
     note = Note("check", None, Times(begun, story.elapsed_ms(), story.elapsed_ms()))
-    story.call_judged(step, "ok", counted, reading.finish, note)
+    story.call_judged(step, "ok", usage, reading.finish, note)
     return reading.text
 
 

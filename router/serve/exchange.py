@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from router.errors import BadRequest, StillhouseError, TooLarge, UnsupportedMedia
+from router.core.surfaces.base import Carried
+from router.errors import BadRequest, BudgetExceeded, StillhouseError, TooLarge, UnsupportedMedia
 from router.serve.respond import Headers, error_body
 
 Scope = MutableMapping[str, Any]
@@ -36,13 +37,15 @@ class Incoming(msgspec.Struct, frozen=True):
 class Exchange:
     """Sends one answer. ``begun`` says whether its head has left."""
 
-    __slots__ = ("_receive", "_send", "begun", "request_id")
+    __slots__ = ("_receive", "_send", "begun", "carried", "request_id")
+    blocks = False  # whether its protocol answers in blocks, one after the other
 
     def __init__(self, receive: Receive, send: Send, request_id: str) -> None:
         self._receive = receive
         self._send = send
         self.request_id = request_id
         self.begun = False
+        self.carried: Carried | None = None  # what came in another protocol and chat does not know
 
     def heard(self, body: bytes, tenant: str) -> bytes:  # noqa: ARG002  (other protocols remember by tenant)
         """What the caller said, as an OpenAI chat completion request."""
@@ -104,6 +107,8 @@ def error_headers(error: StillhouseError) -> Headers:
     headers: Headers = []
     if error.retry_after:
         headers.append((b"retry-after", error.retry_after.encode("latin-1", "ignore")))
+    if isinstance(error, BudgetExceeded) and not error.soon:
+        headers.append((b"x-should-retry", b"false"))  # OpenAI's clients would ask again at once, twice
     if error.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     return headers

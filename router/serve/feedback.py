@@ -10,8 +10,8 @@ import msgspec
 
 from router.core.wire import check_json
 from router.errors import BadRequest, Conflict, NotFound, Overloaded, StillhouseError
+from router.ledger.db import LedgerError
 from router.ledger.feedback import WHO, Feedback, give
-from router.ledger.migrations import LedgerError
 from router.serve.accept import accept
 from router.serve.exchange import Exchange, Incoming
 from router.serve.pipeline import confess
@@ -89,7 +89,7 @@ def _judged_request(cell: Cell, key: Key | None, request_id: str) -> int:
 
 def _keep(cell: Cell, given: Feedback) -> bool:
     try:
-        score, added = give(cell.ledger.path, given)
+        score, added = give(cell.ledger.place, given)
     except (LedgerError, sqlite3.Error, OSError):
         raise Overloaded("The ledger cannot keep feedback now; try again.", retry_after="1") from None
     if score != given.score:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from router.core.history import mend
 from router.core.wire import ChatRequest, TextSite
+from router.serve.account import capped
 from router.serve.story import Story
 from router.types import Deployment
 
@@ -15,4 +16,7 @@ def forwarded(
 ) -> bytes:
     """The body for a deployment; mended where the conversation was at another upstream before."""
     body = request.forward(deployment.model, masks)
+    if story.carried is not None:
+        body = story.carried.outgoing(body, story.cell.settings.upstreams[deployment.upstream].speaks, deployment)
+    body = capped(body, story.output_cap, deployment.model)
     return mend(body) if story.moved_from(deployment) else body

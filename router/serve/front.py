@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from router.serve.cell import Cell
 
 Handler = Callable[["Cell", Incoming, Exchange], Awaitable[None]]
+Passing = Callable[["Cell", str, Incoming, Receive, Exchange], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+WATCH_AFTER = 0.1  # seconds from the whole request to the first look whether its caller is still there
 
 
 class Ids:
@@ -49,15 +51,18 @@ class Front:
         state: the application's state; holds the cell once the lifespan has begun.
         hot: path -> handler of POST.
         shaped: the same for paths with a name in them, by their pattern.
+        passed: the handler of paths whose bodies are not read here but passed on, and their pattern.
     """
 
     def __init__(
-        self, app: App, *, state: Any, hot: Mapping[str, Handler], shaped: Mapping[re.Pattern[str], Handler]
-    ) -> None:
+        self, app: App, *, state: Any, hot: Mapping[str, Handler], shaped: Mapping[re.Pattern[str], Handler],
+        passed: tuple[re.Pattern[str], Passing] | None = None,
+    ) -> None:  # fmt: skip
         self._app = app
         self._state = state
         self._hot = hot
         self._shaped = shaped
+        self._passed = passed
         self._ids = Ids()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,6 +74,9 @@ class Front:
         handler = self._hot.get(scope["path"]) or self._by_shape(scope["path"])
         if handler is not None:
             await self._serve(handler, scope, receive, Exchange(receive, send, request_id))
+            return
+        if self._passed is not None and self._passed[0].fullmatch(scope["path"]):
+            await self._pass(self._passed[1], scope, receive, Exchange(receive, send, request_id))
             return
         scope.setdefault("state", {})["request_id"] = request_id
         mark = (b"x-request-id", request_id.encode())
@@ -90,7 +98,8 @@ class Front:
         held, tenant = 0, None
         try:
             if scope["method"] != "POST":
-                await out.error(MethodNotAllowed(f"{scope['path']} takes POST only."), [*mark, (b"allow", b"POST")])
+                error = MethodNotAllowed(f"{scope['path']} takes POST only.")
+                await _spoken(handler, out).error(error, [*mark, (b"allow", b"POST")])
                 return
             if cell.draining:
                 raise Overloaded("The gateway is shutting down; try again.", retry_after="1")
@@ -107,18 +116,31 @@ class Front:
                     held = len(body)
                 await self._with_company(handler, cell, Incoming(scope["path"], headers, body, out.request_id), out)
         except StillhouseError as error:
-            await out.error(error, mark)
+            await _spoken(handler, out).error(error, mark)
         finally:
             cell.active -= 1
             if held:
                 cell.bodies.give_back(held, tenant)
+
+    async def _pass(self, handler: Passing, scope: Scope, receive: Receive, out: Exchange) -> None:
+        cell: Cell = self._state.cell
+        cell.active += 1
+        try:
+            if cell.draining:
+                raise Overloaded("The gateway is shutting down; try again.", retry_after="1")
+            head = Incoming(scope["path"], dict(scope["headers"]), b"", out.request_id)
+            await handler(cell, scope["method"], head, receive, out)
+        except StillhouseError as error:
+            await out.error(error, [(b"x-request-id", out.request_id.encode())])
+        finally:
+            cell.active -= 1
 
     @staticmethod
     async def _with_company(handler: Handler, cell: Cell, incoming: Incoming, out: Exchange) -> None:
         """Run the handler while watching the caller: who leaves takes the upstream's work along."""
         task = asyncio.current_task()
         assert task is not None
-        watch = asyncio.ensure_future(until_gone(out, task))
+        watch = Watch(out, task)
         try:
             await handler(cell, incoming, out)
         except asyncio.CancelledError:
@@ -127,3 +149,37 @@ class Front:
             task.uncancel()
         finally:
             watch.cancel()
+
+
+def _spoken(handler: Handler, out: Exchange) -> Exchange:
+    """``out`` in the tongue of a path whose handler could not begin."""
+    spoken: Callable[[Exchange], Exchange] | None = getattr(handler, "spoken", None)
+    return spoken(out) if spoken else out
+
+
+class Watch:
+    """Cancels ``work`` when the caller leaves.
+
+    It begins to look only after a moment: a task for it costs as much as a guard, and most of what is answered
+    sooner would be over before anybody could be told to stop.
+    """
+
+    __slots__ = ("_out", "_task", "_timer", "_work")
+
+    def __init__(self, out: Exchange, work: asyncio.Task[None]) -> None:
+        self._out, self._work = out, work
+        self._task: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER, self._begin)
+
+    def _begin(self) -> None:
+        self._task = asyncio.ensure_future(until_gone(self._out, self._work))
+
+    def done(self) -> bool:
+        """Whether the caller has left and the work was told to stop."""
+        return self._task is not None and self._task.done()
+
+    def cancel(self) -> None:
+        """The work is over: nobody is watched any more."""
+        self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()

@@ -6,7 +6,6 @@ takes a proposal further than a person's approval reaches: what was not approved
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import sqlite3
 from pathlib import Path
@@ -17,7 +16,8 @@ import msgspec
 from router.core.rollout import Move, Plan, Reading, Signal, next_move
 from router.core.tally import NO_ANSWER, OWN, Scale, Tally, goodness_of, readings
 from router.ledger.arms import ArmRow, Arms, Judgement, arms
-from router.ledger.migrations import LedgerError
+from router.ledger.db import LedgerError
+from router.ledger.place import Place, name_of
 from router.registry import counts, proposals
 from router.registry.counts import Turn
 from router.registry.proposals import Proposal
@@ -37,10 +37,10 @@ class Judge:
         cell: its name, for the log.
     """
 
-    def __init__(self, home: Path, ledger: Path, cell: str) -> None:
+    def __init__(self, home: Path, ledger: Place, cell: str) -> None:
         self._home, self._ledger = home, ledger
         self._name = f"gateway:{cell}"
-        self._key = hashlib.sha256(str(ledger.resolve()).encode()).hexdigest()[:16]
+        self._key = name_of(ledger)
 
     def look(self, taken: Taken, now_ms: int) -> None:
         """Begin what is approved; count, judge and move what is rolling. What fails is said, and tried again."""

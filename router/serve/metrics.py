@@ -148,6 +148,9 @@ class Metrics:
             ("reason",),
         )
         self.feedback = Counter("stillhouse_feedback_total", "Judgements of answers that were kept.")
+        self.limited = Counter(
+            "stillhouse_limited_total", "Requests that a limit refused, by what was counted.", ("kind",)
+        )
         self.reloads = Counter("stillhouse_reloads_total", "Configuration reloads by result.", ("result",))
 
     def render(self, gauges: Iterable[tuple[str, str, float]] = (), more: Iterable[Readings] = ()) -> bytes:

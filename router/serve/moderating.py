@@ -13,6 +13,7 @@ from router.core.bedrock import Seen
 from router.core.moderation import Part, covered, read_moderation, result_of
 from router.errors import ModelNotFound, StillhouseError
 from router.serve.accept import AUTO, Order, accept, order
+from router.serve.account import enter
 from router.serve.admitting import admit
 from router.serve.applying import finding_words
 from router.serve.exchange import Exchange, Incoming
@@ -36,6 +37,8 @@ async def moderations(cell: Cell, incoming: Incoming, out: Exchange) -> None:
             words = "'model' names a policy here, or is left out for the default one; GET /v1/models lists them."
             raise ModelNotFound(words, param="model")
         wish = order(cell, incoming, story, key, asked.model)
+        if cell.limits is not None:
+            await enter(cell.limits, key, story)
         story.mode = "guard"
         checked = covered(wish.policy.body.guards.input)
         results = []

@@ -9,27 +9,32 @@ and a fault in it is a line in the log.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 from msgspec import Raw
 
 from router.core.plan import Try, pick
+from router.core.surfaces.completions import Completions
+from router.core.surfaces.responses import Responses
 from router.core.wire import Edit, check_json, span, splice
-from router.errors import BadJSON, BadRequest, ModelNotFound, NoTier, StillhouseError, UpstreamError
+from router.errors import BadJSON, BadRequest, ModelNotFound, NoTier, StillhouseError, UpstreamError, UpstreamRejected
 from router.serve.accept import Order, accept, order
 from router.serve.admitting import admit
 from router.serve.beside import OBSERVED, Passed, beside
 from router.serve.exchange import Exchange, Incoming
+from router.serve.kept import empty_shelf
 from router.serve.pipeline import confess, deadline_of
 from router.serve.respond import Headers, latin
 from router.serve.sides import embedding_upstream, embedding_usage
 from router.serve.story import Story
-from router.serve.witness import Witness
+from router.serve.witness import CompletionsWitness, ResponsesWitness, Witness
 from router.types import TIER_NAMES, Deployment, TierName
 from router.upstream.base import Upstream
 from router.upstream.errormap import error_of
 from router.upstream.openai import OpenAIUpstream
+from router.upstream.responses import ResponsesUpstream
 from router.upstream.transport import Response
 
 if TYPE_CHECKING:
@@ -90,8 +95,41 @@ def read_asked(body: bytes) -> Asked:
     return Asked(body, model, bytes(head.stream) == b"true", span(body, head.model))
 
 
+class Tongue(NamedTuple):
+    """A protocol in which a request may be passed on.
+
+    Attributes:
+        path: of the same protocol at a server.
+        witness: reads its answers.
+        chat: a body -> the chat request that the policy judges.
+    """
+
+    path: str
+    witness: Callable[[], Witness]
+    chat: Callable[[bytes], bytes]
+
+
+_CHAT: Final = Tongue("/chat/completions", Witness, lambda body: body)
+_RESPONSES: Final = Tongue("/responses", ResponsesWitness, lambda body: Responses(body, "", 0, empty_shelf()).chat)
+_COMPLETIONS: Final = Tongue("/completions", CompletionsWitness, lambda body: Completions(body).chat)
+
+
 async def observe(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     """Pass one chat completion to whom its caller asked, and decide beside it."""
+    await _observe(cell, incoming, out, _CHAT)
+
+
+async def observe_responses(cell: Cell, incoming: Incoming, out: Exchange) -> None:
+    """The same for Responses. What an earlier answer said is known to its server alone, so it is not judged."""
+    await _observe(cell, incoming, out, _RESPONSES)
+
+
+async def observe_completions(cell: Cell, incoming: Incoming, out: Exchange) -> None:
+    """The same for the completions of before chat."""
+    await _observe(cell, incoming, out, _COMPLETIONS)
+
+
+async def _observe(cell: Cell, incoming: Incoming, out: Exchange, tongue: Tongue) -> None:
     story = Story(cell, incoming.request_id, incoming.path)
     story.mode = "observed"
     passed: Passed | None = None
@@ -104,8 +142,8 @@ async def observe(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         story.mode = "observed" if cell.pin is None else "pinned"
         deployment = target_of(cell, wish, story)
         story.deployment = deployment
-        passed = Passed(wish, Try(0, deployment.tier, deployment, 0.0), Witness())
-        await _pass_on(cell, asked, passed, story, out)
+        passed = Passed(wish, Try(0, deployment.tier, deployment, 0.0), tongue.witness())
+        await _pass_on(cell, asked, passed, story, out, tongue)
     except StillhouseError as error:
         story.fail(error)
         await out.error(error, _marks(story))
@@ -118,7 +156,7 @@ async def observe(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     finally:
         story.total_ms = story.elapsed_ms()
         if passed is not None:
-            beside(cell, incoming.body, passed, story)
+            beside(cell, lambda: tongue.chat(incoming.body), passed, story)
         cell.ledger.record(*story.finish())
 
 
@@ -141,12 +179,19 @@ def target_of(cell: Cell, wish: Order, story: Story) -> Deployment:
     return pick([d for d in cell.deployments if d.tier == tier], cell.share_draw(story))
 
 
-async def _pass_on(cell: Cell, asked: Asked, passed: Passed, story: Story, out: Exchange) -> None:
+async def _pass_on(
+    cell: Cell, asked: Asked, passed: Passed, story: Story, out: Exchange, tongue: Tongue
+) -> None:  # fmt: skip
     upstream, body = cell.upstreams[passed.step.deployment.upstream], asked.to(passed.step.deployment.model)
     story.call_begins()
     try:
-        if isinstance(upstream, OpenAIUpstream):
-            await _straight(upstream, "/chat/completions", body, passed, story, out)
+        if isinstance(upstream, OpenAIUpstream) and (
+            tongue is not _CHAT or not isinstance(upstream, ResponsesUpstream)
+        ):
+            await _straight(upstream, tongue.path, body, passed, story, out)
+        elif tongue is not _CHAT:
+            words = f"Requests are passed on as they are now, and this model's server has no {tongue.path}."
+            raise UpstreamRejected(words, status=400, code="unsupported_parameter", param="model")
         elif asked.stream:
             await _in_events(upstream, body, passed, story, out)
         else:

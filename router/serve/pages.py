@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
-from router.errors import ModelNotFound, NotFound
+from router.errors import LimitsAway, ModelNotFound, NotFound
 from router.serve.accept import AUTO, accept
 from router.serve.cell import served_by
 from router.serve.exchange import Incoming
 from router.serve.shield import readings_of
 from router.serve.story import Story
+from router.state.store import StoreAway
 from router.types import TIER_NAMES
 
 if TYPE_CHECKING:
@@ -81,6 +82,19 @@ def _entry(name: str, kind: str, **more: object) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": 0, "owned_by": "stillhouse", "stillhouse": {"kind": kind, **more}}
 
 
+@pages.get("/v1/limits", summary="What a key, its team and its tenant have used, and what is left")
+async def limits(request: Request, key: ChatKey) -> JSONResponse:
+    """The caller's own meters. Money in nano-dollars; what is held is set aside for calls in progress."""
+    cell = _cell(request)
+    lines: list[dict[str, Any]] = []
+    if cell.limits is not None:
+        try:
+            lines = await cell.limits.usage(key, key.tenant if key else "default")
+        except StoreAway:
+            raise LimitsAway("The store of limits does not answer now.", retry_after="1") from None
+    return JSONResponse({"object": "list", "data": lines})
+
+
 @pages.get("/healthz", summary="The process is alive")
 async def healthz() -> PlainTextResponse:
     """Says nothing about models: restarting this process would not mend them."""
@@ -104,6 +118,10 @@ async def readyz(request: Request) -> JSONResponse:
     return JSONResponse(body, 503 if faults else 200)
 
 
+def _is_away(cell: Cell) -> bool:
+    return cell.limits is not None and cell.limits.limiter.away is not None
+
+
 @pages.get("/metrics", summary="Prometheus metrics", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
     """Prometheus' text format 0.0.4. No label comes from a caller."""
@@ -111,6 +129,7 @@ async def metrics(request: Request) -> Response:
     gauges = (
         ("stillhouse_requests_active", "Requests being served.", float(cell.active)),
         ("stillhouse_ledger_dropped_total", "Records the ledger lost.", float(cell.ledger.dropped)),
+        ("stillhouse_limits_away", "1 while the store of limits does not answer.", float(_is_away(cell))),
         ("stillhouse_pinned", "1 while the operator has pinned all traffic.", float(cell.pin is not None)),
         ("stillhouse_held_bytes", "Announced bytes of the bodies being held.", float(cell.bodies.held)),
     )

@@ -20,15 +20,17 @@ from router.core.session import stay_of
 from router.core.tokens import estimate_tokens
 from router.core.turns import turn_of
 from router.core.wire import ChatRequest, TextSite, choice_sites, read_answer, read_chat, read_choice
-from router.errors import StillhouseError, UpstreamError
+from router.errors import BudgetExceeded, StillhouseError, UpstreamError
 from router.serve import cascading
 from router.serve.accept import Order, accept, order
+from router.serve.account import afforded, cheaper, enter
 from router.serve.admitting import admit
+from router.serve.aside import AT_ONCE, aside, foresee
 from router.serve.calling import attempt
 from router.serve.checking import Desk, check_answer, check_events, onlooker_of
 from router.serve.exchange import Exchange, Incoming
 from router.serve.forward import forwarded
-from router.serve.guarding import Blocked, finding_names, guard_answer, guard_request, returned
+from router.serve.guarding import Blocked, finding_names, guard_answer, guard_request, hurry_of, returned
 from router.serve.respond import EventMaker, headers_of, refusal
 from router.serve.rollouts import in_arm
 from router.serve.sessions import session_name
@@ -55,9 +57,14 @@ async def chat(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     try:
         key = accept(cell, incoming, story, "chat")
         await admit(cell, incoming, story, key)
-        request = read_chat(out.heard(incoming.body, story.tenant))
-        story.stream = request.stream
+        request = await aside(len(incoming.body), read_chat, out.heard(incoming.body, story.tenant))
+        story.stream, story.carried = request.stream, out.carried
         wish = in_arm(cell, request, order(cell, incoming, story, key, request.model), story)
+        if cell.limits is not None:
+            await enter(cell.limits, key, story)
+        if len(incoming.body) > AT_ONCE and wish.guard_tag is None:
+            rails = wish.policy.rails["input"]
+            await foresee(cell.verdicts, rails, story.tenant, request.texts, hurry_of(story))
         masks = guard_in(request, wish, held, story)
         decision = score_and_decide(cell, request, wish, story)
         if request.stream:
@@ -116,6 +123,8 @@ def score_and_decide(cell: Cell, request: ChatRequest, wish: Order, story: Story
             raise resting_error(cell.shield.retry_in(story.tenant, cell.clock()))
         left = [d for d in fleet.deployments if d.tier in wish.policy.body.tiers]
         raise refusal_of(left, story.features, decision.reasons[-1], private=decision.private)
+    if story.account is not None:
+        story.account.measure(request, story)
     return decision
 
 
@@ -191,16 +200,13 @@ async def answer_in_events(
         choices=request.n, include_usage=request.include_usage,
         on_findings=lambda findings, where: story.found(findings, "output", where),
         onlooker=onlooker_of(request, policy, story), back=returned(held, story),
+        blocks=out.blocks,
     )  # fmt: skip
     story.deployment = step.deployment
     fault: UpstreamError | None = None
     try:
         await out.begin(headers_of(story, stream=True))
-        async for data in stream.events():
-            if events := guard.feed(data):
-                await out.events(events)
-            if guard.over:
-                break
+        await pump(stream, guard, out)
         if mode == "checked":
             await check_events(request, rails, guard, desk_of(cell, wish, decision, story))
         if events := guard.finish(input_tokens):
@@ -219,6 +225,30 @@ async def answer_in_events(
         if guard.blocked:
             story.outcome = "blocked_output"
         story.call_ended(step, "error" if fault else "blocked" if guard.over else "ok", fault)
+
+
+async def pump(stream: StreamReply, guard: EventGuard, out: Exchange) -> None:
+    """Send what the guard lets through, until the upstream has ended or every choice is blocked.
+
+    Events that came in the same bytes are read and leave together; nobody waits for more to come.
+
+    Raises:
+        UpstreamError: an event is wrong; what came before it has been sent.
+    """
+    bunch: list[bytes] = []
+    async for data in stream.events():
+        bunch.append(data)
+        if stream.waiting:
+            continue
+        ready: list[bytes] = []
+        try:
+            guard.feed_all(bunch, ready)
+        finally:
+            if ready:
+                await out.events(ready)
+        if guard.over:
+            return
+        bunch = []
 
 
 async def to_its_end(work: Coroutine[Any, Any, None]) -> None:
@@ -262,6 +292,7 @@ async def call(
 
     Raises:
         UpstreamError: the last one, when none did.
+        LimitReached: no money, or no tokens, for any that may be asked.
     """
     steps = plan(candidates(cell, wish, decision, story), cell.draw)
     step = next(steps)
@@ -271,6 +302,7 @@ async def call(
             if story.last_error is not None and step.pause >= deadline_of(limits, story).total:
                 raise story.last_error
             await asyncio.sleep(step.pause)
+        lower = () if story.account is None else cheaper(wish.policy, decision, step.tier, story)
         asked = partial(ask, cell.upstreams[step.deployment.upstream], step.deployment, deadline_of(limits, story))
         try:
             got = await attempt(story, step, asked)
@@ -279,6 +311,12 @@ async def call(
                 step = steps.send(error)
             except StopIteration:
                 raise error from None
+        except BudgetExceeded as over:
+            if not (left := candidates(cell, wish, decision, story, lower) if lower else []):
+                raise
+            story.because([afforded(step.tier, left[0][0], over)])
+            steps = plan(left, cell.draw)
+            step = next(steps)
         else:
             steps.close()
             story.served(step)

@@ -28,6 +28,8 @@ def headers_of(story: Story, *, stream: bool) -> Headers:
         headers.append((b"x-stillhouse-policy", latin(f"{policy.name}@{policy.hash[:12]}")))
     if story.variant:
         headers.append((b"x-stillhouse-arm", story.variant.encode()))
+    if story.account is not None:
+        headers += story.account.headers()
     if decision is None:
         return headers
     headers.append((b"x-stillhouse-wanted", decision.wanted.encode()))

@@ -51,6 +51,11 @@ class Trial:
         """What is kept together."""
         return "request" if self.proposal.plan is None else self.proposal.plan.unit
 
+    def here(self, cell: str) -> bool:
+        """Whether this cell takes part in the step on which it stands."""
+        plan = self.proposal.plan
+        return plan is None or plan.within(self.proposal.step, cell)
+
     def variant(self, arm: Arm) -> str:
         """The arm's name in the ledger."""
         return f"{arm}:{self.proposal.id}"
@@ -179,6 +184,8 @@ def in_arm(cell: Cell, request: ChatRequest, wish: Order, story: Story) -> Order
     """
     trial = cell.taken.trials.get(wish.policy.name)
     if trial is None or trial.proposal.state != "rolling" or wish.policy.hash != trial.incumbent:
+        return wish
+    if not trial.here(cell.name):
         return wish
     place = place_of(trial.key, trial.proposal.id, _unit(trial, request, wish, story))
     arm: Arm = "canary" if place < trial.proposal.share else "incumbent"

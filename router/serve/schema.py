@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from router.ledger.feedback import WHO
+from router.serve.schema_messages import media_paths, messages_paths
 
 _ERROR = {
     "type": "object",
@@ -52,7 +53,7 @@ _MESSAGE = {
     },
 }
 
-_CHAT = {
+_CHAT: dict[str, Any] = {
     "type": "object",
     "required": ["model", "messages"],
     "properties": {
@@ -70,6 +71,73 @@ _CHAT = {
     "additionalProperties": True,
 }
 
+_ITEM = {
+    "type": "object",
+    "properties": {
+        "type": {"type": "string", "examples": ["message", "function_call", "function_call_output", "reasoning"]},
+        "id": {"type": "string"},
+        "role": {"type": "string", "enum": ["user", "assistant", "system", "developer"]},
+        "content": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "object"}}]},
+        "call_id": {"type": "string"},
+        "name": {"type": "string"},
+        "arguments": {"type": "string"},
+        "output": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "object"}}]},
+    },
+}
+
+_RESPONSES = {
+    "type": "object",
+    "required": ["model"],
+    "properties": {
+        "model": _CHAT["properties"]["model"],
+        "input": {"anyOf": [{"type": "string"}, {"type": "array", "minItems": 1, "items": _ITEM}]},
+        "instructions": {"type": ["string", "null"]},
+        "previous_response_id": {"type": ["string", "null"]},
+        "store": {"type": ["boolean", "null"], "default": True},
+        "stream": {"type": ["boolean", "null"], "default": False},
+        "background": {"type": ["boolean", "null"], "enum": [False, None]},
+        "max_output_tokens": {"type": ["integer", "null"], "minimum": 0},
+        "temperature": {"type": ["number", "null"]},
+        "top_p": {"type": ["number", "null"]},
+        "top_logprobs": {"type": ["integer", "null"], "minimum": 0},
+        "tools": {
+            "type": ["array", "null"],
+            "items": {"type": "object", "required": ["type"], "properties": {"type": {"type": "string"}}},
+        },
+        "tool_choice": {"anyOf": [{"type": "string"}, {"type": "object"}, {"type": "null"}]},
+        "parallel_tool_calls": {"type": ["boolean", "null"]},
+        "text": {"type": ["object", "null"]},
+        "reasoning": {"type": ["object", "null"]},
+        "include": {"type": ["array", "null"], "items": {"type": "string"}},
+        "truncation": {"type": ["string", "null"], "enum": ["auto", "disabled", None]},
+        "metadata": {"type": ["object", "null"]},
+        "prompt_cache_key": {"type": ["string", "null"]},
+        "user": {"type": ["string", "null"]},
+    },
+    "additionalProperties": True,
+}
+
+_COMPLETIONS = {
+    "type": "object",
+    "required": ["model", "prompt"],
+    "properties": {
+        "model": _CHAT["properties"]["model"],
+        "prompt": {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 1},
+            ]
+        },
+        "max_tokens": {"type": ["integer", "null"], "default": 16},
+        "n": {"type": ["integer", "null"]},
+        "stream": {"type": ["boolean", "null"], "default": False},
+        "stream_options": {"type": ["object", "null"], "properties": {"include_usage": {"type": ["boolean", "null"]}}},
+        "temperature": {"type": ["number", "null"]},
+        "stop": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}, {"type": "null"}]},
+    },
+    "additionalProperties": True,
+}
+
 _EMBEDDINGS = {
     "type": "object",
     "required": ["model", "input"],
@@ -83,8 +151,8 @@ _EMBEDDINGS = {
                 {"type": "array", "items": {"type": "array", "items": {"type": "integer"}}},
             ]
         },
-        "dimensions": {"type": "integer"},
-        "encoding_format": {"type": "string", "enum": ["float", "base64"]},
+        "dimensions": {"type": ["integer", "null"], "minimum": 1},
+        "encoding_format": {"type": ["string", "null"], "enum": ["float", "base64", None], "default": "float"},
     },
     "additionalProperties": True,
 }
@@ -238,6 +306,10 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
     completion = {"type": "object", "properties": {"choices": {"type": "array"}, "usage": {"type": "object"}}}
     document["paths"] |= {
         "/v1/chat/completions": _operation("Chat completion", _CHAT, completion, streams=True),
+        "/v1/responses": _operation(
+            "An answer in the Responses protocol", _RESPONSES, {"type": "object"}, streams=True
+        ),
+        "/v1/completions": _operation("Completion of a prompt", _COMPLETIONS, completion, streams=True),
         "/v1/embeddings": _operation("Embeddings", _EMBEDDINGS, {"type": "object"}),
         "/v1/route": _operation("Where a chat completion would go, and why", _CHAT, {"type": "object"}),
         "/v1/feedback": _feedback_operation(),
@@ -248,6 +320,8 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
         "/guardrail/{policy}/version/{version}/apply": _guard_operation(
             "The same at Bedrock's own path", _APPLY, ("policy", "version")
         ),
+        **messages_paths(_HEADERS, _REFUSALS),
+        **media_paths(),
     }
     components = document.setdefault("components", {})
     components.setdefault("schemas", {})["Error"] = _ERROR

@@ -33,10 +33,11 @@ class Watch:
 
     Args:
         chosen: the setting ``scorer``: a folder, ``shipped``, or None for the one in use on this machine.
+        cell: whose; a scorer may be in use in some cells only.
     """
 
-    def __init__(self, chosen: str | None = None) -> None:
-        self._chosen = chosen
+    def __init__(self, chosen: str | None = None, cell: str = "") -> None:
+        self._chosen, self._cell = chosen, cell
         self._stamps: Stamps | None = None
 
     def look(self) -> Fresh:
@@ -62,7 +63,7 @@ class Watch:
             return _stamps(path), "", path, ""
         pointer = _stamp(scorers.pointer(home()))
         try:
-            name = scorers.active(home()).active
+            name = scorers.active(home()).of(self._cell)
         except scorers.ScorersError as error:
             return (pointer,), "", None, str(error)
         path = scorers.place(home(), name)

@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from policies.schema import Strict, TierName
 from policies.yaml import load_strict, read_text
+from router.postgres import SCHEMES, Dsn
 from router.registry.prices import PriceBook
 from router.registry.weights import Weights
+from router.serve.limit_settings import LimitSettings
 from router.types import TIER_NAMES, Deployment, Lineage, Price
 
 Secret = Annotated[str, Field(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$")]
@@ -74,10 +76,18 @@ class BulkheadSettings(Strict):
     queue: Annotated[int, Field(ge=0)] = 0
 
 
+class ResponsesSettings(Strict):
+    """How much of ``/v1/responses`` is remembered for ``previous_response_id``."""
+
+    keep_mb: Annotated[float, Field(ge=0, le=65536)] = 64
+    keep_minutes: Annotated[float, Field(gt=0)] = 60
+
+
 class UpstreamSettings(Strict):
     """One place where models answer. ``api_key`` names an environment variable or a file, never a key."""
 
-    kind: Literal["openai", "litellm", "local"]
+    kind: Literal["openai", "anthropic", "litellm", "local"]
+    wire: Literal["chat", "responses"] = "chat"
     base_url: str | None = None
     api_key: Secret | None = None
     private: bool = False
@@ -86,11 +96,20 @@ class UpstreamSettings(Strict):
     def _complete(self) -> UpstreamSettings:
         if self.kind == "openai" and not self.base_url:
             raise ValueError("an upstream of kind openai needs a base_url")
+        if self.base_url is None and self.kind == "anthropic":
+            raise ValueError("an upstream of kind anthropic needs a base_url, e.g. https://api.anthropic.com/v1")
+        if self.kind != "openai" and self.wire != "chat":
+            raise ValueError("wire: responses needs an upstream of kind openai")
         if self.kind == "local" and (self.base_url or self.api_key):
             raise ValueError("an upstream of kind local has no base_url and no api_key")
         if self.base_url is not None and not self.base_url.startswith(("http://", "https://")):
             raise ValueError("base_url must begin with https:// or http://")
         return self
+
+    @property
+    def speaks(self) -> Literal["chat", "responses", "anthropic"]:
+        """The protocol in which it is asked."""
+        return "anthropic" if self.kind == "anthropic" else self.wire
 
 
 class LineageSettings(Strict):
@@ -123,6 +142,8 @@ class TierSettings(Strict):
     context_window: Annotated[int, Field(gt=0)] | None = None
     tools: bool = True
     images: bool = True
+    max_output: Annotated[int, Field(gt=0)] | None = None
+    reasoning: bool = False
     share: Annotated[float, Field(gt=0)] = 1.0
     max_concurrent: Annotated[int, Field(ge=1)] | None = None
     price: PriceSettings | None = None
@@ -134,6 +155,14 @@ class EmbeddingSettings(Strict):
 
     model: str
     upstream: str
+    price: PriceSettings | None = None
+
+
+class MediaSettings(Strict):
+    """An upstream that takes audio, images or files. They pass only where the policy says ``unguarded: accepted``."""
+
+    serves: Annotated[tuple[Literal["audio", "images", "files"], ...], Field(min_length=1)]
+    upstream: str
 
 
 class Settings(Strict):
@@ -144,11 +173,16 @@ class Settings(Strict):
     upstreams: dict[str, UpstreamSettings]
     tiers: tuple[TierSettings, ...]
     embeddings: tuple[EmbeddingSettings, ...] = ()
+    media: tuple[MediaSettings, ...] = ()
+    responses: ResponsesSettings = ResponsesSettings()
     policies: tuple[str, ...] = ("balanced",)
     default_policy: str | None = None
     ledger: str | None = None
+    ledger_keep_days: Annotated[int, Field(ge=1)] | None = None
+    ledger_exports: str | None = None
     places: bool = True
     keys_file: str | None = None
+    limits: LimitSettings = LimitSettings()
     scorer: Annotated[str, Field(min_length=1)] | None = None
     notices: tuple[str, ...] = ()
     breaker: BreakerSettings = BreakerSettings()
@@ -167,6 +201,11 @@ class Settings(Strict):
             raise ValueError(f"{words}; leave some for everybody else")
         return self
 
+    @field_validator("ledger")
+    @classmethod
+    def _no_password(cls, ledger: str | None) -> str | None:
+        return refuse_password(ledger)
+
     @model_validator(mode="after")
     def _refers(self) -> Settings:
         users = [(t.model, t.upstream) for t in self.tiers] + [(e.model, e.upstream) for e in self.embeddings]
@@ -174,6 +213,9 @@ class Settings(Strict):
             if upstream not in self.upstreams:
                 known = ", ".join(sorted(self.upstreams)) or "none"
                 raise ValueError(f"{model!r} names the upstream {upstream!r}, which is not listed (known: {known})")
+        for each in self.media:
+            if each.upstream not in self.upstreams or self.upstreams[each.upstream].kind != "openai":
+                raise ValueError(f"media names the upstream {each.upstream!r}, which is not one of kind openai")
         for name, place in self.upstreams.items():
             if place.kind == "local" and len({t.model for t in self.tiers if t.upstream == name}) > 1:
                 raise ValueError(f"the local upstream {name!r} runs one model; list another upstream of kind local")
@@ -185,6 +227,33 @@ class Settings(Strict):
         if twice:
             raise ValueError(f"two deployments are called {twice[0]!r}; give one of them a 'name'")
         return self
+
+
+def refuse_password(where: str | None) -> str | None:
+    """A place that may be a PostgreSQL URL, as it came.
+
+    Raises:
+        ValueError: it is a URL that cannot be read, or one with a password in it.
+    """
+    if where is not None and where.startswith(SCHEMES) and Dsn(where).password:
+        raise ValueError("a password does not belong here; put the whole URL into env:NAME or file:PATH and name that")
+    return where
+
+
+def dsn_of(where: str) -> Dsn | None:
+    """The PostgreSQL that a setting names, by its URL or by a secret that holds it; None where it names a file.
+
+    Raises:
+        ValueError: the variable or file is not there, or holds no URL.
+    """
+    if where.startswith(SCHEMES):
+        return Dsn(where)
+    if not where.startswith(("env:", "file:")):
+        return None
+    try:
+        return Dsn(read_secret(where))
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
 
 
 def read_secret(reference: str | None) -> str:
@@ -213,12 +282,7 @@ def deployments_of(settings: Settings, book: PriceBook) -> tuple[Deployment, ...
 
 def _deployment(tier: TierSettings, upstream: UpstreamSettings, book: PriceBook) -> Deployment:
     if tier.price is not None:
-        price = Price(
-            input=_nano(tier.price.input),
-            output=_nano(tier.price.output),
-            cached_input=None if tier.price.cached_input is None else _nano(tier.price.cached_input),
-            source="config",
-        )
+        price = price_of(tier.price)
     elif upstream.kind == "local":
         price = Price(input=0, output=0, cached_input=0, source="config")  # your own processor sends no bill
     else:
@@ -232,10 +296,22 @@ def _deployment(tier: TierSettings, upstream: UpstreamSettings, book: PriceBook)
         context_window=tier.context_window,
         tools=tier.tools,
         images=tier.images,
+        max_output=tier.max_output,
+        reasoning=tier.reasoning,
         share=tier.share,
         max_concurrent=tier.max_concurrent,
         price=price,
         lineage=Lineage(**tier.lineage.model_dump()),
+    )
+
+
+def price_of(said: PriceSettings) -> Price:
+    """A price as it was written."""
+    return Price(
+        input=_nano(said.input),
+        output=_nano(said.output),
+        cached_input=None if said.cached_input is None else _nano(said.cached_input),
+        source="config",
     )
 
 

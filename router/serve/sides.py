@@ -7,16 +7,19 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Raw
 
 from guardrails import Placeholders
+from router.core.bounds import Size
 from router.core.cascade import planned
 from router.core.decide import Caller, decide
+from router.core.embeddings import Embed, read_embed, told
 from router.core.features import features_of
+from router.core.tokens import BYTES_PER_TOKEN
 from router.core.turns import turn_of
-from router.core.wire import Edit, TextSite, check_json, read_chat, span, splice
-from router.errors import BadJSON, BadRequest, ModelNotFound, StillhouseError
+from router.core.wire import Edit, read_chat, span, splice
+from router.errors import BadRequest, ModelNotFound, StillhouseError, UpstreamError, UpstreamInvalid
 from router.serve.accept import accept, order
+from router.serve.account import enter, settle
 from router.serve.admitting import admit
 from router.serve.calling import beside
 from router.serve.exchange import Exchange, Incoming
@@ -24,16 +27,15 @@ from router.serve.guarding import Blocked, finding_names, guard_request
 from router.serve.pipeline import confess, deadline_of, score_of, stay_in
 from router.serve.respond import headers_of
 from router.serve.rollouts import in_arm
+from router.serve.settings import price_of
 from router.serve.story import Story
-from router.types import Decision, Score, TierName, Usage
+from router.types import Decision, Price, Score, TierName, Usage
 
 if TYPE_CHECKING:
     from router.serve.cell import Cell
 
 
-class _EmbeddingBody(msgspec.Struct):
-    model: Raw
-    input: Raw
+_AT_ONCE = 128 * 1024  # bytes of an answer
 
 
 class _EmbeddingUsage(msgspec.Struct):
@@ -50,18 +52,33 @@ async def embeddings(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     try:
         key = accept(cell, incoming, story, "embeddings")
         await admit(cell, incoming, story, key)
-        model, sites, body = _read_embeddings(incoming.body)
+        asked = read_embed(incoming.body)
+        model = asked.model
         upstream = embedding_upstream(cell, model)
         story.requested_model = model
         if key is not None and key.models and model not in key.models:
             raise ModelNotFound(f"The model {model!r} does not exist, or this key may not use it.", param="model")
         policy = story.policy = cell.policies[cell.default_policy]
-        masks = guard_request(policy.rails["input"], sites, Placeholders(), story)
-        body = splice(body, [Edit(*span(body, site.raw), msgspec.json.encode(text)) for site, text in masks])
+        if cell.limits is not None:
+            await enter(cell.limits, key, story)
+        masks = guard_request(policy.rails["input"], asked.sites, Placeholders(), story)
+        edits = [Edit(*span(asked.body, site.raw), msgspec.json.encode(text)) for site, text in masks]
+        body = splice(asked.body, edits)
+        hold = None
+        if story.account is not None:
+            # An input takes a byte a token at most; a token that the caller numbers himself takes two bytes or more.
+            size = Size(len(body) // BYTES_PER_TOKEN, len(body), 0, 0, 0)
+            hold = await story.account.of_price(embedding_price(cell, model), size, None, model)
         ask = partial(cell.upstreams[upstream].embeddings, body, deadline_of(policy.body.timeouts, story))
-        reply = await beside(story, f"embeddings of {upstream}", ask)
-        story.usage = embedding_usage(reply.body)
-        await out.whole(200, headers_of(story, stream=False), reply.body)
+        try:
+            reply = await beside(story, f"embeddings of {upstream}", ask)
+            story.usage = embedding_usage(reply.body)
+        except UpstreamError as fault:
+            settle(hold, None, fault)
+            raise
+        finally:
+            settle(hold, story.usage)
+        await out.whole(200, headers_of(story, stream=False), await _told(reply.body, asked))
     except Blocked:
         story.outcome = "blocked_input"
         error = BadRequest("The policy's guards stopped this input.", param="input")
@@ -80,39 +97,13 @@ async def embeddings(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         cell.ledger.record(*story.finish())
 
 
-def _read_embeddings(body: bytes) -> tuple[str, list[TextSite], bytes]:
-    check_json(body)
+async def _told(body: bytes, asked: Embed) -> bytes:
+    """The answer, checked and in the caller's encoding; a large one is read where it holds up nobody."""
     try:
-        head = msgspec.json.decode(body, type=_EmbeddingBody)
-        model = msgspec.json.decode(head.model, type=str)
-    except msgspec.ValidationError:
-        raise BadRequest("You must provide a 'model' (a string) and an 'input'.", param="model") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise BadJSON("The body holds a string that is not valid Unicode.") from None
-    first = bytes(memoryview(head.input)[:1])
-    raws: list[Raw] = []
-    if first == b'"':
-        raws = [head.input]
-    elif first == b"[":
-        raws = _texts_or_tokens(head.input)
-    else:
-        raise BadRequest("'input' must be a string, a list of strings, or tokens.", param="input")
-    sites = [TextSite(f"input[{i}]", "user", msgspec.json.decode(raw, type=str), raw) for i, raw in enumerate(raws)]
-    return model, sites, body
-
-
-def _texts_or_tokens(raw: Raw) -> list[Raw]:
-    """The strings of a list of inputs. What is neither text nor tokens is refused: no guard would read it."""
-    texts: list[Raw] = []
-    for i, item in enumerate(msgspec.json.decode(raw, type=list[Raw])):
-        if bytes(memoryview(item)[:1]) == b'"':
-            texts.append(item)
-            continue
-        try:
-            msgspec.json.decode(item, type=int | list[int])
-        except msgspec.ValidationError:
-            raise BadRequest(f"'input[{i}]' must be a string or tokens.", param=f"input[{i}]") from None
-    return texts
+        return told(body, asked) if len(body) <= _AT_ONCE else await asyncio.to_thread(told, body, asked)
+    except ValueError as fault:
+        words = f"The model's server sent embeddings that do not fit the request: {fault}."
+        raise UpstreamInvalid(words) from None
 
 
 def embedding_upstream(cell: Cell, model: str) -> str:
@@ -124,6 +115,12 @@ def embedding_upstream(cell: Cell, model: str) -> str:
     if not cell.settings.embeddings and len(wires) == 1:
         return wires[0]
     raise ModelNotFound(f"No upstream serves embeddings of {model!r}; list it under 'embeddings'.", param="model")
+
+
+def embedding_price(cell: Cell, model: str) -> Price:
+    """What the tokens of an embeddings model cost: as configured, else as the price book has it."""
+    said = next((item.price for item in cell.settings.embeddings if item.model == model), None)
+    return price_of(said) if said is not None else cell.book.price(model)
 
 
 def embedding_usage(body: bytes) -> Usage | None:

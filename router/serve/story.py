@@ -12,7 +12,16 @@ from guardrails import Action, Finding
 from router.core.affinity import Stay, Warm, remember
 from router.core.cost import cost_of
 from router.core.resilience.deadline import NONE
-from router.errors import BadRequest, StillhouseError, UpstreamError, UpstreamRejected, UpstreamTimeout
+from router.errors import (
+    BadRequest,
+    LimitReached,
+    LimitsAway,
+    PriceUnknown,
+    StillhouseError,
+    UpstreamError,
+    UpstreamRejected,
+    UpstreamTimeout,
+)
 from router.ledger.record import AttemptKind, AttemptOutcome, AttemptRecord, Found, Mode, Outcome, RequestRecord
 from router.serve.shield import ending_of
 from router.types import Decision, Deployment, Features, Reason, Score, TierName, Usage
@@ -23,6 +32,8 @@ if TYPE_CHECKING:
     from router.core.explore import Lot
     from router.core.plan import Try
     from router.core.resilience import Call, Entry, Gate
+    from router.core.surfaces.base import Carried
+    from router.serve.account import Account
     from router.serve.cell import Cell
 
 Direction = Literal["input", "output"]
@@ -54,6 +65,8 @@ class Story:
 
     def __init__(self, cell: Cell, request_id: str, endpoint: str) -> None:
         self.cell = cell
+        self.account: Account | None = None  # what it may use; None without limits
+        self.output_cap: int | None = None  # the max_tokens that the money reserved for this call pays
         self.id = request_id
         self.endpoint = endpoint
         self.at_ms = cell.now_ms()
@@ -94,6 +107,7 @@ class Story:
         self.spent: dict[str, float] = {}
         self.total_ms: float | None = None  # where work goes on after the last byte: when that left
         self.delivered = False  # the caller has all of the answer: leaving now is no loss
+        self.carried: Carried | None = None  # see ``router.core.surfaces``
         self._call_begun = 0.0
         self._call_first: float | None = None
 
@@ -121,6 +135,8 @@ class Story:
     def fail(self, error: StillhouseError) -> None:
         """Note how the request ended badly."""
         self.status, self.error_code = error.status, error.code
+        if self.account is not None and isinstance(error, LimitReached | LimitsAway | PriceUnknown):
+            self.account.refused()
         if isinstance(error, UpstreamRejected | BadRequest):
             self.outcome = "bad_request"
         elif isinstance(error, UpstreamError):
@@ -196,7 +212,9 @@ class Story:
         times: Times | None = None, finish: str | None = None,
     ) -> None:  # fmt: skip
         d = step.deployment
-        if kind not in ("sample", "check"):  # those speak to the breaker themselves
+        if kind not in ("sample", "check"):  # those settle and speak to the breaker themselves
+            if self.account is not None:
+                self.account.settle(step.index, usage, error)
             self._tell_breaker(step, outcome, error)
         if kind is None:
             kind = "first"
@@ -266,6 +284,8 @@ class Story:
 
     def finish(self) -> tuple[RequestRecord, tuple[AttemptRecord, ...]]:
         """The frozen records, and the metrics of the whole request."""
+        if self.account is not None:
+            self.account.leave()
         for name, call in self.calls.values():  # none is left, unless we made a mistake
             self.cell.shield.end(self.tenant, name, call, "gone", self.cell.clock(), None)
         if self.gate is not None and self.entry is not None:

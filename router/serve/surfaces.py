@@ -3,14 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from router.core.surfaces import Surface
+from router.core.surfaces import Read, Surface, dropped_words
 from router.errors import StillhouseError
-from router.serve.exchange import Exchange, error_headers
+from router.serve.exchange import Exchange, Incoming, error_headers
+from router.serve.pipeline import chat
 from router.serve.respond import Headers, error_body
 
-Read = Callable[[bytes, str], Surface]  # body, tenant -> the request
+if TYPE_CHECKING:
+    from router.serve.cell import Cell
+
 Shape = Callable[[StillhouseError, str], bytes]  # error, request id -> the protocol's error object
+Reader = Callable[["Cell", Incoming], Read]  # what reads the body of this request
+
+
+class Door:
+    """A handler of chat completions in another protocol.
+
+    Args:
+        reader: makes what reads a request's body; its ``Read`` raises ``BadRequest`` naming the field.
+        shape: the protocol's error object, also for errors before its handler has begun.
+    """
+
+    __slots__ = ("_reader", "_shape")
+
+    def __init__(self, reader: Reader, shape: Shape = error_body) -> None:
+        self._reader = reader
+        self._shape = shape
+
+    async def __call__(self, cell: Cell, incoming: Incoming, out: Exchange) -> None:
+        """Serve one request."""
+        await chat(cell, incoming, Translated(out, self._reader(cell, incoming), self._shape))
+
+    def spoken(self, out: Exchange) -> Exchange:
+        """``out`` for an error of whoever could not even open this door."""
+        return Translated(out, _unread, self._shape)
+
+
+def _unread(body: bytes, tenant: str) -> Surface:  # noqa: ARG001
+    raise AssertionError("this exchange tells an error and reads nothing")
 
 
 class Translated(Exchange):
@@ -33,12 +65,14 @@ class Translated(Exchange):
     def heard(self, body: bytes, tenant: str) -> bytes:
         """What the caller said, as an OpenAI chat completion request."""
         self._surface = self._read(body, tenant)
+        self.carried = self._surface.carried
         return self._surface.chat
 
     async def whole(self, status: int, headers: Headers, body: bytes) -> None:
         """Send a whole answer."""
         surface = self._known()
-        await super().whole(status, [*headers, *_dropped(surface)], surface.answer(body))
+        told = surface.answer(body)  # first: what it drops of the answer is told, too
+        await super().whole(status, [*headers, *_dropped(surface)], told)
 
     async def error(self, error: StillhouseError, headers: Headers) -> None:
         """Send an error in the protocol's own shape."""
@@ -68,4 +102,5 @@ class Translated(Exchange):
 
 
 def _dropped(surface: Surface) -> Headers:
-    return [(b"x-stillhouse-dropped", ", ".join(surface.dropped).encode())] if surface.dropped else []
+    words = dropped_words(surface.dropped)
+    return [(b"x-stillhouse-dropped", words.encode())] if words else []

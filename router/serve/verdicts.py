@@ -32,10 +32,22 @@ class Verdicts:
         """``rails.find``, or what it gave before. A guard that could not be run is asked again."""
         if len(text) < SHORT:
             return rails.find(text, role, hurry)
-        name = self._memory.name(f"{rails.hash} {role}", text)
-        found = self._memory.get(tenant, name)
+        name = self.name(rails, text, role)
+        found = self.known(tenant, name)
         if found is None:
             found = rails.find(text, role, hurry)
-            if not any(finding.category == "ERROR" for finding in found):
-                self._memory.keep(tenant, name, found)
+            self.keep(tenant, name, found)
         return found
+
+    def name(self, rails: Rails, text: str, role: str | None) -> bytes:
+        """What a text that these guards read is remembered by."""
+        return self._memory.name(f"{rails.hash} {role}", text)
+
+    def known(self, tenant: str, name: bytes) -> tuple[Finding, ...] | None:
+        """What is remembered, if anything."""
+        return self._memory.get(tenant, name)
+
+    def keep(self, tenant: str, name: bytes, found: tuple[Finding, ...]) -> None:
+        """Remember it, unless a guard could not be run."""
+        if not any(finding.category == "ERROR" for finding in found):
+            self._memory.keep(tenant, name, found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from guardrails.views import ToolCall
+from router.core.surfaces.from_responses import chat_of
 from router.core.tokens import estimate_tokens
 from router.core.wire import (
     AnswerChoice,
@@ -23,6 +24,7 @@ from router.core.wire import (
 )
 from router.serve.onlooker import Said, is_call
 from router.types import Usage
+from router.upstream.responses import ResponsesDecoder
 from router.upstream.sse import EventDecoder
 
 #: Code points of an answer that are kept for the guards; a longer one is counted, and not judged.
@@ -39,12 +41,12 @@ class Witness:
         deaf: something could not be read, or was too long to be kept; ``texts`` is not the whole answer.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, decoder: EventDecoder | None = None) -> None:
         self.usage: Usage | None = None
         self.finish_reason: str | None = None
         self.tokens = 0
         self.deaf = False
-        self._decoder = EventDecoder()
+        self._decoder = decoder or EventDecoder()
         self._lost = False  # where in the stream we are
         self._texts: dict[tuple[int, str], list[str]] = {}
         self._names: dict[tuple[int, str], str] = {}
@@ -133,3 +135,27 @@ class Witness:
             self.deaf = True
         else:
             self._texts.setdefault((index, path), []).append(text)
+
+
+class ResponsesWitness(Witness):
+    """Reads answers of Responses."""
+
+    def __init__(self) -> None:
+        super().__init__(ResponsesDecoder())
+
+    def whole(self, body: bytes) -> None:
+        """Read a whole answer."""
+        try:
+            chat = chat_of(body)
+        except ValueError:
+            self.deaf = True
+            return
+        super().whole(chat)
+
+
+class CompletionsWitness(Witness):
+    """Reads what an answer of before chat used. Its text is left unread, and the record says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deaf = True

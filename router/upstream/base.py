@@ -31,9 +31,13 @@ class Reply:
 
 @runtime_checkable
 class StreamReply(Protocol):
-    """An answer in events. Opening it has already read and checked the first one."""
+    """An answer in events. Opening it has already read and checked the first one.
+
+    ``waiting`` is true while ``events`` yields one whose successor is here already; false where that is not known.
+    """
 
     request_id: str | None
+    waiting: bool
 
     def events(self) -> AsyncIterator[bytes]:
         """Yield the JSON bytes of each ``chat.completion.chunk``, the first one included.

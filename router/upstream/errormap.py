@@ -25,6 +25,7 @@ OPERATORS_OWN = frozenset({401, 403, 407})
 _CALLERS_FAULT = frozenset({400, 404, 409, 413, 415, 422})
 _OVERLOADED = frozenset({503, 529})
 MAX_MESSAGE = 2000
+_TOO_LONG = ("prompt is too long", "input length and `max_tokens` exceed context limit")
 
 _DEFAULT_CODE = {
     404: "model_not_found",
@@ -48,6 +49,10 @@ def error_of(status: int, content_type: str, body: bytes, retry_after: str = "")
     if status in {408, 504}:
         return UpstreamTimeout("The model's server ran out of time.")
     if status in _CALLERS_FAULT:
+        if status == 400 and "credit balance" in _words(content_type, body)[0]:
+            return UpstreamAuth(
+                "The gateway's own account for this model is out of credit; the operator has to mend it."
+            )
         if "html" in content_type.lower() and status != 413:  # a proxy's page: no model has seen the request
             return UpstreamMisplaced("The model's server answered with a web page; its base URL needs mending.")
         words, code, param = _words(content_type, body)
@@ -69,7 +74,7 @@ def error_of_event(data: bytes) -> UpstreamError:
     words, code, param = _words("application/json", data)
     if code in {"context_length_exceeded", "content_filter", "invalid_request_error"}:
         return UpstreamRejected(words or "The model's server refused the request.", status=400, code=code, param=param)
-    if code in {"rate_limit_exceeded", "429"}:
+    if code in {"rate_limit_exceeded", "rate_limit_error", "429"}:
         return UpstreamRateLimited("The model's rate limit is reached.")
     return UpstreamUnavailable("The model's server failed in the middle of its answer.")
 
@@ -88,8 +93,13 @@ def _words(content_type: str, body: bytes) -> tuple[str, str, str | None]:
     if not isinstance(error, dict):
         return "", "", None
     message, code, param = error.get("message"), error.get("code") or error.get("type"), error.get("param")
+    message = message if isinstance(message, str) else ""
+    if code == "not_found_error":  # Anthropic's words
+        code = "model_not_found"
+    elif code == "invalid_request_error" and message.startswith(_TOO_LONG):
+        code = "context_length_exceeded"
     return (
-        message[:MAX_MESSAGE] if isinstance(message, str) else "",
+        message[:MAX_MESSAGE],
         str(code) if isinstance(code, str | int) else "",
         param if isinstance(param, str) else None,
     )

@@ -97,6 +97,8 @@ class LiteLLMUpstream:
 class LiteLLMStream:
     """The events of one streamed answer."""
 
+    waiting = False
+
     def __init__(self, chunks: Any, deadline: Deadline) -> None:
         self._chunks = chunks
         self._iterator = aiter(chunks)

@@ -274,6 +274,7 @@ class LocalUpstream:
 class LocalStream:
     """The events of one streamed answer."""
 
+    waiting = False
     __slots__ = ("_call", "_ends", "_first", "_gap", "request_id")
 
     def __init__(self, call: Call, first: Frame, gap: float, ends: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from router.core.wire import given, read_answer, read_chunk
 from router.errors import UpstreamInvalid, UpstreamUnavailable
@@ -46,13 +46,16 @@ class OpenAIUpstream:
         return reply
 
     async def chat_stream(self, body: bytes, deadline: Deadline) -> OpenAIStream:
-        response = await self._transport.send("POST", self._base + "/chat/completions", self._headers, body, deadline)
+        return await self._stream("/chat/completions", body, deadline, EventDecoder())
+
+    async def _stream(self, path: str, body: bytes, deadline: Deadline, decoder: EventDecoder) -> OpenAIStream:
+        response = await self._transport.send("POST", self._base + path, self._headers, body, deadline)
         try:
             if response.status != 200:
                 raise await _refusal(response)
             if _STREAM_TYPE not in response.header("content-type").lower():
                 raise UpstreamInvalid("The model's server was asked for a stream and sent something else.")
-            stream = OpenAIStream(response, deadline)
+            stream = OpenAIStream(response, deadline, decoder)
             await stream.open()
         except BaseException:
             response.close()
@@ -71,6 +74,25 @@ class OpenAIUpstream:
         """
         response = await self._transport.send("POST", self._base + path, self._headers, body, deadline)
         if response.status in OPERATORS_OWN or 300 <= response.status < 400:
+            try:
+                raise await _refusal(response)
+            finally:
+                response.close()
+        return response
+
+    async def passed(
+        self, method: str, path: str, headers: Mapping[str, str], body: AsyncIterator[bytes] | None, deadline: Deadline
+    ) -> Response:
+        """The answer to a request that is passed on as it arrives; not yet read, who asked for it closes it.
+
+        ``headers`` say what the body is; the server's key is added.
+
+        Raises:
+            UpstreamError: the server refused it, or cannot be reached.
+        """
+        known = {name: value for name, value in self._headers.items() if name != "Content-Type"}
+        response = await self._transport.send(method, self._base + path, {**known, **headers}, body, deadline)
+        if not 200 <= response.status < 300:
             try:
                 raise await _refusal(response)
             finally:
@@ -106,15 +128,16 @@ class OpenAIUpstream:
 class OpenAIStream:
     """The events of one streamed answer."""
 
-    __slots__ = ("_chunks", "_deadline", "_decoder", "_pending", "_response", "request_id")
+    __slots__ = ("_chunks", "_deadline", "_decoder", "_pending", "_response", "request_id", "waiting")
 
-    def __init__(self, response: Response, deadline: Deadline) -> None:
+    def __init__(self, response: Response, deadline: Deadline, decoder: EventDecoder) -> None:
         self._response = response
         self._deadline = deadline
-        self._decoder = EventDecoder()
+        self._decoder = decoder
         self._chunks = response.chunks(deadline.gap)
         self._pending: list[bytes] = []
         self.request_id: str | None = response.header("x-request-id") or None
+        self.waiting = False
 
     async def open(self) -> None:
         """Read up to the first event and check it, so that a fault can still be an HTTP status."""
@@ -132,7 +155,10 @@ class OpenAIStream:
     async def events(self) -> AsyncIterator[bytes]:
         while True:
             pending, self._pending = self._pending, []
+            left = len(pending)
             for data in pending:
+                left -= 1
+                self.waiting = left > 0
                 yield data
             if self._decoder.done:
                 return

@@ -19,6 +19,7 @@ from router.errors import UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
 from router.sockets import give_up_after, look_for_life
 from router.upstream.base import Deadline
 
+Body = bytes | AsyncIterator[bytes] | None  # at once, as it arrives, or none
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 DEAD_SECONDS = 10.0  # a server whose machine or network acknowledges nothing for so long
 
@@ -52,9 +53,7 @@ class Response(Protocol):
 class Transport(Protocol):
     """Sends a request and returns when the answer's head has arrived."""
 
-    async def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, deadline: Deadline
-    ) -> Response:
+    async def send(self, method: str, url: str, headers: Mapping[str, str], body: Body, deadline: Deadline) -> Response:
         """Raises ``UpstreamUnavailable`` or ``UpstreamTimeout``."""
         ...
 
@@ -157,9 +156,7 @@ class AiohttpTransport:
             )
         return self._session
 
-    async def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, deadline: Deadline
-    ) -> Response:
+    async def send(self, method: str, url: str, headers: Mapping[str, str], body: Body, deadline: Deadline) -> Response:
         try:
             response = await self._open().request(
                 method, _url(url), data=body, headers=headers, timeout=_timeout(deadline), allow_redirects=False

@@ -62,7 +62,7 @@ def command(  # noqa: D103 - the help above is the docstring
     from evals.gate import margins, telling
     from evals.gate.recorded import Outcomes
     from evals.gate.weigh import file_hash, hashes, load, load_decisions, weigh
-    from router.ledger.migrations import LedgerError
+    from router.ledger.db import LedgerError
     from router.registry.home import home
 
     if len(also) != len(also_against):

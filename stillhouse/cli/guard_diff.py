@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +11,7 @@ import click
 from stillhouse.cli import show
 from stillhouse.cli.duration import DURATION
 from stillhouse.cli.guard import Row, load, numbered, opened, read_row
-from stillhouse.cli.opening import explained, ledger_path
+from stillhouse.cli.opening import explained, ledger_place
 
 if TYPE_CHECKING:
     from policies.guard_diff import Change, Diff, Side
@@ -97,7 +96,7 @@ def _from_ledger(ledger: str, since: timedelta | None, policy: str | None, tenan
 
     start = None if since is None else datetime.now(UTC) - since
     span = Span(since_ms=None if start is None else int(start.timestamp() * 1000), tenant=tenant, policy=policy)
-    path = ledger_path(None if ledger == _DEFAULT else Path(ledger))
+    path = ledger_place(None if ledger == _DEFAULT else ledger)
     with explained(path), Reader(path) as reader:
         diff, watched = _shadowed(reader.requests, span)
     if as_json:

@@ -1,4 +1,4 @@
-"""``stillhouse keys``: make, list and revoke the keys that callers send as their API key."""
+"""``stillhouse keys``: make, list, change, rotate and revoke the keys that callers send as their API key."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import click
 from router.registry.keys import HEADERS, SCOPES, USUAL_HEADERS, USUAL_SCOPES
 from stillhouse.cli import show
 from stillhouse.cli.duration import DURATION
+from stillhouse.cli.key_limits import NONE, allowance_of, limit_options, lines_of, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from router.registry.keys import Header, Key, Scope
+    from router.registry.keys import Header, Key, KeyStore, Scope
 
 _file_option: Callable[[Any], Any] = click.option(
     "--keys-file", type=click.Path(path_type=Path), help="The key file (default: keys.json in STILLHOUSE_HOME)."
@@ -24,7 +25,7 @@ _file_option: Callable[[Any], Any] = click.option(
 _json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
 
 
-@click.group(help="Make, list and revoke API keys. A running gateway takes changes up by itself.")
+@click.group(help="Make, list, change, rotate and revoke API keys. A running gateway takes changes up by itself.")
 def command() -> None:  # noqa: D103
     pass
 
@@ -43,6 +44,9 @@ def command() -> None:  # noqa: D103
 )
 @click.option("--model", "models", multiple=True, help="A model name that may be asked for (default: all).")
 @click.option("--expires", type=DURATION, metavar="SPAN", help="Ends by itself after 30d, 8w … (default: never).")
+@click.option("--team", help="The team of the tenant that it belongs to; teams have limits in stillhouse.yaml.")
+@click.option("--tag", "tags", multiple=True, help="A tag that all its requests bear, for rules and the ledger.")
+@limit_options(clears=False)
 @click.option("--note", default="", help="Your own words, shown in the list.")
 @_file_option
 @_json_option
@@ -52,9 +56,12 @@ def add(  # noqa: D103
     headers: tuple[Header, ...],
     models: tuple[str, ...],
     expires: timedelta | None,
+    team: str | None,
+    tags: tuple[str, ...],
     note: str,
     keys_file: Path | None,
     as_json: bool,
+    **limits: float | None,
 ) -> None:
     from router.registry.keys import KeyStore
 
@@ -62,8 +69,9 @@ def add(  # noqa: D103
     end = None if expires is None else now + expires
     with _explained():
         key, token = KeyStore.load(_path(keys_file)).add(
-            tenant, now=now, scopes=scopes, headers=headers, models=models, expires=end, note=note
-        )
+            tenant, now=now, scopes=scopes, headers=headers, models=models, expires=end, note=note,
+            team=team, tags=tags, limits=allowance_of(limits),
+        )  # fmt: skip
     if as_json:
         show.json_line({"token": token, **_public(key)})
         return
@@ -89,18 +97,125 @@ def list_keys(keys_file: Path | None, as_json: bool) -> None:  # noqa: D103
         show.table(columns, [_line(key, now) for key in keys])
 
 
+@command.command(help="Change what a key may do and use; its token stays. What is not said stays as it is.")
+@click.argument("key_id", metavar="ID")
+@click.option("--scope", "scopes", type=click.Choice(SCOPES), multiple=True, help="Instead of the scopes it has.")
+@click.option("--allow-header", "headers", type=click.Choice(HEADERS), multiple=True, help="Instead of those it has.")
+@click.option("--model", "models", multiple=True, help="Instead of the models it may name; 'all' for every one.")
+@click.option("--expires", type=DURATION, metavar="SPAN", help="Ends by itself so long from now.")
+@click.option("--team", help="Another team of its tenant; 'none' for no team.")
+@click.option("--tag", "tags", multiple=True, help="Instead of the tags it has; 'none' for no tag.")
+@click.option("--note", help="Your own words.")
+@limit_options(clears=True)
+@_file_option
+@_json_option
+def edit(  # noqa: D103
+    key_id: str,
+    expires: timedelta | None,
+    team: str | None,
+    note: str | None,
+    keys_file: Path | None,
+    as_json: bool,
+    **said: Any,
+) -> None:
+    import msgspec
+
+    lists = {name: tuple(said.pop(name)) for name in ("scopes", "headers", "models", "tags")}
+
+    def change(key: Key) -> Key:
+        new: dict[str, Any] = {name: value for name, value in lists.items() if value}
+        if lists["models"] == ("all",):
+            new["models"] = ()
+        if lists["tags"] == (NONE,):
+            new["tags"] = ()
+        if team is not None:
+            new["team"] = None if team == NONE else team
+        if note is not None:
+            new["note"] = note
+        if expires is not None:
+            new["expires"] = datetime.now(UTC).replace(microsecond=0) + expires
+        return msgspec.structs.replace(key, limits=allowance_of(said, key.limits), **new)
+
+    with _explained(), _known(key_id):
+        key = _store(keys_file).edit(key_id, change)
+    if as_json:
+        show.json_line(_public(key))
+    else:
+        show.line(f"Key {key.id} of tenant {key.tenant} is changed; its limits: {words_of(key)}.")
+
+
+@command.command(help="Give a key another token; the one it had is good for a while. Id, rights and limits stay.")
+@click.argument("key_id", metavar="ID")
+@click.option(
+    "--overlap", type=DURATION, metavar="SPAN", help="How long the old token stays good (default: not at all)."
+)
+@_file_option
+@_json_option
+def rotate(key_id: str, overlap: timedelta | None, keys_file: Path | None, as_json: bool) -> None:  # noqa: D103
+    now = datetime.now(UTC).replace(microsecond=0)
+    with _explained(), _known(key_id):
+        key, token = _store(keys_file).rotate(key_id, now=now, overlap=overlap or timedelta())
+    if as_json:
+        show.json_line({"token": token, **_public(key)})
+        return
+    old = f"The old one is good until {now + overlap:%Y-%m-%d %H:%M} UTC." if overlap else "The old one has ended."
+    show.note(f"Key {key.id} has a new token, shown this once. {old}")
+    show.line(token)
+
+
+@command.command(help="Show what keys, teams and tenants have used of their limits, and what is left.")
+@click.argument("key_id", metavar="[ID]", required=False)
+@click.option("--config", type=click.Path(path_type=Path), help="The stillhouse.yaml of the gateway.")
+@_file_option
+@_json_option
+def usage(key_id: str | None, config: Path | None, keys_file: Path | None, as_json: bool) -> None:  # noqa: D103
+    from policies.mistakes import Mistakes
+    from router.registry.home import home
+    from router.serve.limit_settings import LimitSettings
+    from router.serve.limits import caps_of, usage_of, where_of
+    from router.serve.settings import load_settings
+    from router.state.store import StoreAway, open_store
+
+    with _explained():
+        try:
+            settings = load_settings(config) if config else None
+        except Mistakes as wrong:
+            show.fail(str(wrong))
+        chosen = keys_file or (Path(settings.keys_file).expanduser() if settings and settings.keys_file else None)
+        limits = settings.limits if settings else LimitSettings()
+        keys = [key for key in _store(chosen).keys if key_id in (None, key.id)]
+        if key_id is not None and not keys:
+            show.fail(f"there is no key {key_id!r}", "'stillhouse keys list' shows the ids.")
+        caps = [cap for key in keys for cap in caps_of(limits, key, key.tenant)]
+        if key_id is None:
+            caps += [cap for tenant in limits.tenants for cap in caps_of(limits, None, tenant)]
+        store = open_store(where_of(limits), home() / "limits.db")
+    every = list(dict.fromkeys(caps))
+    try:
+        now, kept = store.books(sorted({cap.subject for cap in every})) if every else (0, [])
+    except StoreAway as away:
+        show.fail(f"the store of limits does not answer: {away}")
+    finally:
+        store.close()
+    lines = usage_of(every, {(each.subject, each.kind): each.book for each in kept}, now)
+    if as_json:
+        show.json_line(lines)
+    elif not lines:
+        show.line(
+            "Nothing is limited. Limits are set with 'stillhouse keys edit ID --usd-per-day 5' or in stillhouse.yaml."
+        )
+    else:
+        show.table(["whose", "limit", "allowed", "used", "held", "left"], lines_of(lines))
+
+
 @command.command(help="End a key for good.")
 @click.argument("key_id", metavar="ID")
 @_file_option
 def revoke(key_id: str, keys_file: Path | None) -> None:  # noqa: D103
     from router.registry.keys import KeyStore
 
-    store = KeyStore(_path(keys_file))
-    with _explained():
-        try:
-            key = store.revoke(key_id, now=datetime.now(UTC).replace(microsecond=0))
-        except KeyError:
-            show.fail(f"there is no key {key_id!r}", "'stillhouse keys list' shows the ids.")
+    with _explained(), _known(key_id):
+        key = KeyStore(_path(keys_file)).revoke(key_id, now=datetime.now(UTC).replace(microsecond=0))
     show.line(f"Key {key.id} of tenant {key.tenant} is revoked since {_day(key.revoked)}.")
 
 
@@ -108,6 +223,20 @@ def _path(chosen: Path | None) -> Path:
     from router.registry.home import home
 
     return chosen or home() / "keys.json"
+
+
+def _store(keys_file: Path | None) -> KeyStore:
+    from router.registry.keys import KeyStore
+
+    return KeyStore.load(_path(keys_file))
+
+
+@contextlib.contextmanager
+def _known(key_id: str) -> Iterator[None]:
+    try:
+        yield
+    except KeyError:
+        show.fail(f"there is no key {key_id!r}", "'stillhouse keys list' shows the ids.")
 
 
 @contextlib.contextmanager
@@ -123,13 +252,14 @@ def _public(key: Key) -> dict[str, object]:
 
     shown: dict[str, object] = msgspec.to_builtins(key)
     del shown["sha256"]
+    shown["former"] = [{"until": old.until.isoformat()} for old in key.former]
     return shown
 
 
 def _line(key: Key, now: datetime) -> list[str]:
     return [
         key.id,
-        key.tenant,
+        f"{key.tenant}/{key.team}" if key.team else key.tenant,
         " ".join(key.scopes),
         " ".join(key.headers) or "none",
         " ".join(key.models) or "all",

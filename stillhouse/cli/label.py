@@ -11,10 +11,11 @@ import click
 
 from stillhouse.cli import label_judge, label_person, show
 from stillhouse.cli.duration import DURATION
-from stillhouse.cli.opening import explained, ledger_option, ledger_path
+from stillhouse.cli.opening import explained, ledger_option, ledger_place
 
 if TYPE_CHECKING:
     from evals.labels.choosing import Choice
+    from router.ledger.place import Place
 
 
 @click.command(
@@ -68,14 +69,14 @@ def command(  # noqa: D103 - the help above is the docstring
     tenant: str | None,
     config: Path | None,
     from_env: bool,
-    ledger: Path | None,
+    ledger: str | None,
     as_json: bool,
 ) -> None:
     from policies.schema import DEFAULT_KEEP
 
     _one_of(judge is not None, person, out is not None, brought is not None, signals, dry_run and judge is None)
     _check_who(who)
-    file = ledger_path(ledger)
+    file = ledger_place(ledger)
     begin = 0 if since is None else int((datetime.now(UTC) - since).timestamp() * 1000)
     bar = DEFAULT_KEEP if keep is None else keep
     with explained(file):
@@ -128,7 +129,7 @@ def _check_who(who: str | None) -> None:
 
 
 def _choose(
-    file: Path, texts: Path, rows: int, keep: float, since_ms: int, tenant: str | None, people: tuple[str, ...], *,
+    file: Place, texts: Path, rows: int, keep: float, since_ms: int, tenant: str | None, people: tuple[str, ...], *,
     private: bool,
 ) -> Choice:  # fmt: skip
     from evals.labels.choosing import choose

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from evals.labels.purse import Purse
     from evals.labels.texts import Captured
     from evals.labels.work import Work
+    from router.ledger.place import Place
     from router.serve.settings import Settings
     from router.types import Deployment
 
@@ -57,7 +58,7 @@ def prepare(judge: str, budget: str | None, config: Path | None, from_env: bool)
 
 
 def run(
-    judging: Judging, choice: Choice, texts: Path, ledger: Path, who: str | None, twice: float, refuse_weak: bool,
+    judging: Judging, choice: Choice, texts: Path, ledger: Place, who: str | None, twice: float, refuse_weak: bool,
     as_json: bool,
 ) -> None:  # fmt: skip
     """Judge a round, or go on with one that was cut short, and keep its labels."""

@@ -13,13 +13,14 @@ from stillhouse.cli import show
 
 if TYPE_CHECKING:
     from evals.labels.choosing import Choice
+    from router.ledger.place import Place
 
 _KEYS: Final[Mapping[str, float]] = {"y": 1.0, "h": 0.5, "n": 0.0}
 _MOST_SHOWN: Final = 4_000
 _FEW: Final = 20
 
 
-def ask(choice: Choice, ledger: Path, who: str) -> None:
+def ask(choice: Choice, ledger: Place, who: str) -> None:
     """Show each answer and keep what the person says of it, one by one: stopping loses nothing."""
     from router.ledger.feedback import Feedback, give
     from stillhouse.cli.label import now_ms
@@ -53,7 +54,7 @@ def inert(text: str) -> str:
     return shown if len(text) <= _MOST_SHOWN else f"{shown}\n[{len(text) - _MOST_SHOWN:,} more characters]"
 
 
-def bring(path: Path, ledger: Path, who: str, now_ms: int, as_json: bool) -> None:
+def bring(path: Path, ledger: Place, who: str, now_ms: int, as_json: bool) -> None:
     """Keep the scores of a file; exit code 1 where some could not be kept."""
     from evals.labels import elsewhere
     from evals.labels.texts import TextsError
@@ -92,7 +93,7 @@ def tell_choice(choice: Choice, keep: float, as_json: bool) -> None:
         show.line(f"and {len(choice.rows) - _FEW:,} more")
 
 
-def tell_signals(ledger: Path, since_ms: int, tenant: str | None, as_json: bool) -> None:
+def tell_signals(ledger: Place, since_ms: int, tenant: str | None, as_json: bool) -> None:
     """Signs that nobody gave, and what they are worth by the feedback there is."""
     from router.ledger.implicit import signals, worth
 

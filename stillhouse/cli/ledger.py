@@ -1,54 +1,56 @@
-"""``stillhouse ledger``: where it lies, what it holds, exporting it, forgetting old requests."""
+"""``stillhouse ledger``: where it lies, what it holds, exporting it, forgetting old requests and tenants."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from stillhouse.cli import show
 from stillhouse.cli.duration import DURATION
-from stillhouse.cli.opening import explained, ledger_option, ledger_path
+from stillhouse.cli.opening import explained, ledger_option, ledger_place
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from typing import IO
 
 _MIB = 1024 * 1024
 
 
-@click.group(help="Look after the ledger: path, info, export, prune.")
+@click.group(help="Look after the ledger: path, info, export, prune, erase.")
 def command() -> None:  # noqa: D103
     pass
 
 
 @command.command(help="Print where the ledger lies.")
 @ledger_option
-def path(ledger: Path | None) -> None:  # noqa: D103
-    show.line(str(ledger_path(ledger)))
+def path(ledger: str | None) -> None:  # noqa: D103
+    show.line(str(ledger_place(ledger)))
 
 
 @command.command(help="Say what the ledger holds.")
 @ledger_option
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
-def info(ledger: Path | None, as_json: bool) -> None:  # noqa: D103
+def info(ledger: str | None, as_json: bool) -> None:  # noqa: D103
     import msgspec
 
+    from router.ledger.place import waiting_room
     from router.ledger.read import Reader
 
-    file = ledger_path(ledger)
+    file = ledger_place(ledger)
     with explained(file), Reader(file) as reader:
         holds = reader.info()
-    size = _size(file)
-    waiting = len(list(file.parent.glob(f"{file.name}.spill-*")))
+    size = _size(file) if isinstance(file, Path) else None
+    room = waiting_room(file)
+    waiting = len(list(room.parent.glob(f"{room.name}.spill-*")))
     if as_json:
         shown = {"path": str(file), "bytes": size, "waiting_files": waiting, **msgspec.to_builtins(holds)}
         show.json_line(shown)
         return
     rows = [
-        ["file", str(file)],
-        ["size", f"{size / _MIB:,.1f} MiB"],
+        ["file" if isinstance(file, Path) else "server", str(file)],
+        ["size", "the server knows" if size is None else f"{size / _MIB:,.1f} MiB"],
         ["requests", f"{holds.requests:,}"],
         ["attempts", f"{holds.attempts:,}"],
         ["oldest", _minute(holds.first_ms)],
@@ -78,7 +80,7 @@ def _minute(ms: int | None) -> str:
 @click.option("--tenant", help="Only this tenant's requests.")
 @click.option("--out", type=click.File("w", encoding="utf-8", lazy=True), default="-", help="A file instead.")
 def export(  # noqa: D103
-    ledger: Path | None,
+    ledger: str | None,
     form: str,  # noqa: ARG001 - the one format there is, named so that another can join it
     since: timedelta | None,
     policy: str | None,
@@ -90,7 +92,7 @@ def export(  # noqa: D103
     from router.ledger.read import Reader, Span
 
     start = None if since is None else int((datetime.now(UTC) - since).timestamp() * 1000)
-    file = ledger_path(ledger)
+    file = ledger_place(ledger)
     written = 0
     with explained(file), Reader(file) as reader:
         for request in reader.requests(Span(since_ms=start, policy=policy, tenant=tenant)):
@@ -103,18 +105,21 @@ def export(  # noqa: D103
     help="Remove requests of whole days older than SPAN. Their daily sums stay, so reports keep their totals."
 )
 @click.option("--older-than", type=DURATION, required=True, metavar="SPAN", help="For example 30d or 8w.")
+@click.option("--export", "exports", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Write each day to a file here first, and remove it only after that was read back.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Only say how many requests would go.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
 @ledger_option
-def prune(older_than: timedelta, dry_run: bool, as_json: bool, ledger: Path | None) -> None:  # noqa: D103
+def prune(older_than: timedelta, exports: Path | None, dry_run: bool, as_json: bool, ledger: str | None) -> None:  # noqa: D103
     from router.ledger import prune as pruning
+    from router.ledger.archive import retire
 
-    file = ledger_path(ledger)
+    file = ledger_place(ledger)
     before = int((datetime.now(UTC) - older_than).timestamp() * 1000)
     with explained(file):
         doomed = pruning.count(file, before)
         if not dry_run and doomed:
-            gone = (request for batch in pruning.prune(file, before) for request in range(batch))
+            gone = (request for batch in retire(file, exports, before) for request in range(batch))
             doomed = sum(1 for _ in show.progress(gone, doomed, "pruning"))
     day = datetime.fromtimestamp(pruning.whole_days(before) / 1000, UTC).strftime("%Y-%m-%d")
     if as_json:
@@ -123,3 +128,35 @@ def prune(older_than: timedelta, dry_run: bool, as_json: bool, ledger: Path | No
         show.line(f"{doomed:,} requests before {day} (UTC) would go. Nothing was changed.")
     else:
         show.line(f"{doomed:,} requests before {day} (UTC) are gone; their daily sums stay.")
+
+
+@command.command(
+    help="Remove all requests of a tenant. The daily sums keep them under the name 'erased', so totals do not change."
+)
+@click.option("--tenant", required=True, help="Whose requests go.")
+@click.option("--exports", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Where days were exported to: files that hold the tenant are named.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
+@ledger_option
+def erase(tenant: str, exports: Path | None, as_json: bool, ledger: str | None) -> None:  # noqa: D103
+    import msgspec
+
+    from router.ledger.erase import erase as forget
+
+    file = ledger_place(ledger)
+    with explained(file):
+        try:
+            done = forget(file, tenant, exports)
+        except ValueError as error:
+            show.fail(str(error))
+    if as_json:
+        show.json_line(msgspec.to_builtins(done))
+    else:
+        show.line(f"{done.requests:,} requests and {done.waiting:,} waiting records are gone; the daily sums stay.")
+        for name in done.exports:
+            show.line(f"exported before, still there: {name}")
+    if done.in_use:
+        show.fail(
+            f"{len(done.in_use)} waiting files are in use by a running gateway: {', '.join(done.in_use)}",
+            "They come into the ledger by themselves; run the same command again then.",
+        )

@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "scorer": "List the scorers, choose one, go back.",
     "migrate": "Carry over what another gateway or eval tool wrote.",
     "ledger": "Look after the ledger: info, prune, export.",
+    "cells": "Run several gateways, each for some of the tenants, behind an existing proxy.",
     "models": "List, add and remove weights for the embedded engine.",
     "keys": "Make, list and revoke API keys.",
     "pin": "Send all traffic to one tier, within a second.",

@@ -10,7 +10,7 @@ from stillhouse.cli.report import count, numbers, usd
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evals.observed import Figure, Line, Outlook
+    from evals.observed.forecast import Figure, Line, Outlook
 
 _SHOWN = 12  # tenants and policies a table
 _NONE = """\

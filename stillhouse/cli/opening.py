@@ -3,35 +3,50 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from stillhouse.cli import show
 
+if TYPE_CHECKING:
+    from router.ledger.place import Place
+
 ledger_option: Callable[[Any], Any] = click.option(
-    "--ledger", type=click.Path(path_type=Path), help="The ledger's file (default: ledger.db in STILLHOUSE_HOME)."
+    "--ledger",
+    help="The ledger's file, or the env:NAME, file:PATH or postgresql:// URL of a server "
+    "(default: $STILLHOUSE_LEDGER, else ledger.db in STILLHOUSE_HOME).",
 )
 
 
-def ledger_path(chosen: Path | None) -> Path:
-    """The file that was named, else the one that ``stillhouse serve`` writes by default."""
+def ledger_place(chosen: str | Path | None) -> Place:
+    """The ledger that was named, else the one of the environment, else what ``stillhouse serve`` writes by default."""
+    from router.ledger.place import Remote
     from router.registry.home import home
+    from router.serve.settings import dsn_of
 
-    return chosen or home() / "ledger.db"
+    named = str(chosen or os.environ.get("STILLHOUSE_LEDGER", ""))
+    if not named:
+        return home() / "ledger.db"
+    try:
+        dsn = dsn_of(named)
+    except ValueError as error:
+        show.fail(str(error))
+    return Path(named).expanduser() if dsn is None else Remote(dsn, home())
 
 
 @contextlib.contextmanager
-def explained(path: Path) -> Iterator[None]:
+def explained(place: Place) -> Iterator[None]:
     """Turn what goes wrong with the ledger's file into a message and exit code 2."""
-    from router.ledger.migrations import LedgerError
+    from router.ledger.db import LedgerError
 
     try:
         yield
     except LedgerError as error:
         show.fail(str(error))
     except sqlite3.Error as error:
-        show.fail(f"ledger {path}: {error}", "Is the disk full, or the file damaged? Nothing was half done.")
+        show.fail(f"ledger {place}: {error}", "Is the disk full, or the file damaged? Nothing was half done.")

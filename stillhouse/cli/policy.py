@@ -110,15 +110,19 @@ def propose(file: str, against: str | None, evidence: Path | None, gate: Path | 
     "--without", multiple=True, type=click.Choice(["quality", "errors", "blocked", "cost", "latency"]),
     help="Do not watch this signal. On record; may be repeated.",
 )  # fmt: skip
+@click.option(
+    "--canary-cell", "first", multiple=True, metavar="NAME",
+    help="This cell goes through the steps alone; then all take the last one before 100, and it. May be repeated.",
+)  # fmt: skip
 @click.option("--override", default="", metavar="REASON", help="Approve though the gate refused, or nothing was shown.")
 def approve(  # noqa: D103
     proposal: str, by: str, why: str, steps: str, by_unit: Any, min_requests: int, accept_drop: float,
-    max_drop: float, accept_cost: float, without: tuple[str, ...], override: str,
+    max_drop: float, accept_cost: float, without: tuple[str, ...], first: tuple[str, ...], override: str,
 ) -> None:  # fmt: skip
     from router.registry import proposals
     from router.registry.home import home
 
-    plan = _plan(steps, by_unit, min_requests, accept_drop, max_drop, accept_cost, without)
+    plan = _plan(steps, by_unit, min_requests, accept_drop, max_drop, accept_cost, without, first)
     with _explained():
         it = proposals.approve(home(), proposal, plan, by=by, why=why, now_ms=_now_ms(), override=override)
     show.line(f"{it.id} is approved by {by}: {words.plan(plan)}")
@@ -252,11 +256,11 @@ def restore(version: str, into: Path) -> None:  # noqa: D103
 
 def _plan(
     steps: str, unit: Any, min_requests: int, accept_drop: float, max_drop: float, accept_cost: float,
-    without: tuple[str, ...],
+    without: tuple[str, ...], first: tuple[str, ...],
 ) -> Plan:  # fmt: skip
     import msgspec
 
-    from router.core.rollout import WATCHES, Plan
+    from router.core.rollout import WATCHES, Plan, cell_by_cell
 
     try:
         shares = tuple(PERCENT.convert(part, None, None) for part in steps.split(","))
@@ -273,7 +277,10 @@ def _plan(
     )
     if accept_drop >= max_drop:
         show.fail("--accept-drop must be less than --max-drop, or no step could ever be taken")
-    return Plan(steps=shares, unit=unit, min_requests=min_requests, watches=watches)
+    if first and len(shares) < 2:
+        show.fail("--canary-cell needs a step before 100", "for example --steps 5,25,100")
+    taken, cells = cell_by_cell(shares, first)
+    return Plan(steps=taken, unit=unit, min_requests=min_requests, watches=watches, cells=cells)
 
 
 def _policy(source: str) -> Policy:

@@ -45,12 +45,17 @@ def _layers(before: str, after: str) -> str:
 
 def plan(plan: Plan) -> str:
     """A plan in one sentence."""
-    steps = " -> ".join(f"{share:.3g} %" for share in (100 * share for share in plan.steps))
+    steps = " -> ".join(f"{100 * share:.3g} %{_where(plan, at)}" for at, share in enumerate(plan.steps))
     alpha = sum(watch.alpha for watch in plan.watches)
     return (
         f"{steps} of the {plan.unit}s; each step needs {plan.min_requests} outcomes by each signal; false roll-backs "
         f"at most {alpha:.2%}."
     )
+
+
+def _where(plan: Plan, step: int) -> str:
+    """In which cells a step is taken, where not in all."""
+    return f" in {' and '.join(plan.cells[step])}" if 0 <= step < len(plan.cells) else ""
 
 
 def many(found: Sequence[Proposal]) -> None:
@@ -67,7 +72,8 @@ def many(found: Sequence[Proposal]) -> None:
 
 def state(it: Proposal) -> str:
     """The state, with the share while that grows."""
-    return f"rolling {it.share:.0%}" if it.state == "rolling" else it.state.replace("_", " ")
+    where = "" if it.plan is None else _where(it.plan, it.step)
+    return f"rolling {it.share:.0%}{where}" if it.state == "rolling" else it.state.replace("_", " ")
 
 
 def one(it: Proposal, tallies: Sequence[Tally]) -> None:

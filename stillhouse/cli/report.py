@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from stillhouse.cli import show
 from stillhouse.cli.duration import DURATION
-from stillhouse.cli.opening import explained, ledger_option, ledger_path
+from stillhouse.cli.opening import explained, ledger_option, ledger_place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
+    from router.ledger.place import Place
     from router.ledger.read import Group, Span
     from router.ledger.summary import Saving, Summary, TierLine
     from router.ledger.sums import Dimension
@@ -60,7 +61,7 @@ def command(  # noqa: D103
     tenant: str | None,
     by: str | None,
     observe: bool,
-    ledger: Path | None,
+    ledger: str | None,
     as_json: bool,
 ) -> None:
     from router.ledger import summary as summaries
@@ -68,7 +69,7 @@ def command(  # noqa: D103
 
     start = None if since is None else datetime.now(UTC) - since
     span = Span(since_ms=None if start is None else int(start.timestamp() * 1000), tenant=tenant, policy=policy)
-    path = ledger_path(ledger)
+    path = ledger_place(ledger)
     if observe:
         if by:
             raise click.UsageError("--observe has its own tables; leave --by out.")
@@ -76,7 +77,7 @@ def command(  # noqa: D103
         return
     summary = summaries.NOTHING
     groups: list[Group] = []
-    if ledger is not None or path.exists():
+    if ledger is not None or not isinstance(path, Path) or path.exists():
         with explained(path), Reader(path) as reader:
             summary = summaries.summarize(reader, span)
             groups = summaries.by(reader, GROUPINGS[by], span) if by else []
@@ -88,10 +89,10 @@ def command(  # noqa: D103
         _nothing(span)
 
 
-def _observed(path: Path, span: Span, as_json: bool) -> None:
+def _observed(path: Place, span: Span, as_json: bool) -> None:
     import msgspec
 
-    from evals.observed import outlook
+    from evals.observed.forecast import outlook
     from router.ledger.observed import observed, pruned
     from stillhouse.cli.observed import print_outlook
 

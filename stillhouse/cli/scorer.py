@@ -26,19 +26,22 @@ def list_scorers(as_json: bool) -> None:  # noqa: D103
     from router.registry.home import home
 
     with _explained():
-        now = scorers.active(home()).active
-        found = [_entry(name, now) for name in (scorers.SHIPPED, *scorers.kept(home()))]
+        active = scorers.active(home())
+        found = [_entry(name, active.active) for name in (scorers.SHIPPED, *scorers.kept(home()))]
     if as_json:
         for entry in found:
             show.json_line(entry)
         return
     columns = ("scorer", "in use", "own families", "rows", "gain on held-out rows")
     show.table(columns, [_line(entry) for entry in found])
+    for cell, name in sorted(active.cells.items()):
+        show.line(f"cell {cell} alone uses {name[:12]}")
 
 
 @command.command(help="Put a scorer in use: 'shipped', a kept digest's first digits, or an artefact folder.")
 @click.argument("name", metavar="shipped|DIGEST|FOLDER")
-def use(name: str) -> None:  # noqa: D103
+@click.option("--cell", "cells", multiple=True, help="Only in this cell, until all are told to. May be repeated.")
+def use(name: str, cells: tuple[str, ...]) -> None:  # noqa: D103
     from router.registry import scorers
     from router.registry.home import home
     from router.score import artefact
@@ -51,8 +54,9 @@ def use(name: str) -> None:  # noqa: D103
         else:
             chosen = scorers.find(home(), name)
         artefact.load(scorers.place(home(), chosen) or artefact.SHIPPED)
-        scorers.use(home(), chosen)
-    show.line(f"Scorer {chosen[:12]} is in use; running gateways take it up within a second.")
+        scorers.use(home(), chosen, cells)
+    where = f" in {' and '.join(cells)} alone" if cells else ""
+    show.line(f"Scorer {chosen[:12]} is in use{where}; running gateways take it up within a second.")
 
 
 @command.command(help="Return to the scorer that was in use before.")

@@ -141,7 +141,7 @@ def serve_on(listener: socket.socket, settings: Settings, ledger: Path | None) -
     import uvicorn
 
     from policies.mistakes import Mistakes
-    from router.ledger.migrations import LedgerError
+    from router.ledger.db import LedgerError
     from router.serve.app import create_app
     from router.serve.cell import open_cell
 

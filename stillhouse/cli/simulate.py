@@ -10,7 +10,7 @@ import click
 
 from stillhouse.cli import show
 from stillhouse.cli.duration import DURATION
-from stillhouse.cli.opening import explained, ledger_path
+from stillhouse.cli.opening import explained, ledger_place
 
 if TYPE_CHECKING:
     from evals.tuning.sources import Source
@@ -113,13 +113,13 @@ def _source(
     from evals.tuning import sources
     from stillhouse.cli.offline import say_whose_prices
 
-    path = ledger_path(None) if name == LEDGER else Path(name)
-    if name != LEDGER and not path.is_file():
+    path = ledger_place(None) if name == LEDGER else Path(name)
+    if isinstance(path, Path) and name != LEDGER and not path.is_file():
         show.fail(
             f"{path}: {'that is a folder' if path.is_dir() else 'there is no such file'}",
             "name outcome rows, a ledger's file, or write --on ledger",
         )
-    if name == LEDGER or sources.is_ledger(path):
+    if not isinstance(path, Path) or name == LEDGER or sources.is_ledger(path):
         if family or families or models:
             show.fail("--family, --families and the tiers' models belong to outcome rows", "a ledger knows its own")
         with explained(path):

@@ -11,12 +11,13 @@ import click
 
 from stillhouse.cli import show
 from stillhouse.cli.duration import DURATION
-from stillhouse.cli.opening import explained, ledger_option, ledger_path
+from stillhouse.cli.opening import explained, ledger_option, ledger_place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from evals.adapt import Adapted, Material
+    from router.ledger.place import Place
     from router.score.artefact import Artefact
 
 
@@ -53,7 +54,7 @@ def command(  # noqa: D103 - the help above is the docstring
     since: timedelta | None,
     tenant: str | None,
     weak: bool,
-    ledger: Path | None,
+    ledger: str | None,
     as_json: bool,
 ) -> None:
     if (data is None) == (not from_ledger):
@@ -71,7 +72,7 @@ def command(  # noqa: D103 - the help above is the docstring
         if data is not None:
             material, hashes = _of_rows(begun, family, data, tiers, partial)
         else:
-            material, hashes = _of_ledger(begun, family, ledger_path(ledger), since, tenant, weak=weak)
+            material, hashes = _of_ledger(begun, family, ledger_place(ledger), since, tenant, weak=weak)
         rival = adapt.rival_of(begun, used, family, material)
         found = adapt.adapted(begun, family, material, rival, hashes, seed)
         digest, where = _put(found, out)
@@ -122,7 +123,7 @@ def _of_rows(
 
 
 def _of_ledger(
-    start: Artefact, family: str, path: Path, since: timedelta | None, tenant: str | None, *, weak: bool
+    start: Artefact, family: str, path: Place, since: timedelta | None, tenant: str | None, *, weak: bool
 ) -> tuple[Material, dict[str, str]]:
     from evals import adapt
     from router.ledger.feedback import judged
@@ -138,8 +139,9 @@ def _of_ledger(
     material, left = adapt.material_of_feedback(start, family, answers, {**made, shipped.digest: shipped})
     if left:
         show.note(f"{left:,} judged answers were placed by an artefact that is not here, or not akin to the start.")
+    name = path.name if isinstance(path, Path) else str(path)
     lines = "\n".join(f"{a.request_id} {a.tier} {a.score:.6f}" for a in answers)
-    return material, {path.name: hashlib.sha256(lines.encode()).hexdigest()}
+    return material, {name: hashlib.sha256(lines.encode()).hexdigest()}
 
 
 def _put(found: Adapted, out: Path | None) -> tuple[str, str]:

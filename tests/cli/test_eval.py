@@ -111,7 +111,7 @@ def test_the_whole_report_can_be_printed(folder):
 def test_a_dry_run_checks_everything_and_asks_nothing(folder, home):
     said = call(folder / "mine.yaml", "routing-direction", "--dry-run")
     assert said.exit_code == 0
-    assert said.stdout == "-m evals.direction\n"
+    assert said.stdout == "-m evals.routing.direction\n"
     assert "mine: 2 rows, 1 targets" in said.stderr
     assert not (home / "runs").exists()
 
@@ -120,7 +120,7 @@ def test_protocols_run_by_the_same_command(monkeypatch):
     from evals.runs import protocols
 
     monkeypatch.setattr(
-        protocols, "run", lambda lines, tell: [line[1:] for line in lines] == [["-m", "evals.direction"]]
+        protocols, "run", lambda lines, tell: [line[1:] for line in lines] == [["-m", "evals.routing.direction"]]
     )
     assert call("routing-direction").exit_code == 0
     monkeypatch.setattr(protocols, "run", lambda lines, tell: False)

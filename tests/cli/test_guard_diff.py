@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from guardrails import Finding
 from guardrails.types import Action
 from router.ledger.record import Found
-from router.ledger.sqlite import Ledger
+from router.ledger.writer import Ledger
 from stillhouse.cli.guard import command
 from tests.support.records import request
 

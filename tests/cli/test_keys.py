@@ -93,3 +93,83 @@ def test_another_key_file_can_be_named(tmp_path: Path, home: Path) -> None:
     run("add", "--tenant", "acme", "--keys-file", str(other))
     assert other.exists()
     assert not (home / "keys.json").exists()
+
+
+def test_limits_are_given_changed_and_taken_away(home: Path) -> None:
+    made = json.loads(
+        run(
+            "add",
+            "--tenant",
+            "acme",
+            "--team",
+            "search",
+            "--tag",
+            "batch",
+            "--rpm",
+            "60",
+            "--usd-per-day",
+            "2.5",
+            "--json",
+        ).stdout
+    )
+    assert made["limits"] == {"requests_per_minute": 60, "usd_per_day": 2.5}
+    assert "usd-per-day=2.5" in run("edit", made["id"], "--note", "x").output
+    run("edit", made["id"], "--rpm", "none", "--parallel", "4", "--tag", "none", "--team", "none")
+    (key,) = KeyStore.load(home / "keys.json").keys
+    assert key.limits is not None
+    assert (key.limits.requests_per_minute, key.limits.parallel, key.limits.usd_per_day) == (None, 4, 2.5)
+    assert (key.team, key.tags) == (None, ())
+    run("edit", made["id"], "--parallel", "none", "--usd-per-day", "none")
+    (key,) = KeyStore.load(home / "keys.json").keys
+    assert key.limits is None
+    assert key.sha256 == KeyStore.load(home / "keys.json").find(made["token"]).sha256
+
+
+@pytest.mark.parametrize("bad", ["0", "-3", "nan", "inf", "much"])
+def test_what_is_no_limit_is_refused(bad: str) -> None:
+    result = run("add", "--tenant", "acme", "--usd-per-day", bad)
+    assert result.exit_code == 2
+    assert "number above zero" in result.output
+
+
+def test_a_rotated_key_has_a_new_token_and_the_old_one_for_a_while(home: Path) -> None:
+    made = json.loads(run("add", "--tenant", "acme", "--rpm", "5", "--json").stdout)
+    again = json.loads(run("rotate", made["id"], "--overlap", "24h", "--json").stdout)
+    keys = KeyStore.load(home / "keys.json")
+    new, old = keys.find(again["token"]), keys.find(made["token"])
+    assert new is not None
+    assert old is not None
+    assert new.id == old.id == made["id"]
+    assert new.limits == old.limits
+    assert (new.expires, old.expires is None) == (None, False)
+    hour = 3_600_000
+    now = int(old.created.timestamp() * 1000)
+    assert (old.expired(now + 23 * hour), old.expired(now + 25 * hour)) == (False, True)
+    run("rotate", made["id"])
+    assert KeyStore.load(home / "keys.json").find(again["token"]) is None
+    assert "sha256" not in run("list", "--json").output
+    assert "there is no key" in run("rotate", "nobody").output
+
+
+def test_usage_shows_what_is_used_and_left(home: Path) -> None:
+    from router.core.limits import Ask, Cap, slot_of
+    from router.state.sqlite import SqliteStore
+
+    assert "Nothing is limited" in run("usage").output
+    made = json.loads(run("add", "--tenant", "acme", "--team", "search", "--usd-per-day", "2", "--json").stdout)
+    config = home / "stillhouse.yaml"
+    config.write_text(
+        "upstreams: {a: {kind: openai, base_url: 'http://127.0.0.1:1/v1'}}\ntiers: [{tier: small, upstream: a, model: m}]\n"
+        "limits: {tenants: {acme: {usd_per_month: 10, teams: {search: {parallel: 3}}}}}\n"
+    )
+    store = SqliteStore(home / "limits.db")
+    now, _ = store.books([])
+    store.turn([Ask("x", Cap(f"key:{made['id']}", "day", 2 * 10**9), slot_of("day", now), 500_000_000, 0)])
+    store.close()
+    lines = {
+        (line["of"], line["limit"]): line for line in json.loads(run("usage", "--config", str(config), "--json").stdout)
+    }
+    assert set(lines) == {("key", "usd_per_day"), ("team", "parallel"), ("tenant", "usd_per_month")}
+    day = lines["key", "usd_per_day"]
+    assert (day["used"], day["left"], day["allowed"]) == (500_000_000, 1_500_000_000, 2_000_000_000)
+    assert "1.5000" in run("usage", made["id"], "--config", str(config)).output

@@ -10,9 +10,9 @@ from click.testing import CliRunner, Result
 
 from router.core.decide import PRIVATELY
 from router.ledger.feedback import Feedback, feedback_of, give
-from router.ledger.sqlite import Ledger
 from router.ledger.store import open_reader
 from router.ledger.weak import weak_labels
+from router.ledger.writer import Ledger
 from router.types import Reason
 from stillhouse.cli.label import command
 from tests.support.records import NOON, attempt, request

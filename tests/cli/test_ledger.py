@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from router.ledger.sqlite import Ledger
+from router.ledger.writer import Ledger
 from stillhouse.cli import report
 from stillhouse.cli.ledger import command
 from tests.support.records import DAY_MS, attempt, full, request

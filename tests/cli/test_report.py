@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from router.ledger.record import RequestRecord
-from router.ledger.sqlite import Ledger
+from router.ledger.writer import Ledger
 from stillhouse.cli.report import GROUPINGS, command, usd
 from tests.support.records import DAY_MS, attempt, request
 

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from router.ledger.feedback import Feedback, give
 from router.ledger.prune import prune
-from router.ledger.sqlite import Ledger
+from router.ledger.writer import Ledger
 from router.types import Reason
 from stillhouse.cli.report import command
 from tests.support.records import DAY_MS, NOON, attempt, request

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from router.ledger.feedback import Feedback, give
-from router.ledger.sqlite import Ledger
+from router.ledger.writer import Ledger
 from router.registry import scorers
 from router.score import load
 from stillhouse.cli import scorer as scorer_command
@@ -129,7 +129,7 @@ def test_feedback_in_the_ledger_teaches(home):
         ledger.record(request(f"req-{k}", artefact_hash=scorer.digest, place=place, tier_served=tier))
         given = Feedback(request_id=f"req-{k}", at_ms=NOON, who="judge", score=row["scores"][tier], given_ms=NOON)
         ledger.flush()
-        give(ledger.path, given)
+        give(ledger.place, given)
     ledger.close()
     done = run(train_command.command, "--from-ledger", "--family", "ours")
     assert done.exit_code == 0, done.output

@@ -1,15 +1,18 @@
 import itertools
 import json
 import sys
+from xml.etree import ElementTree as ET
 
 import pytest
 
-from evals.bench import meter, payload, report
+from evals.bench import meter, payload, report, soak
 from evals.bench.__main__ import main
+from evals.bench.flame import svg
 from evals.bench.load import Tally, percentile, questions_of, request_of, summary
 from evals.bench.measure import Plan, bench
 from evals.bench.peers import HERE, PEERS, Launch, NotHere, configure
 from evals.bench.process import Unfit, ask, free_port, spawn, start, stop
+from evals.bench.sizes import conversation, line, prompt
 
 PHASES = ("whole", "whole_paced", "paused", "stream", "stream_paced")
 
@@ -184,3 +187,71 @@ def test_the_fake_upstream_streams_the_answer(tmp_path):
     assert status == 200
     assert payload.fault_of(body, stream=True) is None
     assert b'"usage"' not in body
+
+
+def test_a_line_is_found_through_points_whatever_one_of_them_says():
+    points = [(x, 500 + 0.02 * x) for x in (400, 4_000, 32_000, 128_000)]
+    assert line([*points, (64_000, 90_000.0)]) == pytest.approx({"floor_us": 500, "us_per_kb": 20})
+
+
+def test_an_agents_conversation_grows_at_its_end_only():
+    bodies = [json.loads(body) for body in conversation("auto", 5, 1)]
+    assert 30_000 < len(json.dumps(bodies[0]["tools"])) < 36_000
+    assert all(
+        later["messages"][: len(one["messages"])] == one["messages"] for one, later in itertools.pairwise(bodies)
+    )
+    assert all(body["tools"] == bodies[0]["tools"] for body in bodies)
+
+
+def test_no_two_prompts_of_a_size_are_equal_and_all_are_as_long_as_said():
+    bodies = [prompt("auto", 1000, seed) for seed in range(5)]
+    assert len(set(bodies)) == 5
+    assert all(4_000 <= len(body) <= 4_100 for body in bodies)
+
+
+def test_a_flame_graph_shows_what_was_on_the_stack_and_nothing_of_the_machine():
+    picture = svg({("router/serve/front.py Front", "router/core/wire.py read"): 3, ("aiohttp/client.py send",): 1}, "t")
+    assert "router/core/wire.py read: 75.0%" in picture
+    assert ">read<" in picture
+    assert ET.fromstring(picture).tag.endswith("svg")
+
+
+MADE = {
+    "sent": {"whole": 7, "fails": 3},
+    "odd": {},
+    "states": [{"memory_mb": 80.0, "descriptors": 30, "threads": 7}] * 2,
+    "ledger": {"rows": 12, "ids": 12, "cost_nano": 5, "attempts_cost_nano": 5, "tokens": 9, "outcomes": {}},
+    "metrics": {
+        "stillhouse_requests_total": 12.0,
+        "stillhouse_cost_nanodollars_total": 5.0,
+        "stillhouse_tokens_total": 9.0,
+    },
+}
+
+
+def test_a_soak_without_faults_has_none():
+    assert soak.faults(MADE) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"odd": {"whole: b''": 2}}, "2 answers were odd"),
+        ({"sent": {"whole": 13}}, "13 requests sent, 12 counted, 12 ledger rows"),
+        ({"ledger": {**MADE["ledger"], "ids": 11}}, "12 ledger rows with 11 ids"),
+        ({"ledger": {**MADE["ledger"], "cost_nano": 6}}, "sums to 6 nano-dollars, the counters to 5"),
+        ({"ledger": {**MADE["ledger"], "tokens": 8}}, "sums to 8 tokens"),
+        ({"states": [MADE["states"][0], {**MADE["states"][0], "descriptors": 60}]}, "descriptors grew from 30 to 60"),
+    ],
+)
+def test_a_soak_names_what_is_not_as_it_must_be(change, words):
+    found = soak.faults({**MADE, **change})
+    assert len(found) == 1
+    assert words in found[0]
+
+
+def test_a_small_soak_against_a_real_gateway_has_no_faults(tmp_path):
+    assert soak.main(["--requests", "150", "--in-flight", "8", "--settle", "0.1", "--out", str(tmp_path)]) == 0
+    made = json.loads((tmp_path / "soak.json").read_text())
+    assert sum(made["sent"].values()) == 150
+    assert made["ledger"]["rows"] >= 150

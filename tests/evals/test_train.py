@@ -4,9 +4,10 @@ import json
 import numpy as np
 import pytest
 
-from evals import familiarity, train
 from evals import targets as learn
+from evals import train
 from evals.importers.outcomes import read_outcomes
+from evals.routing import familiarity
 from router.score import load
 from router.score.artefact import Artefact
 from router.score.estimator import OutcomeModel, design

@@ -42,14 +42,14 @@ HOSTILE = {
 }
 
 
-def cpu(run) -> float:
-    """Least CPU seconds of three runs."""
-    times = []
-    for _ in range(3):
+def cpu(run, times=3) -> float:
+    """Least CPU seconds of a few runs."""
+    spent = []
+    for _ in range(times):
         begun = time.process_time()
         run()
-        times.append(time.process_time() - begun)
-    return min(times)
+        spent.append(time.process_time() - begun)
+    return min(spent)
 
 
 def whole(text):
@@ -67,12 +67,12 @@ def in_pieces(text):
 
 
 @pytest.mark.parametrize("unit", HOSTILE.values(), ids=HOSTILE)
-@pytest.mark.parametrize(("way", "size"), [(whole, 25_000), (in_pieces, 6_000)], ids=["whole", "in pieces"])
+@pytest.mark.parametrize(("way", "size"), [(whole, 12_000), (in_pieces, 2_500)], ids=["whole", "in pieces"])
 def test_four_times_the_text_is_not_eight_times_the_work(way, size, unit):
     text = unit * (size // len(unit) + 1)
     small = max(cpu(way(text[:size])), 0.002)
-    big = cpu(way((text * 4)[: 4 * size]))
-    assert big < 8 * small
+    long = way((text * 4)[: 4 * size])
+    assert cpu(long, 1) < 8 * small or cpu(long) < 8 * small  # one look is enough where it is well below
 
 
 def test_the_run_at_the_end_is_bounded():

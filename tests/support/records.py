@@ -106,3 +106,45 @@ def records(days: int = 4) -> st.SearchStrategy[RequestRecord]:
         upstream_total_ms=st.none() | st.floats(0, 1e6),
         upstream_first_byte_ms=st.none() | st.floats(0, 1e6),
     )
+
+
+def sensible() -> st.SearchStrategy[tuple[RequestRecord, list[AttemptRecord]]]:
+    """Requests as a busy day brings them: a few tenants, sessions and tiers, some unknown, some failed, some odd."""
+    tier = st.sampled_from([None, "small", "medium", "large"])
+    number = st.one_of(st.none(), st.integers(0, 10**6))
+    ms = st.one_of(st.none(), st.floats(0, 10**5))
+    record = st.builds(
+        request,
+        st.sampled_from([f"r{i}" for i in range(40)]),
+        at_ms=st.integers(NOON - 2 * DAY_MS, NOON + DAY_MS),
+        tenant=st.sampled_from(["acme", "b", "한국"]),
+        outcome=st.sampled_from(["ok", "ok", "ok", "upstream_error", "client_gone", "blocked_input"]),
+        mode=st.sampled_from(["routed", "routed", "observed", "guard"]),
+        session=st.sampled_from([None, "s", "~t"]),
+        tag=st.sampled_from([None, "", "%s 100% :name ? '", "x\x1fy"]),
+        prompt_hash=st.sampled_from([None, "p", "q"]),
+        variant=st.sampled_from(["", "canary"]),
+        policy=st.sampled_from(["balanced", "other"]),
+        policy_hash=st.sampled_from(["", "h"]),
+        artefact_hash=st.just("a"),
+        place=st.sampled_from([None, "AAAA"]),
+        stream=st.booleans(),
+        features=st.one_of(st.none(), st.builds(_features, st.integers(1, 3), st.booleans())),
+        p_right=st.sampled_from([None, {"small": 0.5, "large": 0.75}]),
+        reasons=st.sampled_from([(), (Reason(id="turn-trouble", text="the user says that 100% failed"),)]),
+        tier_wanted=tier, tier_served=tier, tokens_in=number, tokens_out=number, cost_nano=number,
+        baseline_nano=number, total_ms=ms, upstream_total_ms=ms, upstream_first_byte_ms=ms,
+        tokens_source=st.sampled_from([None, "upstream", "estimated"]),
+        price_source=st.sampled_from(["config", "book"]),
+    )  # fmt: skip
+    one = st.builds(
+        attempt, st.just(0), outcome=st.sampled_from(["ok", "error"]),
+        signals=st.sampled_from([None, {"format_ok": 0.0}, {"format_ok": 1.0}]),
+    )  # fmt: skip
+    return st.tuples(record, st.lists(one, max_size=1))
+
+
+def _features(turns: int, tools: bool) -> Features:
+    return Features(
+        language="en", input_tokens=3, ask_chars=9, turns=turns, tools=tools, images=False, findings=()
+    )  # fmt: skip

@@ -23,6 +23,8 @@ HERE = Path(__file__).parent
 ENVIRONMENTS = Path(".stillhouse/bench")  # under the working directory, ignored by git
 _UPSTREAM, _PEER = "127.0.0.1:28600", "127.0.0.1:28601"
 _KEY = "sk-bench"
+PORTKEY = "1.15.2"
+PREPARED = ("litellm", "switchyard", "tensorzero", "portkey")  # those that live in an environment of their own
 
 
 class NotHere(Exception):
@@ -39,6 +41,9 @@ class Launch:
     env: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     patience: float = 30.0  # seconds until the first answer
+    address: Path | None = None  # where a peer that chooses its own port writes its base URL
+    path: str = "/v1/chat/completions"
+    streams: bool = True  # False: its streams are known to fail, so it is measured without
 
 
 Peer = Callable[[Path, int, int], Launch]
@@ -115,19 +120,88 @@ def nginx(folder: Path, port: int, upstream: int) -> Launch:
     )
 
 
-PEERS: Mapping[str, Peer] = {"floor": floor, "stillhouse": stillhouse, "litellm": litellm, "nginx": nginx}
+def switchyard(folder: Path, port: int, upstream: int) -> Launch:
+    """NVIDIA's Switchyard, which passes on."""
+    program = _environment("switchyard")
+    config = configure(HERE / "switchyard.toml", folder, port, upstream)
+    return Launch(
+        (str(program), str(HERE / "run_switchyard.py"), str(config), str(port)),
+        f"NeMo Switchyard {_pinned('nemo-switchyard', 'switchyard')} (Rust): passes on, one worker",
+        env={"OPENAI_API_KEY": _KEY, "TOKIO_WORKER_THREADS": "1"},
+    )
 
 
-def _pinned(name: str) -> str:
-    lines = (HERE / f"{name}.txt").read_text().splitlines()
+def tensorzero(folder: Path, port: int, upstream: int) -> Launch:
+    """TensorZero's gateway, as its wheel embeds it."""
+    program = _environment("tensorzero")
+    config = configure(HERE / "tensorzero.toml", folder, port, upstream)
+    address = folder / "address"
+    address.unlink(missing_ok=True)
+    return Launch(
+        (str(program), str(HERE / "run_tensorzero.py"), str(config), str(address)),
+        f"TensorZero {_pinned('tensorzero')} (Rust): parses and passes on, observability off, one worker",
+        model="tensorzero::model_name::bench",
+        env={"OPENAI_API_KEY": _KEY, "TOKIO_WORKER_THREADS": "1"},
+        address=address,
+        path="/chat/completions",
+    )
+
+
+def portkey(folder: Path, port: int, upstream: int) -> Launch:  # noqa: ARG001 - one signature for all
+    """Portkey's gateway on Node."""
+    node = shutil.which("node")
+    program = ENVIRONMENTS.absolute() / "portkey" / "node_modules" / "@portkey-ai" / "gateway" / "build"
+    if node is None or not program.exists():
+        raise NotHere("not installed; run: python -m evals.bench --prepare portkey (it needs Node and npm)")
+    return Launch(
+        (node, str(program / "start-server.js"), f"--port={port}", "--headless"),
+        f"Portkey {PORTKEY} (Node): checks and passes on, one process; its streams fail on current Node, left out",
+        streams=False,
+        env={"TRUSTED_CUSTOM_HOSTS": "127.0.0.1,localhost", "NODE_ENV": "production"},
+        headers={
+            "authorization": f"Bearer {_KEY}",
+            "x-portkey-provider": "openai",
+            "x-portkey-custom-host": f"http://127.0.0.1:{upstream}/v1",
+        },
+    )
+
+
+PEERS: Mapping[str, Peer] = {
+    "floor": floor,
+    "stillhouse": stillhouse,
+    "litellm": litellm,
+    "nginx": nginx,
+    "switchyard": switchyard,
+    "tensorzero": tensorzero,
+    "portkey": portkey,
+}
+
+
+def _environment(name: str) -> Path:
+    """The Python of a peer's own environment."""
+    program = ENVIRONMENTS.absolute() / name / "bin" / "python"
+    if not program.exists():
+        raise NotHere(f"not installed; run: python -m evals.bench --prepare {name}")
+    return program
+
+
+def _pinned(name: str, file: str | None = None) -> str:
+    lines = (HERE / f"{file or name}.txt").read_text().splitlines()
     return next(line.split()[0].partition("==")[2] for line in lines if line.startswith(f"{name}=="))
 
 
 def prepare(name: str = "litellm") -> Path:
     """Build the environment of a peer from its pinned requirements; one that is there is built anew."""
     folder = ENVIRONMENTS.absolute() / name
+    if name == "portkey":
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "package.json").write_text('{"private": true}')
+        npm = ("npm", "install", "--no-audit", "--no-fund", f"@portkey-ai/gateway@{PORTKEY}")
+        subprocess.run(npm, cwd=folder, check=True)
+        return folder
     venv.create(folder, with_pip=True, clear=True)
-    install = ("-m", "pip", "--disable-pip-version-check", "install", "--require-hashes", "--no-deps")
+    hashed = ("--require-hashes",) if name == "litellm" else ()  # two of its versions were stolen
+    install = ("-m", "pip", "--disable-pip-version-check", "install", *hashed, "--no-deps")
     only = ("--only-binary", ":all:", "-r", str(HERE / f"{name}.txt"))
     subprocess.run((str(folder / "bin" / "python"), *install, *only), check=True)
     return folder

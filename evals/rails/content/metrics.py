@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from evals.intervals import wilson_share
 from evals.metrics import auc
 
 if TYPE_CHECKING:
@@ -47,7 +48,5 @@ def judged(label: NDArray[np.int64], score: NDArray[np.float64]) -> dict[str, An
 
 def share(found: NDArray[np.bool_]) -> list[float]:
     """A share with its 95 % Wilson interval."""
-    n, p, z = len(found), float(found.mean()), 1.96
-    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * float(np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))) / (1 + z * z / n)
-    return [round(value, 4) for value in (p, max(0.0, middle - half), min(1.0, middle + half))]
+    share = float(found.mean())
+    return [round(value, 4) for value in (share, *wilson_share(share, len(found)))]

@@ -5,6 +5,6 @@ pipeline's answer, whole or event by event, is put back into the caller's protoc
 the ledger know one shape, and no protocol can slip past them.
 """
 
-from router.core.surfaces.base import Surface
+from router.core.surfaces.base import Carried, Read, Surface, dropped_words, frame
 
-__all__ = ["Surface"]
+__all__ = ["Carried", "Read", "Surface", "dropped_words", "frame"]

@@ -12,7 +12,7 @@ from evals.gate.recorded import Outcomes, deciders, kind_of
 from evals.gate.verdict import label
 from evals.gate.weigh import load_decisions, weigh
 from policies.mistakes import Mistakes
-from router.ledger.sqlite import Ledger
+from router.ledger.writer import Ledger
 from router.score import artefact
 from tests.support.records import attempt, request
 

@@ -14,9 +14,9 @@ from evals.labels.texts import Captured, TextsError, read_texts
 from evals.labels.wording import MOST_TOKENS, body, question, verdict
 from evals.labels.work import Planned, Work, WorkError
 from router.ledger.feedback import feedback_of
-from router.ledger.sqlite import Ledger
 from router.ledger.store import open_reader
 from router.ledger.weak import weak_labels
+from router.ledger.writer import Ledger
 from router.types import Deployment, Price
 from router.upstream.openai import OpenAIUpstream
 from router.upstream.transport import AiohttpTransport

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from evals.migrate.litellm import Given, migrate
 from evals.migrate.places import ForeignError, read_tree
 from policies.load import load_policy
+from router.core.limits import Allowance
 from router.registry.keys import KeyStore
 from router.serve.settings import load_settings
 from stillhouse.cli.check import command as check
@@ -240,8 +241,9 @@ def test_a_key_opens_here_what_it_opened_there(tmp_path):
     assert found.expires == datetime(2027, 1, 1, tzinfo=UTC)
     master = KeyStore.load(tmp_path / "keys.json").find("sk-from-the-environment")
     assert "admin" in master.scopes
-    assert said(made, "lost", "keys[0].max_budget").endswith("there are no budgets yet")
-    assert said(made, "lost", "keys[0].rpm_limit").endswith("there are no rate limits yet")
+    assert found.limits == Allowance(requests_per_minute=100)
+    assert "a budget for good has no counterpart" in said(made, "lost", "keys[0].max_budget")
+    assert said(made, "carried", "keys[0].rpm_limit").endswith("requests_per_minute 100")
     with pytest.raises(ValueError, match="in it already"):
         store.adopt(made.keys)
 
@@ -266,10 +268,13 @@ def test_a_key_that_might_open_more_here_is_left_out(entry, words):
 
 
 def test_teams_give_their_keys_a_name_and_models():
-    teams = [{"team_id": "t-1", "team_alias": "Check out!", "models": ["gpt-4o"], "max_budget": 5}]
+    limits = {"max_budget": 5, "budget_duration": "30d", "tpm_limit": 9000, "max_parallel_requests": 0}
+    teams = [{"team_id": "t-1", "team_alias": "Check out!", "models": ["gpt-4o"], **limits}]
     made = keys_for(key(models=["all-team-models"], team_id="t-1"), teams=teams)
     assert (made.keys[1].tenant, made.keys[1].models) == ("Check-out", ("gpt-4o",))
-    assert "no budgets" in said(made, "lost", "[0].max_budget")
+    assert "usd_per_month 5" in said(made, "carried", "[0].max_budget")
+    tenants = yaml.safe_load(made.settings)["limits"]["tenants"]
+    assert tenants == {"Check-out": {"tokens_per_minute": 9000, "usd_per_month": 5.0}}
 
 
 @pytest.mark.parametrize("named", [["gpt-4o", "claude"], ["all-proxy-models"], ["*"], []])

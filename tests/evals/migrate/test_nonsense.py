@@ -1,6 +1,7 @@
 """Whatever stands in a foreign file, it is read or refused in words: never a traceback."""
 
 import copy
+import re
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,8 @@ def test_a_spoiled_row_of_spend(tmp_path_factory, data):
     try:
         assert len(litellm_calls([path]).found) <= 1
     except LogError as refused:
-        assert "a.jsonl:1: " in str(refused)
+        # a spoiled line may be what the API's listing looks like; then its rows are counted instead of lines
+        assert re.search(r"a\.jsonl(:1|: row 1): ", str(refused))
 
 
 @given(data=st.data())

@@ -31,7 +31,7 @@ def test_one_without_its_data_says_how_to_make_it(tmp_path):
 def test_parts_of_one_evaluation_run_together(data):
     assert protocols.commands(read("routing-families", "routing-elsewhere", "routing-direction"), data) == [
         [sys.executable, "-m", "evals.routing", "--data", str(data), "--only", "families", "elsewhere"],
-        [sys.executable, "-m", "evals.direction"],
+        [sys.executable, "-m", "evals.routing.direction"],
     ]
 
 

@@ -11,11 +11,11 @@ from evals.tuning.counterfactual import logged
 from evals.tuning.ledger import BLOCKED, NO_TIER, from_ledger
 from router.core.decide import Caller, Fleet, decide
 from router.core.explore import Lot
+from router.ledger.db import LedgerError
 from router.ledger.decisions import SIGNAL, decisions, judgements, kind_of
 from router.ledger.feedback import Feedback, give
-from router.ledger.migrations import LedgerError
 from router.ledger.read import Span
-from router.ledger.sqlite import Ledger
+from router.ledger.writer import Ledger
 from router.types import TIER_NAMES, Deployment, Features, Reason, Score
 from tests.evals.tuning.worlds import policy_of
 from tests.support.records import NOON, attempt, request

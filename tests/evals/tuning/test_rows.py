@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evals.importers.outcomes import Outcome, OutcomeError
-from evals.routing_parts import costs_of
+from evals.routing.parts import costs_of
 from evals.targets import Family
 from evals.tuning.choose import tiers_of
 from evals.tuning.rows import from_outcomes

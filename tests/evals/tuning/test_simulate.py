@@ -191,7 +191,7 @@ def test_the_share_without_support_is_reported():
 
 
 def test_a_cascade_is_climbed_again_where_answers_are_recorded():
-    from evals.cascade_outcomes import read_rows
+    from evals.cascade.outcomes import read_rows
     from router.registry.references import reference_prices
     from router.score.calibration import load_calibration
 

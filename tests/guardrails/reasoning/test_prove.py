@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.reasoning_truth import random_policy, situations, true_finding
+from evals.reasoning.truth import random_policy, situations, true_finding
 from guardrails.reasoning import Shelf, prove
 from guardrails.reasoning.examples import Chart
 from guardrails.reasoning.prove import MAX_FACTS, apart, make_job

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.core.rollout import WATCHES, Plan, Reading, Watch, next_move, place_of
+from router.core.rollout import WATCHES, Plan, Reading, Watch, cell_by_cell, next_move, place_of
 
 PLAN = Plan(min_requests=100)
 GOOD = Reading(canary=200, incumbent=4_000, safe=10.0)
@@ -117,3 +117,31 @@ def test_another_key_or_roll_out_places_units_anew():
     first = [place_of(b"a" * 32, "p-1", unit) < 0.5 for unit in units]
     assert first != [place_of(b"b" * 32, "p-1", unit) < 0.5 for unit in units]
     assert first != [place_of(b"a" * 32, "p-2", unit) < 0.5 for unit in units]
+
+
+def test_a_canary_cell_goes_through_the_steps_alone_and_then_all_repeat_the_last():
+    steps, cells = cell_by_cell((0.05, 0.25, 1.0), ("c0",))
+    plan = Plan(steps=steps, cells=cells)
+    assert plan.problems() == []
+    assert plan.steps == (0.05, 0.25, 0.25, 1.0)
+    taking = [[cell for cell in ("c0", "c1") if plan.within(step, cell)] for step in range(4)]
+    assert taking == [["c0"], ["c0"], ["c0", "c1"], ["c0", "c1"]]
+
+
+def test_without_a_canary_cell_the_steps_stay_as_they_are():
+    assert cell_by_cell((0.05, 1.0), ()) == ((0.05, 1.0), ())
+    assert all(Plan().within(step, "any") for step in range(3))
+
+
+@pytest.mark.parametrize(
+    ("steps", "cells"),
+    [
+        ((0.05, 0.05, 1.0), ()),
+        ((0.05, 0.05, 1.0), (("a",), ("a",))),
+        ((0.05, 0.25, 1.0), (("a",), ("b",))),
+        ((0.25, 0.05, 1.0), (("a",), ("a", "b"))),
+        ((0.05, 1.0), (("a",), ("a",))),
+    ],
+)
+def test_steps_that_take_in_nothing_more_are_refused(steps, cells):
+    assert Plan(steps=steps, cells=cells).problems()

@@ -4,17 +4,17 @@ import pytest
 
 from router.ledger import arms as module
 from router.ledger.arms import arms
+from router.ledger.db import LedgerError
 from router.ledger.feedback import Feedback, give
-from router.ledger.migrations import LedgerError
-from router.ledger.sqlite import Ledger
+from router.ledger.writer import Ledger
 from tests.support.records import NOON, request
 
 VARIANTS = ("canary:p-1", "incumbent:p-1")
 
 
 @pytest.fixture
-def ledger(tmp_path):
-    kept = Ledger(tmp_path / "ledger.db")
+def ledger(place):
+    kept = Ledger(place)
     yield kept
     kept.close()
 
@@ -24,7 +24,7 @@ def filled(ledger, *variants, **changes):
         at = changes.get("at_ms", NOON) + i
         ledger.record(request(f"r{i}", **{"policy_hash": "base", **changes, "variant": variant, "at_ms": at}))
     assert ledger.flush()
-    return ledger.path
+    return ledger.place
 
 
 def judge(path, request_id, score, who="judge", given_ms=NOON + 100):

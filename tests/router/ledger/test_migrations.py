@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from router.ledger.migrations import MIGRATIONS, LedgerError, check, migrate
+from router.ledger.db import LedgerError
+from router.ledger.migrations import MIGRATIONS, check, migrate
 from router.ledger.rows import ATTEMPT_COLUMNS, REQUEST_COLUMNS
 from router.ledger.sums import DIMENSIONS, LATENCY_KEYS, MEASURES
 

@@ -12,10 +12,10 @@ from router.ledger.prune import count, prune, whole_days
 from router.ledger.read import Group, Reader, Span
 from router.ledger.record import RequestRecord
 from router.ledger.rows import INSERT_ATTEMPT, INSERT_REQUEST, attempt_row, request_row
-from router.ledger.sqlite import Ledger
 from router.ledger.store import open_writer
 from router.ledger.summary import Summary, summarize
 from router.ledger.sums import DIMENSIONS
+from router.ledger.writer import Ledger
 from tests.support.records import DAY_MS, NOON, attempt, records, request
 
 CUT = NOON + 2 * DAY_MS

@@ -1,28 +1,28 @@
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import pytest
 
+from router.ledger.place import Place
 from router.ledger.read import EVERYTHING, Reader, Span
 from router.ledger.record import RequestRecord
-from router.ledger.sqlite import Ledger
 from router.ledger.sums import Sums
+from router.ledger.writer import Ledger
 from tests.support.records import DAY_MS, NOON, attempt, request
 
 Ask = Callable[[Sequence[RequestRecord]], Reader]
 
 
 @pytest.fixture
-def ask(tmp_path: Path):
+def ask(place: Place):
     """A ledger with these requests, opened for questions."""
     opened: list[Reader] = []
 
     def build(requests: Sequence[RequestRecord]) -> Reader:
-        ledger = Ledger(tmp_path / "ledger.db")
+        ledger = Ledger(place)
         for one in requests:
             ledger.record(one, [attempt(0, kind="fallback")] if one.tokens_out is not None else [])
         ledger.close()
-        opened.append(Reader(tmp_path / "ledger.db"))
+        opened.append(Reader(place))
         return opened[-1]
 
     yield build

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from router.ledger.migrations import LedgerError
+from router.ledger.db import LedgerError
 from router.ledger.read import Reader
 from router.ledger.spill import leftovers
-from router.ledger.sqlite import BATCH, Ledger
+from router.ledger.writer import BATCH, Ledger
 from tests.support.records import attempt, full, request
 
 
@@ -32,7 +32,7 @@ def ids(path: Path) -> list[object]:
 @pytest.fixture
 def blocked(ledger: Ledger) -> Iterator[sqlite3.Connection]:
     """Another process that holds the file: the writer cannot commit until it lets go."""
-    with closing(sqlite3.connect(ledger.path, isolation_level=None, check_same_thread=False)) as other:
+    with closing(sqlite3.connect(ledger.place, isolation_level=None, check_same_thread=False)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield other
         if other.in_transaction:
@@ -43,9 +43,9 @@ def test_what_was_recorded_is_there_after_closing(ledger: Ledger) -> None:
     for i in range(250):
         ledger.record(request(f"req-{i:03}"), [attempt(0), attempt(1, kind="retry")])
     ledger.close()
-    assert ids(ledger.path) == [f"req-{i:03}" for i in range(250)]
+    assert ids(ledger.place) == [f"req-{i:03}" for i in range(250)]
     assert (ledger.written, ledger.dropped, ledger.pending) == (250, 0, 0)
-    assert leftovers(ledger.path) == []
+    assert leftovers(ledger.place) == []
 
 
 def test_a_request_reads_the_same_before_and_after_its_commit(ledger: Ledger, blocked: sqlite3.Connection) -> None:
@@ -68,7 +68,7 @@ def test_a_record_is_committed_without_anyone_asking(ledger: Ledger) -> None:
     done = threading.Event()
     while ledger.pending:
         done.wait(0.01)
-    assert ids(ledger.path) == ["a"]
+    assert ids(ledger.place) == ["a"]
 
 
 def test_memory_holds_one_batch_and_the_rest_waits_on_disk(ledger: Ledger, blocked: sqlite3.Connection) -> None:
@@ -77,8 +77,8 @@ def test_memory_holds_one_batch_and_the_rest_waits_on_disk(ledger: Ledger, block
     assert (ledger.pending, ledger.spilled, ledger.dropped) == (BATCH, 2 * BATCH, 0)
     blocked.execute("ROLLBACK")
     assert ledger.flush()
-    assert len(set(ids(ledger.path))) == 3 * BATCH
-    assert leftovers(ledger.path) == []
+    assert len(set(ids(ledger.place))) == 3 * BATCH
+    assert leftovers(ledger.place) == []
 
 
 def test_a_spilled_request_can_be_read_at_once(ledger: Ledger, blocked: sqlite3.Connection) -> None:
@@ -94,11 +94,11 @@ def test_after_closing_records_wait_for_the_next_start(ledger: Ledger) -> None:
     ledger.record(request("late"))
     assert ledger.dropped == 0
     program = (
-        f"import pathlib; from router.ledger.sqlite import Ledger; Ledger(pathlib.Path({str(ledger.path)!r})).close()"
+        f"import pathlib; from router.ledger.writer import Ledger; Ledger(pathlib.Path({str(ledger.place)!r})).close()"
     )
     ledger._spill.take()  # what the end of the process does
     subprocess.run([sys.executable, "-c", program], check=True)
-    assert ids(ledger.path) == ["late"]
+    assert ids(ledger.place) == ["late"]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_one_bad_record_does_not_take_its_batch_along(ledger: Ledger, odd: dict[
     ledger.record(request("b", **odd))
     ledger.record(request("c"))
     assert ledger.flush()
-    assert {"a", "c"} <= set(ids(ledger.path))
+    assert {"a", "c"} <= set(ids(ledger.place))
     assert (ledger.written, ledger.dropped) == (kept, 3 - kept)
 
 
@@ -124,7 +124,7 @@ def test_a_bad_record_never_raises_into_the_request(ledger: Ledger, blocked: sql
 def test_a_store_in_trouble_is_reported_and_recovers(
     ledger: Ledger, blocked: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger._db.execute("PRAGMA busy_timeout = 1")
+    ledger._store.db.execute("PRAGMA busy_timeout = 1")
     ledger.record(request("a"))
     pause = threading.Event()
     while ledger.error is None:
@@ -133,17 +133,17 @@ def test_a_store_in_trouble_is_reported_and_recovers(
     blocked.execute("ROLLBACK")
     assert ledger.flush()
     assert (ledger.error, ledger.dropped) == (None, 0)
-    assert ids(ledger.path) == ["a"]
+    assert ids(ledger.place) == ["a"]
 
 
 def test_closing_while_the_store_is_held_keeps_everything(ledger: Ledger, blocked: sqlite3.Connection) -> None:
-    ledger._db.execute("PRAGMA busy_timeout = 1")
+    ledger._store.db.execute("PRAGMA busy_timeout = 1")
     for i in range(BATCH + 7):
         ledger.record(request(f"req-{i}"))
     ledger.close()
     blocked.execute("ROLLBACK")
-    Ledger(ledger.path).close()
-    assert len(ids(ledger.path)) == BATCH + 7
+    Ledger(ledger.place).close()
+    assert len(ids(ledger.place)) == BATCH + 7
     assert ledger.dropped == 0
 
 
@@ -158,7 +158,7 @@ def test_threads_lose_nothing(ledger: Ledger) -> None:
     for thread in threads:
         thread.join()
     assert ledger.flush()
-    assert len(set(ids(ledger.path))) == 2000
+    assert len(set(ids(ledger.place))) == 2000
     assert ledger.dropped == 0
 
 
@@ -179,7 +179,7 @@ def test_an_unusable_file_is_refused_at_the_door(tmp_path: Path) -> None:
 
 _CHILD = """
 import pathlib, sys
-from router.ledger.sqlite import Ledger
+from router.ledger.writer import Ledger
 from tests.support.records import attempt, request
 ledger, pause = Ledger(pathlib.Path(sys.argv[1])), int(sys.argv[2])
 for i in range(10**9):

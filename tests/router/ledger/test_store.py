@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from router.ledger.migrations import MIGRATIONS, LedgerError, migrate
+from router.ledger.db import LedgerError
+from router.ledger.migrations import MIGRATIONS, migrate
 from router.ledger.rows import INSERT_ATTEMPT, INSERT_REQUEST, attempt_row, request_row
 from router.ledger.store import open_reader, open_writer
 from tests.support.records import attempt, request

@@ -1,24 +1,23 @@
-from pathlib import Path
-
 import pytest
 
+from router.ledger.place import Place
 from router.ledger.read import Reader
 from router.ledger.record import AttemptRecord, RequestRecord
-from router.ledger.sqlite import Ledger
 from router.ledger.summary import NOTHING, Summary, by, summarize
+from router.ledger.writer import Ledger
 from tests.support.records import DAY_MS, NOON, attempt, request
 
 BOOK = "reference:2026-11-01:table"
 
 
 @pytest.fixture
-def summary_of(tmp_path: Path):
+def summary_of(place: Place):
     def build(*given: RequestRecord | tuple[RequestRecord, list[AttemptRecord]]) -> Summary:
-        ledger = Ledger(tmp_path / "ledger.db")
+        ledger = Ledger(place)
         for one in given:
             ledger.record(*one) if isinstance(one, tuple) else ledger.record(one)
         ledger.close()
-        with Reader(tmp_path / "ledger.db") as reader:
+        with Reader(place) as reader:
             return summarize(reader)
 
     return build
@@ -102,11 +101,11 @@ def test_trouble_is_counted_by_kind(summary_of) -> None:
     assert summary.outcomes["ok"] == 1
 
 
-def test_days_stand_in_order_and_tenants_by_size(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.db")
+def test_days_stand_in_order_and_tenants_by_size(place: Place) -> None:
+    ledger = Ledger(place)
     for i, (day, tenant) in enumerate([(1, "b"), (0, "a"), (1, "b"), (1, "c")]):
         ledger.record(request(f"req-{i}", at_ms=NOON + day * DAY_MS, tenant=tenant))
     ledger.close()
-    with Reader(tmp_path / "ledger.db") as reader:
+    with Reader(place) as reader:
         assert [g.keys[0] for g in by(reader, "day")] == [20_000, 20_001]
         assert [g.keys[0] for g in by(reader, "tenant")] == ["b", "a", "c"]

@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router.ledger.db import SQLITE
 from router.ledger.sums import bucket_sql, percentiles
 
 
 def bucket(ms: float) -> int:
     with closing(sqlite3.connect(":memory:")) as db:
-        found: int = db.execute(f"SELECT {bucket_sql(':ms')}", {"ms": ms}).fetchone()[0]
+        found: int = db.execute(f"SELECT {bucket_sql(':ms', SQLITE)}", {"ms": ms}).fetchone()[0]
         return found
 
 

@@ -90,3 +90,19 @@ def test_a_home_that_is_a_file_is_named(tmp_path, source):
         scorers.keep(tmp_path / "file", source, ONE)
     with pytest.raises(ScorersError):
         scorers.use(tmp_path / "file", "shipped")
+
+
+def test_a_cell_may_use_another_scorer_until_all_take_it(two):
+    scorers.use(two, ONE)
+    scorers.use(two, TWO, ["c0"])
+    assert [scorers.active(two).of(cell) for cell in ("c0", "c1")] == [TWO, ONE]
+    scorers.use(two, TWO)
+    assert [scorers.active(two).of(cell) for cell in ("c0", "c1")] == [TWO, TWO]
+    assert scorers.roll_back(two).of("c0") == ONE
+
+
+def test_rolling_back_takes_a_cells_own_scorer_away_first(two):
+    scorers.use(two, ONE)
+    scorers.use(two, TWO, ["c0", "c1"])
+    assert scorers.roll_back(two).of("c0") == ONE
+    assert scorers.active(two).before == ("shipped",)

@@ -294,7 +294,7 @@ async def _outcome(gw, expected):
 
     for _ in range(100):
         await asyncio.to_thread(gw.cell.ledger.flush)
-        with sqlite3.connect(gw.cell.ledger.path) as db:
+        with sqlite3.connect(gw.cell.ledger.place) as db:
             rows = db.execute("select outcome from requests").fetchall()
         db.close()
         if rows:

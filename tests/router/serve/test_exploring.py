@@ -11,7 +11,7 @@ EXPLORING = "stillhouse: 1\nname: exploring\nquality: {keep: 0.9}\nexplore: {eps
 
 async def records(gw):
     await asyncio.to_thread(gw.cell.ledger.flush)
-    with sqlite3.connect(gw.cell.ledger.path) as db:
+    with sqlite3.connect(gw.cell.ledger.place) as db:
         rows = db.execute("select id, policy_hash, draw, draw_key, propensity, reasons from requests").fetchall()
     db.close()
     return rows

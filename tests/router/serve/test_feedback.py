@@ -44,7 +44,7 @@ async def test_each_judge_has_one_word_and_does_not_take_it_back(serve):
     assert (error["code"], error["param"]) == ("conflict", "score")
     assert "already scored this answer 1" in error["message"]
     gw.cell.ledger.flush()
-    assert [a.score for a in judged(gw.cell.ledger.path)] == [0.5]
+    assert [a.score for a in judged(gw.cell.ledger.place)] == [0.5]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ async def test_without_places_there_is_nothing_to_learn_from(serve):
     request_id = await asked(gw)
     await judge(gw, request_id)
     gw.cell.ledger.flush()
-    assert judged(gw.cell.ledger.path) == []
+    assert judged(gw.cell.ledger.place) == []
 
 
 async def test_the_endpoint_is_in_the_api_document(serve):

@@ -21,7 +21,7 @@ async def post(gw, messages, session="s-1", **fields):
 
 async def kinds(gw):
     assert await asyncio.to_thread(gw.cell.ledger.flush)
-    return {signal.request_id: signal.kind for signal in signals(gw.cell.ledger.path)}
+    return {signal.request_id: signal.kind for signal in signals(gw.cell.ledger.place)}
 
 
 async def test_asking_again_complaining_and_going_on_leave_their_signs(serve):

@@ -5,7 +5,7 @@ import pytest
 
 from router.core.rollout import WATCHES, Plan
 from router.core.tally import ENOUGH, OWN, Tally, readings
-from router.ledger.sqlite import Ledger
+from router.ledger.writer import Ledger
 from router.registry import counts, proposals
 from router.serve.judge import Judge
 from router.serve.rollouts import Taken, Trial
@@ -45,7 +45,7 @@ def put(ledger, on, number, arm="", **changes):
 def judged(home, ledger, on, *names):
     assert ledger.flush()
     for name in names or ("0",):
-        Judge(home, ledger.path, name).look(Taken(trials={"ours": on}), NOON + 100_000)
+        Judge(home, ledger.place, name).look(Taken(trials={"ours": on}), NOON + 100_000)
     return [msgspec.json.decode(body, type=Tally) for body in counts.bodies(home, on.proposal.id)]
 
 
@@ -131,7 +131,7 @@ def test_a_ledger_that_was_replaced_holds_the_roll_out_and_is_said(home, ledger,
     on = trial(home, plan("errors"))
     put(ledger, on, 1, "canary")
     judged(home, ledger, on)
-    with counts.turn(home, on.proposal.id, Judge(home, ledger.path, "0")._key) as turn:
+    with counts.turn(home, on.proposal.id, Judge(home, ledger.place, "0")._key) as turn:
         body = msgspec.json.decode(turn.body, type=Tally)
         turn.body = msgspec.json.encode(msgspec.structs.replace(body, rows=999)).decode()
     judged(home, ledger, on)

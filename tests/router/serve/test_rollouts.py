@@ -1,12 +1,13 @@
 """Policy versions in running gateways over loopback: shares, roll-backs, restarts, and two gateways with one store."""
 
 import asyncio
+import contextlib
 import json
 import sqlite3
 
 import pytest
 
-from router.core.rollout import WATCHES, Plan
+from router.core.rollout import WATCHES, Plan, cell_by_cell
 from router.registry import counts, proposals, versions
 from router.serve import app
 from router.serve.cell import Cell
@@ -251,6 +252,56 @@ async def test_two_gateways_share_the_store_and_both_go_back_at_once(serve, up, 
         assert set(arms([*await ask(gw, 3), *await ask(other, 3)])) == {""}
 
 
+def by_cell(min_requests=10):
+    steps, cells = cell_by_cell((0.5, 1.0), ("c0",))
+    return Plan(steps=steps, cells=cells, unit="request", min_requests=min_requests, watches=WATCHES[2:3])
+
+
+@contextlib.asynccontextmanager
+async def two_cells(up, home):
+    """Two cells that share a registry and nothing else."""
+    policies = (_written(home, OURS),)
+    async with contextlib.AsyncExitStack() as stack:
+        cells = []
+        for name in ("c0", "c1"):
+            (home / name).mkdir()
+            settings = settings_for(up, policies, cell=name)
+            cells.append(await stack.enter_async_context(gateway(settings, home / name)))
+        yield cells
+
+
+async def test_a_canary_cell_goes_first_and_the_others_follow_on_the_judges_word(up, home):
+    async with two_cells(up, home) as (first, other):
+        it = approved(home, by_cell())
+        await rolling(home, it, first, other)
+        assert set(arms(await ask(first, 12))) == {"canary", "incumbent"}
+        assert set(arms(await ask(other, 12))) == {""}  # its own step has not come
+        async with asyncio.timeout(20):
+            while state(home, it).step == 0:
+                await ask(first, 4)
+        assert state(home, it).share == 0.5
+        await until(lambda: other.cell.taken.trials["ours"].proposal.step == 1)
+        assert "canary" in arms(await ask(other, 12))
+        async with asyncio.timeout(20):
+            while state(home, it).state != "live":
+                await ask(first, 4)
+                await ask(other, 4)
+        await until(lambda: other.cell.policies["ours"].hash == it.version == first.cell.policies["ours"].hash)
+
+
+async def test_a_canary_that_fails_in_its_cell_never_reaches_another(up, home):
+    up.always(Answer.error(400), model="m-large")  # nothing is asked again, so this is quick
+    async with two_cells(up, home) as (first, other):
+        steps, cells = cell_by_cell((0.5, 1.0), ("c0",))
+        it = approved(home, Plan(steps=steps, cells=cells, unit="request", min_requests=20, watches=WATCHES[1:2]))
+        await rolling(home, it, first, other)
+        async with asyncio.timeout(30):
+            while state(home, it).state != "rolled_back":
+                await ask(first, 4)
+                assert {answer.status_code for answer in await ask(other, 2)} == {200}
+        assert "errors is worse" in state(home, it).said[1]
+
+
 async def test_a_version_whose_file_was_changed_is_not_taken_up(serve, home, caplog):
     gw = await serve(OURS)
     it = approved(home)
@@ -321,6 +372,6 @@ async def test_direct_and_pinned_requests_are_no_outcomes(serve, home, unit):
     await asyncio.sleep(5 * PAUSE)
     counted = [json.loads(body)["counts"]["errors"] for body in counts.bodies(home, it.id)]
     assert all(each.get("canary", 0) == each.get("incumbent", 0) == 0 for each in counted)
-    with sqlite3.connect(gw.cell.ledger.path) as db:
+    with sqlite3.connect(gw.cell.ledger.place) as db:
         assert db.execute("SELECT count(*) FROM requests WHERE variant <> ''").fetchone()[0] == 4
     db.close()

@@ -18,10 +18,12 @@ from router.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
+from router.upstream.anthropic import AnthropicUpstream
 from router.upstream.base import Deadline
 from router.upstream.litellm import LiteLLMUpstream
 from router.upstream.openai import OpenAIUpstream
 from router.upstream.transport import AiohttpTransport
+from tests.support import messages as m
 from tests.support.upstream import CLOSE, HOLD, RESET, Answer, ScriptedUpstream, chunk, finish, usage
 
 CHAT = {"model": "openai/m", "messages": [{"role": "user", "content": "hi"}]}
@@ -29,7 +31,7 @@ SECRET = "sk-operators-own"
 
 
 class Kinds:
-    """The two adapters, made for a scripted server."""
+    """The adapters, made for a scripted server."""
 
     @staticmethod
     def openai(up, transport):
@@ -39,11 +41,45 @@ class Kinds:
     def litellm(up, _transport):
         return LiteLLMUpstream("l", SECRET, up.base_url)
 
+    @staticmethod
+    def anthropic(up, transport):
+        return AnthropicUpstream("a", up.base_url, SECRET, transport)
 
-@pytest.fixture(params=["openai", "litellm"])
+
+class Chat:
+    """What a healthy server says, in OpenAI's words."""
+
+    key = ("authorization", f"Bearer {SECRET}")
+    whole = staticmethod(Answer.completion)
+
+    @staticmethod
+    def stream(*texts, end=True, then=(), **options):
+        """``texts`` one by one, then an end with usage unless ``end`` is false, then ``then``."""
+        ending = (finish(), usage()) if end else ()
+        return Answer.stream(chunk("", role="assistant"), *map(chunk, texts), *ending, *then, **options)
+
+
+class Messages:
+    """The same in Anthropic's."""
+
+    key = ("x-api-key", SECRET)
+
+    @staticmethod
+    def whole(words):
+        return Answer.json(m.message(m.text(words)))
+
+    @staticmethod
+    def stream(*texts, end=True, then=(), **options):
+        """As above."""
+        events = [m.start(), *m.text_block(0, *texts)]
+        return m.stream(*events, *(m.stop() if end else ()), *then, **options)
+
+
+@pytest.fixture(params=["openai", "litellm", "anthropic"])
 async def pair(request):
-    """A scripted server and an upstream that talks to it."""
+    """A scripted server and an upstream that talks to it. The server's ``say`` knows the words of its protocol."""
     async with ScriptedUpstream() as up:
+        up.say = Messages if request.param == "anthropic" else Chat
         transport = AiohttpTransport()
         upstream = getattr(Kinds, request.param)(up, transport)
         yield up, upstream
@@ -72,17 +108,18 @@ def said(events):
 
 async def test_a_whole_answer_comes_with_its_usage(pair):
     up, upstream = pair
-    up.script(Answer.completion("Hello."))
+    up.script(up.say.whole("Hello."))
     answer = json.loads((await upstream.chat(body(), Deadline())).body)
     assert answer["choices"][0]["message"]["content"] == "Hello."
     assert answer["choices"][0]["finish_reason"] == "stop"
     assert answer["usage"]["completion_tokens"] > 0
-    assert up.requests[0].headers["authorization"] == f"Bearer {SECRET}"
+    name, value = up.say.key
+    assert up.requests[0].headers[name] == value
 
 
 async def test_a_stream_comes_event_by_event_with_its_usage(pair):
     up, upstream = pair
-    up.script(Answer.stream(chunk("", role="assistant"), chunk("안녕 "), chunk("🙂"), finish(), usage(), split=3))
+    up.script(up.say.stream("안녕 ", "🙂", split=3))
     events = await collect(upstream)
     assert said(events) == "안녕 🙂"
     assert [e["usage"]["completion_tokens"] for e in events if e.get("usage")]
@@ -172,14 +209,14 @@ async def test_silence_before_the_answer_is_a_timeout(pair):
 
 async def test_silence_inside_a_stream_is_a_timeout(pair):
     up, upstream = pair
-    up.script(Answer.stream(chunk("a"), HOLD))
+    up.script(up.say.stream("a", end=False, then=(HOLD,)))
     with pytest.raises(UpstreamTimeout):
         await collect(upstream, Deadline(1, 5, 0.2, 5))
 
 
 async def test_a_stream_torn_off_is_an_error_and_not_an_end(pair):
     up, upstream = pair
-    up.script(Answer.stream(chunk("a"), chunk("b"), RESET))
+    up.script(up.say.stream("a", "b", end=False, then=(RESET,)))
     with pytest.raises(UpstreamError):
         await collect(upstream)
 
@@ -198,14 +235,19 @@ async def test_cancelling_stops_the_upstream(pair):
 
 async def test_closing_a_stream_stops_the_upstream(pair):
     up, upstream = pair
-    up.script(Answer.stream(chunk("a"), HOLD))
+    up.script(up.say.stream("a", end=False, then=(HOLD,)))
     stream = await upstream.chat_stream(body(**STREAM), Deadline())
     await stream.close()
     await asyncio.wait_for(up.requests[0].gone.wait(), 5)
 
 
-async def test_embeddings_travel(pair):
+async def test_embeddings_travel_or_are_refused(pair):
     up, upstream = pair
+    if up.say is Messages:
+        with pytest.raises(UpstreamRejected) as refused:
+            await upstream.embeddings(b"{}", Deadline())
+        assert refused.value.code == "unsupported_parameter"
+        return
     fields = {"model": "openai/m", "input": ["a", "b"], "encoding_format": "float"}
     reply = await upstream.embeddings(json.dumps(fields).encode(), Deadline())
     assert len(json.loads(reply.body)["data"]) == 2

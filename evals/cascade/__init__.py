@@ -1,0 +1,1 @@
+"""What it is worth to try a smaller model, check its answer and climb."""

@@ -1,0 +1,95 @@
+"""The folder of one loop: what each step has left, under names that never change.
+
+``STILLHOUSE_HOME/distill/<name>/``:
+
+    holdout.jsonl   frozen by content hash before anything else is looked at; never written again
+    general.jsonl   rows of other work, to see what a student forgot
+    train.jsonl     what is learned from; control.jsonl the same number of rows chosen at random
+    manifest.json   where they come from, what was left out and why, hashes, seeds, licence
+    labels/         answers of teachers, asked for and paid for once
+    exports/        the rows in the formats of others
+    students/<hash>/  student.json and its weights, made by a trainer
+    gate/           runs and verdicts; evidence for a proposal
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Paths of one loop."""
+
+    root: Path
+
+    @classmethod
+    def of(cls, home: Path, name: str) -> Folder:
+        """The loop ``name`` under ``home``.
+
+        Raises:
+            ValueError: the name is none.
+        """
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} cannot name a loop: use small letters, digits, dots, dashes and underscores")
+        return cls(home / "distill" / name)
+
+    @property
+    def holdout(self) -> Path:
+        """Rows that are never learned from."""
+        return self.root / "holdout.jsonl"
+
+    @property
+    def general(self) -> Path:
+        """Rows of other work."""
+        return self.root / "general.jsonl"
+
+    @property
+    def train(self) -> Path:
+        """Rows to learn from."""
+        return self.root / "train.jsonl"
+
+    @property
+    def control(self) -> Path:
+        """As many rows, chosen at random."""
+        return self.root / "control.jsonl"
+
+    @property
+    def manifest(self) -> Path:
+        """How the rows were chosen."""
+        return self.root / "manifest.json"
+
+    def student(self, digest: str) -> Path:
+        """The folder of one student."""
+        return self.root / "students" / digest
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Replace a file as a whole: who reads sees the old one or the new one, also after a crash.
+
+    Raises:
+        OSError: it cannot be written; what was there stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
+    try:
+        with new.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """The same for a JSON object, keys in order: equal values, equal bytes."""
+    write_whole(path, (json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode())

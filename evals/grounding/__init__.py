@@ -1,0 +1,1 @@
+"""How well the ``grounding`` guard tells answers that rest on their sources."""

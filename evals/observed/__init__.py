@@ -1,0 +1,1 @@
+"""What following a policy would have changed, and how far to trust that forecast."""

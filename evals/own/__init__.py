@@ -1,0 +1,1 @@
+"""What rows of one's own traffic are worth."""

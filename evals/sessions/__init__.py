@@ -1,0 +1,1 @@
+"""What sessions cost by who decides, and real agents' conversations read by the router."""

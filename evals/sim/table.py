@@ -1,0 +1,174 @@
+"""All runs of the blast-radius table, and the page they make."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from evals.sim.figures import figures, goodput, mean_of
+from evals.sim.run import Ran, run
+from evals.sim.world import ARMS, Arm, Fault, World
+
+FAULTS: tuple[Fault, ...] = (
+    "dead cell", "dead upstream", "black hole", "retry storm", "poison: errors", "poison: slow", "poison: huge",
+    "poison: kills",
+)  # fmt: skip
+WORLD = World(tenants=120, rate=600.0, places=80, queue=40, begins=10.0, ends=30.0, lasts=30.0, restart=3.0)
+LOADED = World(tenants=120, places=32, queue=16, rate=200.0, begins=4.0, ends=12.0, lasts=12.0, fault="overload")
+LOADS = (1.0, 1.2)  # of the capacity by sums; the best goodput of these is the peak
+OVERLOAD = 5.0
+Rows = dict[str, dict[str, list[float]]]
+
+
+def measure(
+    seeds: Sequence[int], world: World = WORLD, loaded: World = LOADED, say: Callable[[str], None] = print
+) -> dict[str, Any]:
+    """Every fault, in every arm, under every seed."""
+    rows: Rows = defaultdict(lambda: defaultdict(list))
+    requests, spent = 0, 0.0
+    for seed in seeds:
+        for arm in ARMS:
+            base = msgspec.structs.replace(world, seed=seed, arm=arm)
+            calm = run(base)
+            for fault in FAULTS:
+                # A cell that is dead stays dead here; one that a request kills is started again.
+                change = {"restart": 3600.0} if fault == "dead cell" else {}
+                began = time.process_time()
+                ran = run(msgspec.structs.replace(base, fault=fault, **change))
+                spent += time.process_time() - began
+                requests += len(ran.seen)
+                for name, value in figures(ran, calm).items():
+                    if value is not None:
+                        rows[f"{fault}|{arm}"][name].append(value)
+            say(f"seed {seed}, {arm}: done")
+    return {
+        "world": msgspec.to_builtins(world), "seeds": list(seeds), "requests": requests,
+        "cpu_seconds_per_100000": 1e5 * spent / requests,
+        "rows": {name: {k: _told(v) for k, v in found.items()} for name, found in rows.items()},
+        "overload": overload(seeds, loaded, say),
+    }  # fmt: skip
+
+
+def overload(seeds: Sequence[int], world: World, say: Callable[[str], None]) -> dict[str, Any]:
+    """Goodput at five times the capacity against the best there is."""
+    found: dict[str, Any] = {}
+    arms: tuple[Arm, ...] = ("cells", "replicas")
+    for arm in arms:
+        shares, critical, amplified = [], [], []
+        for seed in seeds:
+            peak = max(goodput(_loaded(world, arm, seed, load))[0] for load in LOADS)
+            ran = _loaded(world, arm, seed, OVERLOAD)
+            good, best = goodput(ran)
+            shares.append(good / peak)
+            critical.append(best)
+            amplified.append((ran.first + ran.further) / ran.first)
+        found[arm] = {"goodput": _told(shares), "critical": _told(critical), "amplification": _told(amplified)}
+        say(f"overload, {arm}: done")
+    return {"world": msgspec.to_builtins(world), **found}
+
+
+def _loaded(world: World, arm: Arm, seed: int, load: float) -> Ran:
+    capacity = world.cells * world.places / (0.9 * world.work)
+    return run(msgspec.structs.replace(world, arm=arm, seed=seed, load=load * capacity / world.rate))
+
+
+def _told(values: Sequence[float]) -> dict[str, float | int | None]:
+    mean, half = mean_of(values)
+    return {"mean": mean, "half": None if half != half else half, "n": len(values)}  # noqa: PLR0124
+
+
+# --- the page ----------------------------------------------------------------------------------------
+
+_COLUMNS = (
+    ("any error", "before.any"), ("down", "before.down"), ("success < 99 %", "before.failing"),
+    ("p99 > 2 x", "before.slow"), ("hurt after 10 s", "after.hurt"),
+)  # fmt: skip
+_NEVER: Mapping[str, Any] = {"mean": float("inf"), "half": None}
+_SHARES = """\
+Shares of the other tenants, in percent, in the first 10 seconds of the fault; last column: success below 99 % or p99
+beyond twice the calm one, from 10 seconds on."""
+_WORDS = {"cells": "2 of 8 cells", "replicas": "8 replicas", "bare": "8 replicas, no protections"}
+
+
+def _how(world: Mapping[str, Any]) -> str:
+    return f"""\
+Simulated, not measured on a network: {world["tenants"]} tenants with equal load, {world["rate"]:.0f} requests a second,
+{world["cells"]} processes with {world["places"]} places each. The processes' gates, breakers, budgets, plans and
+placement are the product's own code in virtual time; models, network, processor time and callers are modelled
+(`evals/sim/world.py` says how). Callers ask again as the usual client libraries do, {world["tries"]} times. Two cells
+of eight a tenant, against the same eight processes serving anybody, with and without protections."""
+
+
+def _spread(found: Mapping[str, Any], stamp: str) -> str:
+    return f"""\
+Mean over {len(found["seeds"])} seeds, in brackets half of the 95 % interval (Student); {found["requests"]:,} requests;
+{found["cpu_seconds_per_100000"]:.1f} s of processor time for 100,000. {stamp}"""
+
+
+def page(found: Mapping[str, Any], stamp: str) -> str:
+    """Markdown."""
+    rows = found["rows"]
+    lines = [
+        "# Blast radius",
+        "",
+        _how(found["world"]),
+        "",
+        _spread(found, stamp),
+        "",
+        _SHARES,
+        "",
+        "| fault | processes | " + " | ".join(name for name, _ in _COLUMNS) + " |",
+        "|---|---|" + "---|" * len(_COLUMNS),
+    ]
+    for fault in FAULTS:
+        for arm in ARMS:
+            cells = " | ".join(_percent(rows[f"{fault}|{arm}"][key]) for _, key in _COLUMNS)
+            lines.append(f"| {fault} | {_WORDS[arm]} | {cells} |")
+    return "\n".join([*lines, "", *_goals(found), ""])
+
+
+def _goals(found: Mapping[str, Any]) -> list[str]:
+    rows, load = found["rows"], found["overload"]
+    dead, hole, storm = (rows[f"{fault}|cells"] for fault in ("dead cell", "black hole", "retry storm"))
+    late = max(row["beyond_deadline"]["mean"] for row in rows.values())
+    return [
+        "| goal | reached | |",
+        "|---|---|---|",
+        _goal("dead cell: tenants fully down", 0.0, dead["before.down"], 100, "%", least=False),
+        _goal("dead cell: p99 of tenants elsewhere, against calm", 1.10, dead["others_p99"], 1, "x", least=False),
+        _goal(
+            "black hole: seconds until the last cell noticed", 2.0, hole.get("detected", _NEVER), 1, "s", least=False
+        ),
+        f"| no try later than its deadline + 1 s | {late:.2f} s | {_kept(late <= 1)} |",
+        *(
+            _goal(f"{kind}: others hurt {when}", limit, rows[f"{kind}|cells"][key], 100, "%", least=False)
+            for kind in FAULTS
+            if kind.startswith("poison")
+            for when, key, limit in (("in 10 s", "before.hurt", 0.04), ("after 10 s", "after.hurt", 0.01))
+        ),
+        _goal("5 x overload: goodput, of its peak", 0.90, load["cells"]["goodput"], 100, "%", least=True),
+        _goal("5 x overload: critical class succeeds", 0.999, load["cells"]["critical"], 100, "%", least=True),
+        _goal("5 x overload: calls a request", 1.1, load["cells"]["amplification"], 1, "x", least=False),
+        _goal("retry storm: calls a request", 1.1, storm["amplification"], 1, "x", least=False),
+    ]
+
+
+def _goal(words: str, limit: float, told: Mapping[str, Any], times: float, unit: str, *, least: bool) -> str:
+    value = told["mean"]
+    kept = value >= limit if least else value <= limit
+    half = f" ({times * told['half']:.2f})" if told["half"] is not None else ""
+    sign = "at least" if least else "at most"
+    return f"| {words}, {sign} {times * limit:g} {unit} | {times * value:.2f}{half} {unit} | {_kept(kept)} |"
+
+
+def _kept(yes: bool) -> str:
+    return "reached" if yes else "**not reached**"
+
+
+def _percent(told: Mapping[str, Any]) -> str:
+    half = f" ({100 * told['half']:.1f})" if told["half"] is not None else ""
+    return f"{100 * told['mean']:.1f}{half}"
