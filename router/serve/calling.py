@@ -43,6 +43,8 @@ async def attempt(story: Story, step: Try, make: Callable[[], Awaitable[T]], kin
     except UpstreamError as error:
         if account is not None:
             account.settle(step.index, None, error)
+        if paid:
+            cell.shield.guard(cell.shield.bulkhead(story.tenant), name).budget.give_back()
         raise
     story.calls[step.index] = (name, call)
     story.call_begins()

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
@@ -26,6 +27,7 @@ from router.core.peek import (
     with_members,
     without_logprobs,
 )
+from router.core.resilience.deadline import LEAST
 from router.core.signals import Reading, Signals, agreement, signals_of
 from router.core.wire import ChatRequest, TextSite, given, read_chunk
 from router.errors import LimitReached, UpstreamError, UpstreamInvalid, UpstreamRejected, UpstreamTimeout
@@ -72,7 +74,9 @@ def way_of(
     if cascade is None or decision is None or features is None:
         return None
     terms = terms_of(wish.policy.body)
-    limits = Limits(max_escalations=cascade.max_escalations, deadline=cascade.deadline)
+    asked = story.limit
+    until = min(cascade.deadline, asked.total, inf if request.stream else asked.first)
+    limits = Limits(max_escalations=cascade.max_escalations, deadline=until)
     tiers, reason = planned(wish.policy.body, decision, story.score, features, story.fleet or cell.fleet(wish.policy))
     rungs = deployments(tiers) if tiers else []
     if rungs and terms.needs_logprobs and (blind := [r for r in rungs[:-1] if r[1].name in cell.blind]):
@@ -306,7 +310,8 @@ async def _call(
     adds = bool(ask.above) and way.terms.needs_logprobs and not way.wishes.logprobs
     left = ask.seconds - ask.step.pause
     # A stream may last longer than the cascade: only its opening is bound by the deadline.
-    total = way.timeouts.total if request.stream else min(way.timeouts.total, left)
+    longest = min(way.timeouts.total, max(LEAST, story.limit.total - _now(story)))
+    total = longest if request.stream else min(longest, left)
     deadline = Deadline(way.timeouts.connect, min(way.timeouts.first_byte, left), way.timeouts.gap, total)
     try:
         async with asyncio.timeout(left):
