@@ -93,8 +93,8 @@ class Estate:
         try:
             raw = None if body is None else json.dumps(body)
             connection.request(method, path, raw, {"content-type": "application/json", **(headers or {})})
-            answer = connection.getresponse()
-            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+            with connection.getresponse() as answer:
+                return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
         finally:
             connection.close()
 

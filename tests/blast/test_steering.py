@@ -78,7 +78,8 @@ def test_two_keys_in_one_request_are_refused(it):
         connection.putheader("authorization", f"Bearer {it.tokens[who]}")
     connection.putheader("content-length", "2")
     connection.endheaders(b"{}")
-    assert connection.getresponse().status == 400
+    with connection.getresponse() as answer:
+        assert answer.status == 400
     connection.close()
 
 
@@ -98,12 +99,12 @@ def test_a_stream_passes_event_by_event(it):
     body = {"model": "auto", "stream": True, "messages": [{"role": "user", "content": "hi"}]}
     headers = {"authorization": f"Bearer {it.tokens['acme']}", "content-type": "application/json"}
     connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
-    answer = connection.getresponse()
-    first = answer.readline()
-    # The upstream holds what comes after its first event until it is asked to go on, so this one was not buffered.
-    assert first.startswith(b"data: ")
-    it.upstream("ok")
-    assert b"data: [DONE]" in answer.read()
+    with connection.getresponse() as answer:
+        first = answer.readline()
+        # The upstream holds what comes after its first event until it is told to go on, so this one was not buffered.
+        assert first.startswith(b"data: ")
+        it.upstream("ok")
+        assert b"data: [DONE]" in answer.read()
     connection.close()
 
 
