@@ -12,6 +12,8 @@ from urllib.parse import unquote, urlsplit
 if TYPE_CHECKING:
     import psycopg
 
+    Connection = psycopg.Connection[Any]
+
 SCHEMES: Final = ("postgresql://", "postgres://")
 CONNECT_S: Final = 5
 _STATEMENT_MS: Final = 30_000

@@ -97,7 +97,9 @@ def clean_all(shards: Sequence[Shard], rules: Rules, out: Path, tell: Callable[[
 def _side_by_side(todo: Sequence[Shard], rules: Rules, out: Path) -> Iterator[None]:
     workers = min(os.cpu_count() or 1, len(todo))
     if workers <= 1:
-        yield from (_clean_shard(shard, rules, out) for shard in todo)
+        for shard in todo:
+            _clean_shard(shard, rules, out)
+            yield
         return
     # spawned, not forked: a child must not inherit locks and threads that it does not know
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
