@@ -17,7 +17,7 @@ import secrets
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from router.postgres import Dsn, PostgresError, connect, explained, psycopg_module
 from router.registry.salt import explore_salt, prompt_salt
