@@ -126,6 +126,7 @@ class Misbehaving:
 
     async def _stream(self, mode: str, model: str, writer: asyncio.StreamWriter) -> bool:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+        changed = self._changed  # held from the start: the next word may come before the first wait
         for number, event in enumerate(_events(model)):
             if mode == "cut" and number == EVENTS // 2:
                 return _reset(writer)
@@ -133,7 +134,7 @@ class Misbehaving:
             await writer.drain()
             await asyncio.sleep(self._gap if number < EVENTS else 0)
             if mode == "slow" and number == 0:
-                await self._changed.wait()
+                await changed.wait()
         writer.write(b"0\r\n\r\n")
         await writer.drain()
         return True
