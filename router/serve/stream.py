@@ -166,6 +166,7 @@ class EventGuard:
             UpstreamError: as ``feed``.
         """
         together = len(bunch) > 1 and self._mode == "guarded" and self._onlooker is None and self._back is None
+        together &= not self._blocks  # there the first event of a block ends the one before
         run: list[Piece] = []
         for data in bunch:
             piece = self._piece(data) if together else None
