@@ -12,6 +12,7 @@ import click
 from router.registry.keys import HEADERS, SCOPES, USUAL_HEADERS, USUAL_SCOPES
 from stillhouse.cli import show
 from stillhouse.cli.duration import DURATION
+from stillhouse.cli.opening import changing, looked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,8 +61,8 @@ def add(  # noqa: D103
 
     now = datetime.now(UTC).replace(microsecond=0)
     end = None if expires is None else now + expires
-    with _explained():
-        key, token = KeyStore.load(_path(keys_file)).add(
+    with _explained(), _changing(keys_file) as path:
+        key, token = KeyStore.load(path).add(
             tenant, now=now, scopes=scopes, headers=headers, models=models, expires=end, note=note
         )
     if as_json:
@@ -78,7 +79,7 @@ def list_keys(keys_file: Path | None, as_json: bool) -> None:  # noqa: D103
     from router.registry.keys import KeyStore
 
     with _explained():
-        keys = KeyStore.load(_path(keys_file)).keys
+        keys = KeyStore.load(keys_file or looked() / "keys.json").keys
     now = datetime.now(UTC)
     if as_json:
         show.json_line([_public(key) for key in keys])
@@ -95,19 +96,22 @@ def list_keys(keys_file: Path | None, as_json: bool) -> None:  # noqa: D103
 def revoke(key_id: str, keys_file: Path | None) -> None:  # noqa: D103
     from router.registry.keys import KeyStore
 
-    store = KeyStore(_path(keys_file))
-    with _explained():
+    with _explained(), _changing(keys_file) as path:
         try:
-            key = store.revoke(key_id, now=datetime.now(UTC).replace(microsecond=0))
+            key = KeyStore(path).revoke(key_id, now=datetime.now(UTC).replace(microsecond=0))
         except KeyError:
             show.fail(f"there is no key {key_id!r}", "'stillhouse keys list' shows the ids.")
     show.line(f"Key {key.id} of tenant {key.tenant} is revoked since {_day(key.revoked)}.")
 
 
-def _path(chosen: Path | None) -> Path:
-    from router.registry.home import home
-
-    return chosen or home() / "keys.json"
+@contextlib.contextmanager
+def _changing(chosen: Path | None) -> Iterator[Path]:
+    """The key file, to be changed: the one that was named, else the registry's."""
+    if chosen is not None:
+        yield chosen
+        return
+    with changing() as place:
+        yield place / "keys.json"
 
 
 @contextlib.contextmanager
