@@ -35,12 +35,12 @@ _FILES = re.compile(
 _LAST = ("registry/audit.jsonl", "keys.json", "pin.json")  # what names other files comes behind them
 _OWN = ("registry/audit.jsonl", "keys.json")
 
-_TABLES = f"""
-CREATE SCHEMA IF NOT EXISTS {SCHEMA};
-CREATE TABLE IF NOT EXISTS {SCHEMA}.files (name TEXT COLLATE "C" PRIMARY KEY, body BYTEA NOT NULL);
-CREATE TABLE IF NOT EXISTS {SCHEMA}.state (revision BIGINT NOT NULL);
-INSERT INTO {SCHEMA}.state SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM {SCHEMA}.state)
-"""  # noqa: S608  (a constant of ours)
+_TABLES = """
+CREATE SCHEMA IF NOT EXISTS stillhouse_registry;
+CREATE TABLE IF NOT EXISTS stillhouse_registry.files (name TEXT COLLATE "C" PRIMARY KEY, body BYTEA NOT NULL);
+CREATE TABLE IF NOT EXISTS stillhouse_registry.state (revision BIGINT NOT NULL);
+INSERT INTO stillhouse_registry.state SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM stillhouse_registry.state)
+"""
 
 
 class Shared:

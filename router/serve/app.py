@@ -152,7 +152,7 @@ async def _look(cell: Cell) -> None:
 
 async def _judge(cell: Cell) -> None:
     """Compare the arms of what is on trial, beside the requests."""
-    judge = Judge(cell.registry.home, cell.ledger.place, cell.name)
+    judge = Judge(cell.registry.home, cell.ledger.place, cell.name, cell.shared)
     while True:
         await asyncio.sleep(JUDGE_SECONDS)
         if not cell.taken.trials:

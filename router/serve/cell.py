@@ -25,11 +25,13 @@ from router.core.decide import Fleet
 from router.core.explore import Lot, lot_of
 from router.ledger.place import Place, Remote
 from router.ledger.writer import Ledger
+from router.postgres import PostgresError
 from router.registry.home import home
 from router.registry.keys import KeyStore
 from router.registry.prices import PriceBook
 from router.registry.references import reference_prices
 from router.registry.salt import SaltError, explore_salt, prompt_salt
+from router.registry.shared import MARK, Shared
 from router.serve.bodies import Bodies
 from router.serve.kept import Answers
 from router.serve.limits import Limits, open_limits
@@ -93,6 +95,8 @@ class Cell:
     watch: Watch = field(default_factory=Watch)
     filed: Mapping[str, Policy] = field(default_factory=dict)
     registry: Registry = field(default_factory=lambda: Registry(home()))
+    shared: Shared | None = None
+    _away: str = ""
     taken: Taken = field(default_factory=Taken)
     prover: Prover = field(default_factory=Prover)
     _refused: Scorer | None = None
@@ -164,7 +168,22 @@ class Cell:
 
     def look(self) -> tuple[Fresh, Taken | None]:
         """Look for another scorer, and for what the registry says. Reads files: call it off the event loop."""
+        if self.shared is not None:
+            self._look_at_shared(self.shared)
         return self.watch.look(), self.registry.look(self.filed, self.families(), self.taken)
+
+    def _look_at_shared(self, shared: Shared) -> None:
+        """Bring the home folder up to date; while the server is away, what lies there is served on."""
+        try:
+            shared.look() if (shared.home / MARK).exists() else shared.join()
+        except (PostgresError, OSError) as error:
+            if str(error) != self._away:
+                log.error("the shared registry cannot be read; the last state of it is served on: %s", error)
+            self._away = str(error)
+        else:
+            if self._away:
+                log.warning("the shared registry is back")
+            self._away = ""
 
     def reload(self, found: tuple[Fresh, Taken | None] | None = None) -> None:
         """Take up a changed scorer, policies, keys and the pin. What is bad keeps what is running and says so.
@@ -308,6 +327,8 @@ class Cell:
             await upstream.close()
         await self.transport.close()
         self.ledger.close()
+        if self.shared is not None:
+            self.shared.close()
 
 
 # --- building ----------------------------------------------------------------------------------------
@@ -323,6 +344,7 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
     keys = settings.server.keys
     if keys == "off" and host not in LOOPBACK:
         raise ValueError(f"keys may be off only on a loopback address, and this server listens on {host}")
+    shared = open_shared(settings)
     book = PriceBook.load()
     wire = transport or AiohttpTransport()
     watch = Watch(settings.scorer, settings.server.cell)
@@ -340,6 +362,7 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
         keys=KeyStore.load(keys_path(settings)),
         keys_on=keys == "required" or (keys == "auto" and host not in LOOPBACK),
         ledger=Ledger(ledger or ledger_place(settings)),
+        shared=shared,
         transport=wire,
         pin=read_pin(),
         watch=watch,
@@ -465,6 +488,27 @@ def _local(name: str, settings: Settings) -> Upstream:
             memory_bytes=w.memory_bytes, verify=lambda: verify(w),
         ),
     )  # fmt: skip
+
+
+def open_shared(settings: Settings) -> Shared | None:
+    """The registry that is shared with other gateways, joined; None where the home folder is all there is.
+
+    A server that is away does not stop the start: the home folder holds the last state that was seen.
+
+    Raises:
+        ValueError: the secret that names it is not there, or server and home both have a registry.
+    """
+    dsn = None if settings.registry is None else dsn_of(settings.registry)
+    if dsn is None:
+        return None
+    shared = Shared(dsn, home())
+    try:
+        shared.join()
+    except PostgresError as error:
+        if not error.away:
+            raise ValueError(f"registry: {error}") from None
+        log.error("the shared registry cannot be read; the last state of it is served: %s", error)
+    return shared
 
 
 def ledger_place(settings: Settings) -> Place:

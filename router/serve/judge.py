@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from router.core.tally import NO_ANSWER, OWN, Scale, Tally, goodness_of, reading
 from router.ledger.arms import ArmRow, Arms, Judgement, arms
 from router.ledger.db import LedgerError
 from router.ledger.place import Place, name_of
+from router.postgres import PostgresError
 from router.registry import counts, proposals
 from router.registry.counts import Turn
 from router.registry.proposals import Proposal
+from router.registry.shared import Shared, own
 from router.registry.trail import TrailError
 from router.serve.rollouts import Taken, Trial
 
@@ -35,10 +38,12 @@ class Judge:
         home: where the registry lies.
         ledger: the ledger that this gateway writes.
         cell: its name, for the log.
+        shared: the registry, where it is shared with other gateways.
     """
 
-    def __init__(self, home: Path, ledger: Place, cell: str) -> None:
+    def __init__(self, home: Path, ledger: Place, cell: str, shared: Shared | None = None) -> None:
         self._home, self._ledger = home, ledger
+        self._editing = partial(own, home) if shared is None else shared.editing
         self._name = f"gateway:{cell}"
         self._key = name_of(ledger)
 
@@ -47,7 +52,7 @@ class Judge:
         for trial in taken.trials.values():
             try:
                 self._one(trial, now_ms)
-            except (LedgerError, TrailError, sqlite3.Error, OSError, msgspec.MsgspecError) as error:
+            except (LedgerError, PostgresError, TrailError, sqlite3.Error, OSError, msgspec.MsgspecError) as error:
                 log.error("roll-out %s cannot be judged, so it stays where it is: %s", trial.proposal.id, error)
 
     def _one(self, trial: Trial, now_ms: int) -> None:
@@ -57,7 +62,8 @@ class Judge:
             share = it.plan.steps[0]
             text = f"{it.approved_by} approved it; it begins with {share:.0%} of the {it.plan.unit}s."
             data = {"step": 0, "share": share, "reason": ("canary-begins", text)}
-            proposals.moved(self._home, it, "stepped", data, by=self._name, now_ms=now_ms)
+            with self._editing() as home:
+                proposals.moved(home, it, "stepped", data, by=self._name, now_ms=now_ms)
             return
         tallies = self._counted(trial, it.plan, now_ms)
         requests = sum(tally.requests for tally in tallies if tally.step == it.step)
@@ -75,7 +81,8 @@ class Judge:
             "readings": {signal: _plain(reading) for signal, reading in read.items()},
         }  # fmt: skip
         kind = {"hold": "held", "step_up": "stepped", "roll_back": "rolled_back"}[move.verb]
-        wrote = proposals.moved(self._home, it, kind, data, by=self._name, now_ms=now_ms)  # type: ignore[arg-type]
+        with self._editing() as home:
+            wrote = proposals.moved(home, it, kind, data, by=self._name, now_ms=now_ms)  # type: ignore[arg-type]
         if wrote and (move.verb == "roll_back" or move.share == 1):
             counts.forget(self._home, it.id)
         if wrote and move.verb != "hold":

@@ -190,6 +190,7 @@ class Settings(Strict):
     ledger: str | None = None
     ledger_keep_days: Annotated[int, Field(ge=1)] | None = None
     ledger_exports: str | None = None
+    registry: str | None = None
     places: bool = True
     keys_file: str | None = None
     limits: LimitSettings = LimitSettings()
@@ -211,10 +212,17 @@ class Settings(Strict):
             raise ValueError(f"{words}; leave some for everybody else")
         return self
 
-    @field_validator("ledger")
+    @field_validator("ledger", "registry")
     @classmethod
-    def _no_password(cls, ledger: str | None) -> str | None:
-        return refuse_password(ledger)
+    def _no_password(cls, where: str | None) -> str | None:
+        return refuse_password(where)
+
+    @field_validator("registry")
+    @classmethod
+    def _a_server(cls, where: str | None) -> str | None:
+        if where is not None and not where.startswith((*SCHEMES, "env:", "file:")):
+            raise ValueError("the registry lies in the home folder, or in a PostgreSQL by env:NAME or file:PATH")
+        return where
 
     @model_validator(mode="after")
     def _refers(self) -> Settings:

@@ -13,11 +13,12 @@ from router.registry.keys import HEADERS, SCOPES, USUAL_HEADERS, USUAL_SCOPES
 from stillhouse.cli import show
 from stillhouse.cli.duration import DURATION
 from stillhouse.cli.key_limits import NONE, allowance_of, limit_options, lines_of, words_of
+from stillhouse.cli.opening import changing, looked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from router.registry.keys import Header, Key, KeyStore, Scope
+    from router.registry.keys import Header, Key, Scope
 
 _file_option: Callable[[Any], Any] = click.option(
     "--keys-file", type=click.Path(path_type=Path), help="The key file (default: keys.json in STILLHOUSE_HOME)."
@@ -67,8 +68,8 @@ def add(  # noqa: D103
 
     now = datetime.now(UTC).replace(microsecond=0)
     end = None if expires is None else now + expires
-    with _explained():
-        key, token = KeyStore.load(_path(keys_file)).add(
+    with _explained(), _changing(keys_file) as path:
+        key, token = KeyStore.load(path).add(
             tenant, now=now, scopes=scopes, headers=headers, models=models, expires=end, note=note,
             team=team, tags=tags, limits=allowance_of(limits),
         )  # fmt: skip
@@ -86,7 +87,7 @@ def list_keys(keys_file: Path | None, as_json: bool) -> None:  # noqa: D103
     from router.registry.keys import KeyStore
 
     with _explained():
-        keys = KeyStore.load(_path(keys_file)).keys
+        keys = KeyStore.load(keys_file or looked() / "keys.json").keys
     now = datetime.now(UTC)
     if as_json:
         show.json_line([_public(key) for key in keys])
@@ -120,6 +121,8 @@ def edit(  # noqa: D103
 ) -> None:
     import msgspec
 
+    from router.registry.keys import KeyStore
+
     lists = {name: tuple(said.pop(name)) for name in ("scopes", "headers", "models", "tags")}
 
     def change(key: Key) -> Key:
@@ -136,8 +139,8 @@ def edit(  # noqa: D103
             new["expires"] = datetime.now(UTC).replace(microsecond=0) + expires
         return msgspec.structs.replace(key, limits=allowance_of(said, key.limits), **new)
 
-    with _explained(), _known(key_id):
-        key = _store(keys_file).edit(key_id, change)
+    with _explained(), _known(key_id), _changing(keys_file) as path:
+        key = KeyStore.load(path).edit(key_id, change)
     if as_json:
         show.json_line(_public(key))
     else:
@@ -152,9 +155,11 @@ def edit(  # noqa: D103
 @_file_option
 @_json_option
 def rotate(key_id: str, overlap: timedelta | None, keys_file: Path | None, as_json: bool) -> None:  # noqa: D103
+    from router.registry.keys import KeyStore
+
     now = datetime.now(UTC).replace(microsecond=0)
-    with _explained(), _known(key_id):
-        key, token = _store(keys_file).rotate(key_id, now=now, overlap=overlap or timedelta())
+    with _explained(), _known(key_id), _changing(keys_file) as path:
+        key, token = KeyStore.load(path).rotate(key_id, now=now, overlap=overlap or timedelta())
     if as_json:
         show.json_line({"token": token, **_public(key)})
         return
@@ -171,6 +176,7 @@ def rotate(key_id: str, overlap: timedelta | None, keys_file: Path | None, as_js
 def usage(key_id: str | None, config: Path | None, keys_file: Path | None, as_json: bool) -> None:  # noqa: D103
     from policies.mistakes import Mistakes
     from router.registry.home import home
+    from router.registry.keys import KeyStore
     from router.serve.limit_settings import LimitSettings
     from router.serve.limits import caps_of, usage_of, where_of
     from router.serve.settings import load_settings
@@ -183,7 +189,7 @@ def usage(key_id: str | None, config: Path | None, keys_file: Path | None, as_js
             show.fail(str(wrong))
         chosen = keys_file or (Path(settings.keys_file).expanduser() if settings and settings.keys_file else None)
         limits = settings.limits if settings else LimitSettings()
-        keys = [key for key in _store(chosen).keys if key_id in (None, key.id)]
+        keys = [key for key in KeyStore.load(chosen or looked() / "keys.json").keys if key_id in (None, key.id)]
         if key_id is not None and not keys:
             show.fail(f"there is no key {key_id!r}", "'stillhouse keys list' shows the ids.")
         caps = [cap for key in keys for cap in caps_of(limits, key, key.tenant)]
@@ -214,21 +220,19 @@ def usage(key_id: str | None, config: Path | None, keys_file: Path | None, as_js
 def revoke(key_id: str, keys_file: Path | None) -> None:  # noqa: D103
     from router.registry.keys import KeyStore
 
-    with _explained(), _known(key_id):
-        key = KeyStore(_path(keys_file)).revoke(key_id, now=datetime.now(UTC).replace(microsecond=0))
+    with _explained(), _known(key_id), _changing(keys_file) as path:
+        key = KeyStore(path).revoke(key_id, now=datetime.now(UTC).replace(microsecond=0))
     show.line(f"Key {key.id} of tenant {key.tenant} is revoked since {_day(key.revoked)}.")
 
 
-def _path(chosen: Path | None) -> Path:
-    from router.registry.home import home
-
-    return chosen or home() / "keys.json"
-
-
-def _store(keys_file: Path | None) -> KeyStore:
-    from router.registry.keys import KeyStore
-
-    return KeyStore.load(_path(keys_file))
+@contextlib.contextmanager
+def _changing(chosen: Path | None) -> Iterator[Path]:
+    """The key file, to be changed: the one that was named, else the registry's."""
+    if chosen is not None:
+        yield chosen
+        return
+    with changing() as place:
+        yield place / "keys.json"
 
 
 @contextlib.contextmanager

@@ -10,14 +10,16 @@ import click
 
 from router.types import TIER_NAMES
 from stillhouse.cli import show
+from stillhouse.cli.opening import changing
+
+PIN = "pin.json"
 
 
 @click.command(help="Send all traffic of this machine's gateways to one tier, within a second.")
 @click.argument("tier", type=click.Choice(TIER_NAMES))
 def command(tier: str) -> None:  # noqa: D103
-    from router.serve.cell import pin_path
-
-    write_pin(pin_path(), tier)
+    with changing() as place:
+        write_pin(place / PIN, tier)
     show.line(f"All traffic goes to {tier}. 'stillhouse unpin' lets the policy decide again.")
 
 

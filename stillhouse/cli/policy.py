@@ -11,6 +11,7 @@ import click
 
 from stillhouse.cli import policy_words as words
 from stillhouse.cli import show
+from stillhouse.cli.opening import changing, looked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,11 +77,10 @@ def diff(before: str, after: str | None, as_json: bool) -> None:  # noqa: D103
 @click.option("--why", default="", metavar="TEXT", help="What it is for.")
 def propose(file: str, against: str | None, evidence: Path | None, gate: Path | None, by: str, why: str) -> None:  # noqa: D103
     from router.registry import proposals
-    from router.registry.home import home
 
-    with _explained():
+    with _explained(), changing() as place:
         it = proposals.propose(
-            home(), file, against=against, by=by, why=why, now_ms=_now_ms(),
+            place, file, against=against, by=by, why=why, now_ms=_now_ms(),
             evidence=evidence.read_bytes() if evidence else None, gate=gate.read_bytes() if gate else None,
         )  # fmt: skip
     show.line(f"{it.id}: {it.policy} {it.base[:12]} -> {it.version[:12]}, proposed by {it.by}; gate: {it.gate}.")
@@ -120,11 +120,10 @@ def approve(  # noqa: D103
     max_drop: float, accept_cost: float, without: tuple[str, ...], first: tuple[str, ...], override: str,
 ) -> None:  # fmt: skip
     from router.registry import proposals
-    from router.registry.home import home
 
     plan = _plan(steps, by_unit, min_requests, accept_drop, max_drop, accept_cost, without, first)
-    with _explained():
-        it = proposals.approve(home(), proposal, plan, by=by, why=why, now_ms=_now_ms(), override=override)
+    with _explained(), changing() as place:
+        it = proposals.approve(place, proposal, plan, by=by, why=why, now_ms=_now_ms(), override=override)
     show.line(f"{it.id} is approved by {by}: {words.plan(plan)}")
     if without:
         show.line(f"Not watched: {', '.join(without)}.")
@@ -137,10 +136,9 @@ def approve(  # noqa: D103
 @_why
 def reject(proposal: str, by: str, why: str) -> None:  # noqa: D103
     from router.registry import proposals
-    from router.registry.home import home
 
-    with _explained():
-        it = proposals.reject(home(), proposal, by=by, why=why, now_ms=_now_ms())
+    with _explained(), changing() as place:
+        it = proposals.reject(place, proposal, by=by, why=why, now_ms=_now_ms())
     show.line(f"{it.id} is rejected by {by}.")
 
 
@@ -150,10 +148,9 @@ def reject(proposal: str, by: str, why: str) -> None:  # noqa: D103
 @_why
 def step(proposal: str, by: str, why: str) -> None:  # noqa: D103
     from router.registry import proposals
-    from router.registry.home import home
 
-    with _explained():
-        it = proposals.step_by_hand(home(), proposal, by=by, why=why, now_ms=_now_ms())
+    with _explained(), changing() as place:
+        it = proposals.step_by_hand(place, proposal, by=by, why=why, now_ms=_now_ms())
     show.line(f"{it.id} is {it.state} with {it.share:.0%}. The test did not take this step; {by} did.")
 
 
@@ -163,11 +160,10 @@ def step(proposal: str, by: str, why: str) -> None:  # noqa: D103
 @_why
 def rollback(name: str, by: str, why: str) -> None:  # noqa: D103
     from router.registry import proposals
-    from router.registry.home import home
 
-    with _explained():
-        it = proposals.roll_back(home(), name, by=by, why=why, now_ms=_now_ms())
-        back = _standing().live(it.policy)
+    with _explained(), changing() as place:
+        it = proposals.roll_back(place, name, by=by, why=why, now_ms=_now_ms())
+        back = proposals.standing(place).live(it.policy)
     where = f"version {back.version[:12]} of {back.id}" if back else "the file in the settings"
     show.line(f"{it.id} is rolled back; {it.policy!r} is served by {where} again, within a second everywhere.")
 
@@ -178,10 +174,9 @@ def rollback(name: str, by: str, why: str) -> None:  # noqa: D103
 @_why
 def rules(two_people: str, by: str, why: str) -> None:  # noqa: D103
     from router.registry import proposals
-    from router.registry.home import home
 
-    with _explained():
-        proposals.set_rules(home(), two_people=two_people == "on", by=by, why=why, now_ms=_now_ms())
+    with _explained(), changing() as place:
+        proposals.set_rules(place, two_people=two_people == "on", by=by, why=why, now_ms=_now_ms())
     show.line(f"A second person {'has' if two_people == 'on' else 'does not have'} to approve.")
 
 
@@ -217,9 +212,8 @@ def status(name: str | None, every: bool, evidence: bool, as_json: bool) -> None
 @_json
 def history(proposal: str | None, verify: str | None, as_json: bool) -> None:  # noqa: D103
     from router.registry import proposals, trail
-    from router.registry.home import home
 
-    path = proposals.log_path(home())
+    path = proposals.log_path(looked())
     with _explained():
         entries = trail.read(path)
         if verify is not None and not any(entry.hash.startswith(verify) for entry in entries):
@@ -243,11 +237,10 @@ def history(proposal: str | None, verify: str | None, as_json: bool) -> None:  #
 @click.argument("into", type=click.Path(file_okay=False, path_type=Path))
 def restore(version: str, into: Path) -> None:  # noqa: D103
     from router.registry import versions
-    from router.registry.home import home
 
     with _explained():
-        name = _standing().one(version).version if version.startswith("p-") else versions.find(home(), version)
-        for path in versions.restore(home(), name, into):
+        name = _standing().one(version).version if version.startswith("p-") else versions.find(looked(), version)
+        for path in versions.restore(looked(), name, into):
             show.line(str(path))
 
 
@@ -289,31 +282,28 @@ def _policy(source: str) -> Policy:
 
     from policies.load import load_policy
     from router.registry import versions
-    from router.registry.home import home
 
     if source.startswith("p-") and not Path(source).exists():
-        return versions.read(home(), _standing().one(source).version)
+        return versions.read(looked(), _standing().one(source).version)
     if re.fullmatch(r"[0-9a-f]{6,64}", source):
-        return versions.read(home(), versions.find(home(), source))
+        return versions.read(looked(), versions.find(looked(), source))
     return load_policy(source)
 
 
 def _print_evidence(name: str | None) -> None:
     from router.registry import proposals
-    from router.registry.home import home
 
     with _explained():
         it = _standing().one(name or "")
         if not it.evidence:
             show.fail(f"nothing was shown for {it.id}")
-        show.line(proposals.bundle(home(), it.evidence).decode("utf-8"))
+        show.line(proposals.bundle(looked(), it.evidence).decode("utf-8"))
 
 
 def _standing() -> Any:
     from router.registry import proposals
-    from router.registry.home import home
 
-    return proposals.standing(home())
+    return proposals.standing(looked())
 
 
 def _counted(proposal: str) -> list[Any]:
@@ -322,9 +312,8 @@ def _counted(proposal: str) -> list[Any]:
 
     from router.core.tally import Tally
     from router.registry import counts
-    from router.registry.home import home
 
-    return [msgspec.json.decode(body, type=Tally) for body in counts.bodies(home(), proposal)]
+    return [msgspec.json.decode(body, type=Tally) for body in counts.bodies(looked(), proposal)]
 
 
 def _now_ms() -> int:
