@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
-    import psycopg
+    from psycopg import Connection
 
 SCHEMES: Final = ("postgresql://", "postgres://")
 CONNECT_S: Final = 5
@@ -99,7 +99,7 @@ def psycopg_module() -> Any:
 
 def connect(
     dsn: Dsn, *, read_only: bool = False, statement_ms: int = _STATEMENT_MS, name: str = "stillhouse"
-) -> psycopg.Connection[Any]:
+) -> Connection[Any]:
     """A connection in autocommit mode; sums of integers come back as ``int``.
 
     Args:

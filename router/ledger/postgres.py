@@ -16,7 +16,7 @@ from router.ledger.rows import ATTEMPT_COLUMNS, REQUEST_COLUMNS, Row, storable
 from router.postgres import PostgresError, connect, explained, psycopg_module
 
 if TYPE_CHECKING:
-    import psycopg
+    from router.postgres import Connection
 
 DAY_MS: Final = 86_400_000
 _PAGE: Final = 5_000
@@ -46,7 +46,7 @@ class PostgresDb:
     def __init__(self, place: Remote, *, read_only: bool, statement_ms: int) -> None:
         self._place = place
         with self._explained():
-            self.raw: psycopg.Connection[Any] = connect(
+            self.raw: Connection[Any] = connect(
                 place.dsn, read_only=read_only, statement_ms=statement_ms, name="stillhouse-ledger"
             )
             self.raw.execute(f"SET search_path = {SCHEMA}")
@@ -135,7 +135,7 @@ def partition(table: str, day: int) -> str:
     return f"{table}_{f'd{day}' if day >= 0 else f'b{-day}'}"
 
 
-def add_day(db: psycopg.Connection[Any], day: int) -> None:
+def add_day(db: Connection[Any], day: int) -> None:
     """Make the parts of a day. Made aside and attached, so that nobody who reads or writes waits for it."""
     for table in PARTITIONED:
         part = partition(table, day)
@@ -146,7 +146,7 @@ def add_day(db: psycopg.Connection[Any], day: int) -> None:
         db.execute(f"ALTER TABLE {table} ATTACH PARTITION {part} FOR VALUES {bounds}".encode())
 
 
-def days(db: psycopg.Connection[Any]) -> list[int]:
+def days(db: Connection[Any]) -> list[int]:
     """The days that have a part, in order."""
     rows = db.execute(
         "SELECT c.relname FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = 'requests'::regclass"

@@ -55,7 +55,7 @@ def command() -> None:  # noqa: D103
 def diff(before: str, after: str | None, as_json: bool) -> None:  # noqa: D103
     from policies.diff import changes
 
-    with _explained(), changing() as place:
+    with _explained():
         if after is None:
             it = _standing().one(before)
             old, new = _policy(it.base), _policy(it.version)
