@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
-    from psycopg import Connection
+    import psycopg
+
+    Connection = psycopg.Connection[Any]
 
 SCHEMES: Final = ("postgresql://", "postgres://")
 CONNECT_S: Final = 5
@@ -99,7 +101,7 @@ def psycopg_module() -> Any:
 
 def connect(
     dsn: Dsn, *, read_only: bool = False, statement_ms: int = _STATEMENT_MS, name: str = "stillhouse"
-) -> Connection[Any]:
+) -> Connection:
     """A connection in autocommit mode; sums of integers come back as ``int``.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -46,7 +46,7 @@ class PostgresDb:
     def __init__(self, place: Remote, *, read_only: bool, statement_ms: int) -> None:
         self._place = place
         with self._explained():
-            self.raw: Connection[Any] = connect(
+            self.raw: Connection = connect(
                 place.dsn, read_only=read_only, statement_ms=statement_ms, name="stillhouse-ledger"
             )
             self.raw.execute(f"SET search_path = {SCHEMA}")
@@ -135,7 +135,7 @@ def partition(table: str, day: int) -> str:
     return f"{table}_{f'd{day}' if day >= 0 else f'b{-day}'}"
 
 
-def add_day(db: Connection[Any], day: int) -> None:
+def add_day(db: Connection, day: int) -> None:
     """Make the parts of a day. Made aside and attached, so that nobody who reads or writes waits for it."""
     for table in PARTITIONED:
         part = partition(table, day)
@@ -146,7 +146,7 @@ def add_day(db: Connection[Any], day: int) -> None:
         db.execute(f"ALTER TABLE {table} ATTACH PARTITION {part} FOR VALUES {bounds}".encode())
 
 
-def days(db: Connection[Any]) -> list[int]:
+def days(db: Connection) -> list[int]:
     """The days that have a part, in order."""
     rows = db.execute(
         "SELECT c.relname FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = 'requests'::regclass"

@@ -17,7 +17,7 @@ import secrets
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from router.postgres import Dsn, PostgresError, connect, explained, psycopg_module
 from router.registry.salt import explore_salt, prompt_salt
@@ -48,7 +48,7 @@ class Shared:
 
     def __init__(self, dsn: Dsn, home: Path) -> None:
         self.dsn, self.home = dsn, home
-        self._db: Connection[Any] | None = None
+        self._db: Connection | None = None
 
     def join(self) -> None:
         """Take part: bring the server this home's files where it has none, else take the server's.
@@ -114,7 +114,7 @@ class Shared:
 
     # --- inside
 
-    def _connection(self) -> Connection[Any]:
+    def _connection(self) -> Connection:
         if self._db is None or self._db.closed:
             self._db = connect(self.dsn, name="stillhouse-registry", statement_ms=10_000)
         return self._db
@@ -131,7 +131,8 @@ class Shared:
             raise explained(self.dsn, error) from None
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[Connection[Any]]:
+    def _locked(self) -> Iterator[Connection]:
+        self.close()  # a change is rare: a connection that a restart of the server has cut must not spoil it
         with self._explained():
             db = self._connection()
             with db.transaction():
@@ -139,7 +140,7 @@ class Shared:
                 yield db
 
     @staticmethod
-    def _keep(db: Connection[Any], before: Mapping[str, bytes], after: Mapping[str, bytes]) -> None:
+    def _keep(db: Connection, before: Mapping[str, bytes], after: Mapping[str, bytes]) -> None:
         changed = {name: body for name, body in after.items() if before.get(name) != body}
         gone = [name for name in before if name not in after]
         if not changed and not gone:
@@ -169,7 +170,7 @@ class Shared:
         _write(self.home / MARK, str(revision).encode())
 
 
-def _there(db: Connection[Any]) -> dict[str, bytes]:
+def _there(db: Connection) -> dict[str, bytes]:
     rows = db.execute(f"SELECT name, body FROM {SCHEMA}.files".encode())  # noqa: S608 - our own name
     return {name: bytes(body) for name, body in rows if _FILES.fullmatch(name) and ".." not in name.split("/")}
 
