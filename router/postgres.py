@@ -101,7 +101,7 @@ def psycopg_module() -> Any:
 
 def connect(
     dsn: Dsn, *, read_only: bool = False, statement_ms: int = _STATEMENT_MS, name: str = "stillhouse"
-) -> psycopg.Connection[Any]:
+) -> Connection:
     """A connection in autocommit mode; sums of integers come back as ``int``.
 
     Args:

@@ -132,6 +132,7 @@ class Shared:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[Connection]:
+        self.close()  # a change is rare: a connection that a restart of the server has cut must not spoil it
         with self._explained():
             db = self._connection()
             with db.transaction():

@@ -51,7 +51,7 @@ def texts(tmp_path: Path) -> str:
 
 def scores(ledger: Path, name: str) -> list[tuple[Any, Any]]:
     with open_reader(ledger) as db:
-        return [(row["who"], row["score"]) for row in feedback_of(db, name)]
+        return [(row["who"], row["score"]) for row in feedback_of(db, [name]).get(name, [])]
 
 
 def test_a_dry_run_shows_what_is_worth_most_and_changes_nothing(ledger: Path, texts: str) -> None:

@@ -255,7 +255,7 @@ async def test_a_steady_judge_is_believed_and_its_labels_are_feedback(tmp_path, 
     assert believed.why == ""
     assert (stored.kept, stored.labels, stored.new, again.new) == ("feedback", 30, 30, 0)
     with open_reader(ledger) as db:
-        assert [(row["who"], row["score"]) for row in feedback_of(db, IDS[3])] == [("judge-m", 0.0)]
+        assert [(row["who"], row["score"]) for row in feedback_of(db, [IDS[3]])[IDS[3]]] == [("judge-m", 0.0)]
     assert weak_labels(ledger) == []
 
 
@@ -275,7 +275,7 @@ async def test_a_judge_who_is_swayed_by_the_wording_is_kept_apart_and_the_reason
     assert len(kept) == 30
     assert kept[0].why == believed.why
     with open_reader(ledger) as db:
-        assert feedback_of(db, IDS[0]) == []
+        assert feedback_of(db, [IDS[0]]) == {}
 
 
 async def test_a_steady_judge_whom_people_contradict_is_not_believed(tmp_path, ledger):

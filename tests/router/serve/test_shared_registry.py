@@ -22,13 +22,11 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def settings() -> Settings:
-    return Settings.model_validate(
-        {
-            "upstreams": {"lab": {"kind": "openai", "base_url": "http://127.0.0.1:9/v1"}},
-            "tiers": [{"tier": tier, "upstream": "lab", "model": f"m-{tier}"} for tier in ("small", "large")],
-            "registry": "env:REGISTRY_DSN",
-            "ledger": "env:REGISTRY_DSN",
-        }
+    return Settings(
+        upstreams={"lab": {"kind": "openai", "base_url": "http://127.0.0.1:9/v1"}},
+        tiers=tuple({"tier": tier, "upstream": "lab", "model": f"m-{tier}"} for tier in ("small", "large")),
+        registry="env:REGISTRY_DSN",
+        ledger="env:REGISTRY_DSN",
     )
 
 
