@@ -212,6 +212,7 @@ class LimitsAway(StillhouseError):
 
     status = 503
     code = "limits_unavailable"
+    retryable: ClassVar[bool] = False
 
 
 class PriceUnknown(StillhouseError):
@@ -219,6 +220,7 @@ class PriceUnknown(StillhouseError):
 
     status = 503
     code = "price_unknown"
+    retryable: ClassVar[bool] = False
 
 
 class NoTier(StillhouseError):
@@ -328,4 +330,4 @@ class DeadlineExceeded(UpstreamTimeout):
 
 
 #: What a call may end with.
-CallError = UpstreamError | LimitReached
+CallError = UpstreamError | LimitReached | LimitsAway | PriceUnknown

@@ -45,7 +45,7 @@ class Ask(Frozen, frozen=True, kw_only=True):
     Attributes:
         kind: why, in the ledger's words.
         above: tiers that may still be asked after it; empty means that the answer is kept unchecked.
-        seconds: how long the call may take, its pause included.
+        seconds: how long the call may take, its pause and its wait for money included.
     """
 
     step: Try

@@ -81,6 +81,7 @@ class AttemptRecord(Frozen, frozen=True, kw_only=True):
 
     Attributes:
         n: 0 for the first call of the request; a sample has the number of the answer it is compared with.
+        n: its place among the request's attempts, in the order in which they ended; it tells them apart.
         kind: why it was made; ``escalation`` follows an answer that was not good enough, ``sample`` asks
             the same again to see whether the answer agrees with itself, ``check`` asks about the answer for a guard.
         started_ms, first_byte_ms, ended_ms: since the request arrived.

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from math import inf
 from typing import TYPE_CHECKING, TypeVar
 
 from router.core.resilience import work_of
+from router.core.resilience.deadline import NONE
 from router.errors import DeadlineExceeded, UpstreamError, UpstreamSilent, UpstreamTimeout
 from router.serve.shield import ending_of
 from router.types import Reason
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from router.core.plan import Try
     from router.core.resilience import Call
     from router.ledger.record import AttemptKind
+    from router.serve.account import Account
     from router.serve.story import Story
     from router.types import TierName
 
@@ -33,18 +36,18 @@ async def attempt(story: Story, step: Try, make: Callable[[], Awaitable[T]], kin
         UpstreamError: it failed, or was not made: its breaker is open, or the budget of further calls is spent.
         LimitReached, LimitsAway, PriceUnknown: it may not be made, and was not.
     """
+    before = story.last_error
     paid = _pay(story, step, kind)
     cell, name, account = story.cell, step.deployment.name, story.account
-    if account is not None:
-        expected = None if story.score is None else story.score.output_tokens.get(step.tier)
-        story.output_cap = await account.reserve(step.index, step.deployment, expected)
     try:
-        call = cell.shield.begin(story.tenant, name, _work(story, step.tier), cell.clock())
-    except UpstreamError as error:
         if account is not None:
+            story.output_cap = await _reserved(account, story, step)
+        call = cell.shield.begin(story.tenant, name, _work(story, step.tier), cell.clock())
+    except BaseException as error:  # nothing was asked
+        if account is not None and isinstance(error, UpstreamError):
             account.settle(step.index, None, error)
         if paid:
-            cell.shield.guard(cell.shield.bulkhead(story.tenant), name).budget.give_back()
+            _unpay(story, name)
         raise
     story.calls[step.index] = (name, call)
     story.call_begins()
@@ -65,9 +68,27 @@ async def attempt(story: Story, step: Try, make: Callable[[], Awaitable[T]], kin
         story.call_forgotten(step)
         raise
     cell.shield.answered(story.tenant, name, call, cell.clock())
-    if paid and story.last_error is not None and not story.last_error.overload:
-        cell.shield.guard(cell.shield.bulkhead(story.tenant), name).budget.give_back()
+    if paid and before is not None and not before.overload:
+        _unpay(story, name)
     return got
+
+
+async def _reserved(account: Account, story: Story, step: Try) -> int | None:
+    """Set aside what the call may use. Who stands in line for it does so no longer than his caller waits.
+
+    Raises:
+        DeadlineExceeded: the caller's time was up first.
+        LimitReached, LimitsAway, PriceUnknown: as ``Account.reserve``.
+    """
+    expected = None if story.score is None else story.score.output_tokens.get(step.tier)
+    if story.limit is NONE:
+        return await account.reserve(step.index, step.deployment, expected)
+    left, _ = story.limit.left(story.elapsed_ms() / 1e3, inf, inf, stream=story.stream)
+    try:
+        async with asyncio.timeout(None if left == inf else left):
+            return await account.reserve(step.index, step.deployment, expected)
+    except TimeoutError:
+        raise DeadlineExceeded("The time that was given for this request is up.") from None
 
 
 async def beside(story: Story, name: str, make: Callable[[], Awaitable[T]], tier: TierName | None = None) -> T:
@@ -116,6 +137,12 @@ def _pay(story: Story, step: Try, kind: AttemptKind | None) -> bool:
     story.because([Reason(id="retries-spent", text=text)])
     last.retryable = False
     raise last
+
+
+def _unpay(story: Story, name: str) -> None:
+    """Give back what ``_pay`` took."""
+    shield = story.cell.shield
+    shield.guard(shield.bulkhead(story.tenant), name).budget.give_back()
 
 
 async def _unless_silent(call: Call, make: Callable[[], Awaitable[T]]) -> T:

@@ -30,7 +30,15 @@ from router.core.peek import (
 from router.core.resilience.deadline import LEAST
 from router.core.signals import Reading, Signals, agreement, signals_of
 from router.core.wire import ChatRequest, TextSite, given, read_chunk
-from router.errors import LimitReached, UpstreamError, UpstreamInvalid, UpstreamRejected, UpstreamTimeout
+from router.errors import (
+    LimitReached,
+    LimitsAway,
+    PriceUnknown,
+    UpstreamError,
+    UpstreamInvalid,
+    UpstreamRejected,
+    UpstreamTimeout,
+)
 from router.serve.accept import Order
 from router.serve.account import capped, settle
 from router.serve.calling import attempt, beside
@@ -275,11 +283,17 @@ async def _climb(cell: Cell, way: Way, story: Story, make: Callable[[Ask], Await
         except StopIteration as end:
             outcome: Outcome = end.value
             break
+        until = _now(story) + ask.seconds
         if ask.step.pause:
             await asyncio.sleep(ask.step.pause)
+
+        def made(ask: Ask = ask, until: float = until) -> Awaitable[Told]:
+            # Only now is it known how long it stood in line for money.
+            return make(msgspec.structs.replace(ask, seconds=max(LEAST, until - _now(story))))
+
         try:
-            told = await attempt(story, ask.step, partial(make, ask), ask.kind)
-        except (UpstreamError, LimitReached) as error:
+            told = await attempt(story, ask.step, made, ask.kind)
+        except (UpstreamError, LimitReached, LimitsAway, PriceUnknown) as error:
             told = Told(at=_now(story), error=error)
     story.because(outcome.reasons)
     if outcome.kept is None:
@@ -308,7 +322,7 @@ async def _call(
     upstream = cell.upstreams[deployment.upstream]
     plain = forwarded(request, deployment, masks, story)
     adds = bool(ask.above) and way.terms.needs_logprobs and not way.wishes.logprobs
-    left = ask.seconds - ask.step.pause
+    left = ask.seconds
     # A stream may last longer than the cascade: only its opening is bound by the deadline.
     longest = min(way.timeouts.total, max(LEAST, story.limit.total - _now(story)))
     total = longest if request.stream else min(longest, left)
@@ -316,16 +330,17 @@ async def _call(
     try:
         async with asyncio.timeout(left):
             try:
-                return await send(upstream, with_members(plain, {"logprobs": True}) if adds else plain, deadline), adds
+                reply = await send(upstream, with_members(plain, {"logprobs": True}) if adds else plain, deadline)
             except UpstreamRejected:
                 if not adds:
                     raise
                 # It may be our own addition that was refused, and the caller's words are good.
-                reply = await send(upstream, plain, deadline)
+                reply, adds = await send(upstream, plain, deadline), False
                 _is_blind(cell, deployment)
-                return reply, False
     except TimeoutError:
         raise UpstreamTimeout("The model took longer than the policy's cascade allows.") from None
+    story.call_answers(ask.step)
+    return reply, adds
 
 
 async def _judge(
@@ -374,7 +389,7 @@ async def _samples(
                 answer = await beside(story, deployment.name, ask_again, ask.step.tier)
             reading, usage = reading_of(answer)
             usage = usage or _estimate(story, reading.tokens)
-        except LimitReached:
+        except (LimitReached, LimitsAway, PriceUnknown):
             return None  # not bought: the check is missing, and the policy says what that means
         except (UpstreamError, TimeoutError, ValueError) as error:
             fault = error if isinstance(error, UpstreamError) else UpstreamTimeout("A sample did not come in time.")

@@ -15,7 +15,9 @@ from router.core.affinity import Stay
 from router.core.decide import Caller, decide
 from router.core.features import features_of
 from router.core.lacking import refusal_of
+from router.core.peek import reading_of
 from router.core.plan import Try, pick, plan
+from router.core.resilience.deadline import LEAST
 from router.core.session import stay_of
 from router.core.tokens import estimate_tokens
 from router.core.turns import turn_of
@@ -166,6 +168,10 @@ async def answer_whole(
     except UpstreamError as error:
         story.call_failed(step, error)
         raise
+    except BaseException:  # the caller left while a check was asked, say: the answer is paid for all the same
+        story.usage = story.usage or used(body, story)
+        story.call_ended(step, "cancelled")
+        raise
     if story.usage is None:
         story.usage = estimated(body, story)
     story.spend("guard_out", since)
@@ -220,11 +226,13 @@ async def answer_in_events(
         fault = error
         raise
     finally:
-        await stream.close()
-        story.usage, story.finish_reason = guard.usage(input_tokens), guard.finish_reason
-        if guard.blocked:
-            story.outcome = "blocked_output"
-        story.call_ended(step, "error" if fault else "blocked" if guard.over else "ok", fault)
+        try:
+            await stream.close()
+        finally:  # also where the caller leaves just now
+            story.usage, story.finish_reason = guard.usage(input_tokens), guard.finish_reason
+            if guard.blocked:
+                story.outcome = "blocked_output"
+            story.call_ended(step, "error" if fault else "blocked" if guard.over else "ok", fault)
 
 
 async def pump(stream: StreamReply, guard: EventGuard, out: Exchange) -> None:
@@ -303,10 +311,15 @@ async def call(
                 raise story.last_error
             await asyncio.sleep(step.pause)
         lower = () if story.account is None else cheaper(wish.policy, decision, step.tier, story)
-        asked = partial(ask, cell.upstreams[step.deployment.upstream], step.deployment, deadline_of(limits, story))
+
+        def asked(step: Try = step) -> Awaitable[T]:  # the deadline last: a call may have stood in line for money
+            return ask(cell.upstreams[step.deployment.upstream], step.deployment, deadline_of(limits, story))
+
         try:
             got = await attempt(story, step, asked)
         except UpstreamError as error:
+            if deadline_of(limits, story).first_byte <= LEAST:
+                raise  # no time is left in which another could answer
             try:
                 step = steps.send(error)
             except StopIteration:
@@ -364,6 +377,15 @@ def estimated(body: bytes, story: Story) -> Usage:
     return Usage(
         input_tokens=story.features.input_tokens if story.features else 0, output_tokens=tokens, source="estimated"
     )
+
+
+def used(body: bytes, story: Story) -> Usage | None:
+    """What an answer used that nobody will read; None where it is no answer."""
+    try:
+        _, usage = reading_of(body)
+        return usage or estimated(body, story)
+    except ValueError:
+        return None
 
 
 async def refuse(cell: Cell, story: Story, out: Exchange) -> None:

@@ -158,13 +158,17 @@ class Story:
 
     def call_failed(self, step: Try, error: UpstreamError, kind: AttemptKind | None = None) -> None:
         """It failed before anything was sent to the caller."""
-        self.last_error = error
+        beside = kind in ("sample", "check")
+        if not beside:
+            self.last_error = error
         outcome: AttemptOutcome = "error"
         if isinstance(error, UpstreamRejected):
             outcome = "rejected"
         elif isinstance(error, UpstreamTimeout):
             outcome = "timeout"
-        self._attempt(step, outcome, None, error, kind=kind)
+        note = Note() if self.kept is None or beside else self.kept
+        if not note.recorded:
+            self._attempt(step, outcome, None, error, kind=kind or note.kind, signals=note.signals, times=note.times)
 
     def call_ended(self, step: Try, outcome: AttemptOutcome, error: UpstreamError | None = None) -> None:
         """Its answer was used, whole or in part."""
@@ -176,6 +180,11 @@ class Story:
     def call_judged(self, step: Try, outcome: AttemptOutcome, usage: Usage, finish: str | None, note: Note) -> None:
         """A cascade's answer that was turned down, or a sample that was compared: paid for, not served."""
         self._attempt(step, outcome, usage, None, kind=note.kind, signals=note.signals, times=note.times, finish=finish)
+
+    def call_answers(self, step: Try) -> None:
+        """Its server lives, whatever is still done with what came: judging an answer is no silence."""
+        name, call = self.calls[step.index]
+        self.cell.shield.answered(self.tenant, name, call, self.cell.clock())
 
     def call_forgotten(self, step: Try) -> None:
         """It came to no end of its own, for we made a mistake."""
@@ -224,8 +233,8 @@ class Story:
         ended = self.elapsed_ms() if ended is None else ended
         self.attempts.append(
             AttemptRecord(
-                n=step.index, tier=step.tier, deployment=d.name, model=d.model, upstream=d.upstream, outcome=outcome,
-                kind=kind, lineage=d.lineage,
+                n=len(self.attempts), tier=step.tier, deployment=d.name, model=d.model, upstream=d.upstream,
+                outcome=outcome, kind=kind, lineage=d.lineage,
                 started_ms=begun, first_byte_ms=first, ended_ms=ended,
                 http_status=error.status if error else 200, error_code=error.code if error else None,
                 tokens_in=usage.input_tokens if usage else None,
