@@ -21,6 +21,7 @@ from router.errors import BadRequest, ModelNotFound, StillhouseError, UpstreamEr
 from router.serve.accept import accept, order
 from router.serve.account import enter, settle
 from router.serve.admitting import admit
+from router.serve.aside import aside
 from router.serve.calling import beside
 from router.serve.exchange import Exchange, Incoming
 from router.serve.guarding import Blocked, finding_names, guard_request
@@ -52,7 +53,7 @@ async def embeddings(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     try:
         key = accept(cell, incoming, story, "embeddings")
         await admit(cell, incoming, story, key)
-        asked = read_embed(incoming.body)
+        asked = await aside(len(incoming.body), read_embed, incoming.body)
         model = asked.model
         upstream = embedding_upstream(cell, model)
         story.requested_model = model
@@ -138,7 +139,7 @@ async def route(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     try:
         key = accept(cell, incoming, story, "route")
         await admit(cell, incoming, story, key)
-        request = read_chat(incoming.body)
+        request = await aside(len(incoming.body), read_chat, incoming.body)
         wish = in_arm(cell, request, order(cell, incoming, story, key, request.model), story)
         blocked = False
         try:
