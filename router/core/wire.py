@@ -755,9 +755,15 @@ def finished(choice: AnswerChoice | ChunkChoice) -> bool:
     return choice.finish_reason is not _NULL and not _is_null(choice.finish_reason)
 
 
+LONGEST_WORD = 66  # bytes, with its quotes
+
+
 def finish_word(choice: AnswerChoice | ChunkChoice) -> str | None:
     """The upstream's finish reason, for the record; None for one that is no word."""
-    return _str_decoder.decode(choice.finish_reason) if _is_string(choice.finish_reason) else None
+    if not _is_string(choice.finish_reason) or memoryview(choice.finish_reason).nbytes > LONGEST_WORD:
+        return None  # it goes on record, where no text may stand
+    word = _str_decoder.decode(choice.finish_reason)
+    return word if word.isidentifier() else None
 
 
 def given(raw: Raw) -> bool:

@@ -159,7 +159,7 @@ def _refuse_unmetered(story: Story) -> None:
         PriceUnknown: the caller has a budget, or a limit in tokens.
     """
     if story.account is not None and story.account.meters:
-        raise PriceUnknown("A budget or a limit in tokens cannot be kept over audio, images and files: use another key.")
+        raise PriceUnknown("A budget or a limit in tokens cannot be kept over audio, images and files.")
 
 
 def _allowed(

@@ -20,7 +20,7 @@ from router.core.surfaces.completions import Completions
 from router.core.surfaces.responses import Responses
 from router.core.wire import Edit, check_json, span, splice
 from router.errors import BadJSON, BadRequest, ModelNotFound, NoTier, StillhouseError, UpstreamError, UpstreamRejected
-from router.serve.accept import Order, accept, order
+from router.serve.accept import Order, accept, order, recorded
 from router.serve.admitting import admit
 from router.serve.aside import aside
 from router.serve.beside import OBSERVED, Passed, beside
@@ -287,7 +287,7 @@ async def observe_embeddings(cell: Cell, incoming: Incoming, out: Exchange) -> N
         key = accept(cell, incoming, story, "embeddings")
         await admit(cell, incoming, story, key)
         asked = await aside(len(incoming.body), read_asked, incoming.body)
-        story.requested_model = asked.model
+        story.requested_model = recorded(asked.model)
         if key is not None and key.models and asked.model not in key.models:
             words = f"The model {asked.model!r} does not exist, or this key may not use it."
             raise ModelNotFound(words, param="model")

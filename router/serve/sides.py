@@ -18,7 +18,7 @@ from router.core.tokens import BYTES_PER_TOKEN
 from router.core.turns import turn_of
 from router.core.wire import Edit, read_chat, span, splice
 from router.errors import BadRequest, ModelNotFound, StillhouseError, UpstreamError, UpstreamInvalid
-from router.serve.accept import accept, order
+from router.serve.accept import accept, order, recorded
 from router.serve.account import enter, settle
 from router.serve.admitting import admit
 from router.serve.aside import aside
@@ -56,7 +56,7 @@ async def embeddings(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         asked = await aside(len(incoming.body), read_embed, incoming.body)
         model = asked.model
         upstream = embedding_upstream(cell, model)
-        story.requested_model = model
+        story.requested_model = recorded(model)
         if key is not None and key.models and model not in key.models:
             raise ModelNotFound(f"The model {model!r} does not exist, or this key may not use it.", param="model")
         policy = story.policy = cell.policies[cell.default_policy]
