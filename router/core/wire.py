@@ -454,10 +454,19 @@ def _add(path: str, role: str, raw: Raw, sites: list[TextSite]) -> None:
 _PART_TEXTS = ("text", "refusal", "thinking", "reasoning", "summary", "content")
 
 
-def _texts_in(path: str, role: str, raw: Raw, sites: list[TextSite]) -> None:
-    """Collect the texts of a field that some servers fill with a string and some with parts, nested or not."""
+MOST_NESTED = 12  # parts in parts; each level reads all of its inside again, so many would cost time without end
+
+
+def _texts_in(path: str, role: str, raw: Raw, sites: list[TextSite], depth: int = 0) -> None:
+    """Collect the texts of a field that some servers fill with a string and some with parts, nested or not.
+
+    Raises:
+        RecursionError: nested more deeply than any server's parts are.
+    """
     if raw is _NULL:
         return
+    if depth > MOST_NESTED:
+        raise RecursionError
     if _is_string(raw):
         sites.append(TextSite(path, role, _str_decoder.decode(raw), raw))
     elif _is_list(raw):
@@ -465,9 +474,9 @@ def _texts_in(path: str, role: str, raw: Raw, sites: list[TextSite]) -> None:
             if bytes(memoryview(item)[:1]) == b"{":
                 part = _object_decoder.decode(item)
                 for key in _PART_TEXTS:
-                    _texts_in(f"{path}[].{key}", role, part.get(key, _NULL), sites)
+                    _texts_in(f"{path}[].{key}", role, part.get(key, _NULL), sites, depth + 1)
             else:
-                _texts_in(f"{path}[]", role, item, sites)
+                _texts_in(f"{path}[]", role, item, sites, depth + 1)
 
 
 _WANTED: dict[str, tuple[type | tuple[type, ...], str]] = {
@@ -746,9 +755,15 @@ def finished(choice: AnswerChoice | ChunkChoice) -> bool:
     return choice.finish_reason is not _NULL and not _is_null(choice.finish_reason)
 
 
+LONGEST_WORD = 66  # bytes, with its quotes
+
+
 def finish_word(choice: AnswerChoice | ChunkChoice) -> str | None:
     """The upstream's finish reason, for the record; None for one that is no word."""
-    return _str_decoder.decode(choice.finish_reason) if _is_string(choice.finish_reason) else None
+    if not _is_string(choice.finish_reason) or memoryview(choice.finish_reason).nbytes > LONGEST_WORD:
+        return None  # it goes on record, where no text may stand
+    word = _str_decoder.decode(choice.finish_reason)
+    return word if word.isidentifier() else None
 
 
 def given(raw: Raw) -> bool:

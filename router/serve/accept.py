@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 AUTO = "auto"
 TIERS: frozenset[str] = frozenset(get_args(TierName))
 _HEADERS = ("policy", "tier", "tag", "session", "guard-tag")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}")
 _GUARD_TAG = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
@@ -74,7 +75,7 @@ def order(cell: Cell, incoming: Incoming, story: Story, key: Key | None, model: 
         Forbidden: the key may not send one of the headers.
         BadRequest: a header is malformed or names a tier that does not exist.
     """
-    story.requested_model = model
+    story.requested_model = recorded(model)
     sent = _sent_headers(incoming, key)
     policy = cell.policies[cell.default_policy]
     tier: TierName | None = None
@@ -108,6 +109,11 @@ def order(cell: Cell, incoming: Incoming, story: Story, key: Key | None, model: 
     session = story.session or client_session(incoming.headers)
     guard_tag = _guard_tag(policy, sent.get("guard-tag"))
     return Order(policy, Caller(tenant=story.tenant, tags=tags, tier=tier), deployment, session, guard_tag)
+
+
+def recorded(model: str) -> str:
+    """What a record keeps of the model that was asked for: a name, and no text in its place."""
+    return model if _NAME.fullmatch(model) else ""
 
 
 def under(order: Order, policy: Policy) -> Order:

@@ -104,6 +104,11 @@ class Account:
         self.patient = True
         self.called = False
 
+    @property
+    def meters(self) -> bool:
+        """Whether tokens or money count, which somebody must be able to tell."""
+        return any(cap.kind == "tokens" or cap.kind in MONEY for cap in self._caps)
+
     async def enter(self) -> None:
         """Count the request, and keep one of the places for requests in progress.
 

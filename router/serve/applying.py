@@ -21,6 +21,7 @@ from router.errors import BadRequest, NotFound, StillhouseError
 from router.serve.accept import Order, accept, order
 from router.serve.account import enter
 from router.serve.admitting import admit
+from router.serve.aside import aside
 from router.serve.exchange import Exchange, Incoming
 from router.serve.guarding import moved
 from router.serve.judging import REWRITTEN, Judged, Piece, judge_pieces
@@ -61,7 +62,7 @@ async def apply(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         wish = _policy_of(cell, incoming, story, key)
         if cell.limits is not None:
             await enter(cell.limits, key, story)
-        asked = read_application(incoming.body)
+        asked = await aside(len(incoming.body), read_application, incoming.body)
         direction: Direction = "output" if asked.output else "input"
         _can_be_judged(wish.policy, asked)
         pieces = [

@@ -6,6 +6,7 @@ not used for longest. Kept in memory alone: nothing of a prompt reaches a disk, 
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -41,6 +42,7 @@ class Answers:
         self._held: dict[str, OrderedDict[str, _Held]] = {}
         self._sizes: dict[str, int] = {}
         self.size = 0
+        self._lock = threading.RLock()  # a big body is read by a worker, which looks up what came before
 
     def __len__(self) -> int:
         return sum(map(len, self._held.values()))
@@ -50,38 +52,42 @@ class Answers:
         entry = _Held(kept, self._clock() + self._seconds)
         if entry.size > self._room // 4:
             return
-        self._drop(tenant, kept.id)
-        self._held.setdefault(tenant, OrderedDict())[kept.id] = entry
-        self._count(tenant, entry.size)
-        while self.size > self._room:
-            fullest = max(self._sizes, key=self._sizes.__getitem__)
-            self._drop(fullest, next(iter(self._held[fullest])))
+        with self._lock:
+            self._drop(tenant, kept.id)
+            self._held.setdefault(tenant, OrderedDict())[kept.id] = entry
+            self._count(tenant, entry.size)
+            while self.size > self._room:
+                fullest = max(self._sizes, key=self._sizes.__getitem__)
+                self._drop(fullest, next(iter(self._held[fullest])))
 
     def get(self, tenant: str, answer_id: str) -> Kept | None:
         """A tenant's answer, which is thereby used; None where it is not kept."""
-        entry = self._held.get(tenant, OrderedDict()).get(answer_id)
-        if entry is None:
-            return None
-        now = self._clock()
-        if entry.until <= now:
-            self._drop(tenant, answer_id)
-            return None
-        entry.until = now + self._seconds
-        self._held[tenant].move_to_end(answer_id)
-        return entry.kept
+        with self._lock:
+            entry = self._held.get(tenant, OrderedDict()).get(answer_id)
+            if entry is None:
+                return None
+            now = self._clock()
+            if entry.until <= now:
+                self._drop(tenant, answer_id)
+                return None
+            entry.until = now + self._seconds
+            self._held[tenant].move_to_end(answer_id)
+            return entry.kept
 
     def drop(self, tenant: str, answer_id: str) -> bool:
         """Forget an answer; False where it was not kept."""
-        there = self.get(tenant, answer_id) is not None
-        self._drop(tenant, answer_id)
-        return there
+        with self._lock:
+            there = self.get(tenant, answer_id) is not None
+            self._drop(tenant, answer_id)
+            return there
 
     def sweep(self) -> None:
         """Forget what has not been used for too long. Called again and again, beside the requests."""
         now = self._clock()
-        for tenant in list(self._held):
-            while (held := self._held.get(tenant)) and (first := next(iter(held.values()))).until <= now:
-                self._drop(tenant, first.kept.id)
+        with self._lock:
+            for tenant in list(self._held):
+                while (held := self._held.get(tenant)) and (first := next(iter(held.values()))).until <= now:
+                    self._drop(tenant, first.kept.id)
 
     def _drop(self, tenant: str, answer_id: str) -> None:
         held = self._held.get(tenant)

@@ -16,11 +16,14 @@ from router.errors import (
     Forbidden,
     MethodNotAllowed,
     NotFound,
+    PriceUnknown,
     StillhouseError,
     TooLarge,
     UnsupportedMedia,
 )
 from router.serve.accept import accept, order
+from router.serve.account import enter
+from router.serve.admitting import admit
 from router.serve.exchange import Exchange, Incoming, Receive, until_gone
 from router.serve.pipeline import confess, deadline_of
 from router.serve.respond import Headers, headers_of
@@ -29,6 +32,7 @@ from router.upstream.openai import OpenAIUpstream
 
 if TYPE_CHECKING:
     from policies.policy import Policy
+    from router.registry.keys import Key
     from router.serve.cell import Cell
     from router.upstream.transport import Response
 
@@ -76,9 +80,16 @@ async def media(cell: Cell, method: str, incoming: Incoming, receive: Receive, o
     body = Body(receive, most)
     response: Response | None = None
     try:
-        upstream, policy = _allowed(cell, method, incoming, story)
-        told = _body_headers(incoming, most)
-        parts = body.parts() if method == "POST" else None
+        key, upstream, policy = _allowed(cell, method, incoming, story)
+        await admit(cell, incoming, story, key)
+        if cell.limits is not None:
+            await enter(cell.limits, key, story)
+            _refuse_unmetered(story)
+        sends = method == "POST"
+        # A length without its body would make the server take what comes next on the connection, another caller's
+        # request, for that body.
+        told = _body_headers(incoming, most) if sends else {}
+        parts = body.parts() if sends else None
         path = incoming.path.removeprefix("/v1")
         response = await upstream.passed(method, path, told, parts, deadline_of(policy.body.timeouts, story))
         await out.straight_head(response.status, [*_said(response), *headers_of(story, stream=False)])
@@ -141,8 +152,20 @@ async def _refuse(error: StillhouseError, body: Body, story: Story, out: Exchang
     await out.error(error, headers_of(story, stream=False))
 
 
-def _allowed(cell: Cell, method: str, incoming: Incoming, story: Story) -> tuple[OpenAIUpstream, Policy]:
-    """The upstream that takes it, and the policy that lets it pass.
+def _refuse_unmetered(story: Story) -> None:
+    """Requests are counted here, tokens and money are not: nobody reads what passes.
+
+    Raises:
+        PriceUnknown: the caller has a budget, or a limit in tokens.
+    """
+    if story.account is not None and story.account.meters:
+        raise PriceUnknown("A budget or a limit in tokens cannot be kept over audio, images and files.")
+
+
+def _allowed(
+    cell: Cell, method: str, incoming: Incoming, story: Story
+) -> tuple[Key | None, OpenAIUpstream, Policy]:
+    """The caller's key, the upstream that takes it, and the policy that lets it pass.
 
     Raises:
         StillhouseError: the key, the policy or the settings do not allow it; the message says which, and what would.
@@ -170,7 +193,7 @@ def _allowed(cell: Cell, method: str, incoming: Incoming, story: Story) -> tuple
             f"The policy {policy.name!r} keeps some requests on private models, and nobody can tell whether this is one"
         )
         raise Forbidden(f"{words}: only a private upstream may take {kind}.")
-    return upstream, policy
+    return key, upstream, policy
 
 
 def _check_method(method: str, path: str, kind: str, *, shared: bool) -> None:

@@ -16,6 +16,8 @@ from router.core.surfaces.messages import MessagesSurface
 from router.core.wire import ChatRequest, read_chat
 from router.errors import BadRequest, StillhouseError, UpstreamError
 from router.serve.accept import Order, accept, order
+from router.serve.admitting import admit
+from router.serve.aside import aside
 from router.serve.exchange import Exchange, Incoming
 from router.serve.guarding import Blocked, finding_names, guard_request
 from router.serve.pipeline import Masks, chat, confess, deadline_of
@@ -135,8 +137,11 @@ class Counting:
         out = Told(out, _unread, cell.now_ms())
         try:
             key = accept(cell, incoming, story, "chat")
-            surface = MessagesSurface(incoming.body, betas_of(incoming.headers), counting=True)
-            request = read_chat(surface.chat)
+            await admit(cell, incoming, story, key)
+            betas = betas_of(incoming.headers)
+            request = await aside(
+                len(incoming.body), lambda: read_chat(MessagesSurface(incoming.body, betas, counting=True).chat)
+            )
             wish = in_arm(cell, request, order(cell, incoming, story, key, request.model), story)
             tokens, source = await count(cell, request, wish, story)
             told = [(b"x-stillhouse-tokens", source), *headers_of(story, stream=False)]

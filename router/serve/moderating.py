@@ -16,6 +16,7 @@ from router.serve.accept import AUTO, Order, accept, order
 from router.serve.account import enter
 from router.serve.admitting import admit
 from router.serve.applying import finding_words
+from router.serve.aside import aside
 from router.serve.exchange import Exchange, Incoming
 from router.serve.judging import Piece, judge_pieces
 from router.serve.pipeline import confess
@@ -32,7 +33,7 @@ async def moderations(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     try:
         key = accept(cell, incoming, story, "guard")
         await admit(cell, incoming, story, key)
-        asked = read_moderation(incoming.body)
+        asked = await aside(len(incoming.body), read_moderation, incoming.body)
         if asked.model != AUTO and asked.model not in cell.policies:
             words = "'model' names a policy here, or is left out for the default one; GET /v1/models lists them."
             raise ModelNotFound(words, param="model")

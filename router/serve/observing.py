@@ -20,8 +20,9 @@ from router.core.surfaces.completions import Completions
 from router.core.surfaces.responses import Responses
 from router.core.wire import Edit, check_json, span, splice
 from router.errors import BadJSON, BadRequest, ModelNotFound, NoTier, StillhouseError, UpstreamError, UpstreamRejected
-from router.serve.accept import Order, accept, order
+from router.serve.accept import Order, accept, order, recorded
 from router.serve.admitting import admit
+from router.serve.aside import aside
 from router.serve.beside import OBSERVED, Passed, beside
 from router.serve.exchange import Exchange, Incoming
 from router.serve.kept import empty_shelf
@@ -136,7 +137,7 @@ async def _observe(cell: Cell, incoming: Incoming, out: Exchange, tongue: Tongue
     try:
         key = accept(cell, incoming, story, "chat")
         await admit(cell, incoming, story, key)
-        asked = read_asked(incoming.body)
+        asked = await aside(len(incoming.body), read_asked, incoming.body)
         story.stream = asked.stream
         wish = order(cell, incoming, story, key, asked.model)
         story.mode = "observed" if cell.pin is None else "pinned"
@@ -285,8 +286,8 @@ async def observe_embeddings(cell: Cell, incoming: Incoming, out: Exchange) -> N
     try:
         key = accept(cell, incoming, story, "embeddings")
         await admit(cell, incoming, story, key)
-        asked = read_asked(incoming.body)
-        story.requested_model = asked.model
+        asked = await aside(len(incoming.body), read_asked, incoming.body)
+        story.requested_model = recorded(asked.model)
         if key is not None and key.models and asked.model not in key.models:
             words = f"The model {asked.model!r} does not exist, or this key may not use it."
             raise ModelNotFound(words, param="model")

@@ -18,9 +18,10 @@ from router.core.tokens import BYTES_PER_TOKEN
 from router.core.turns import turn_of
 from router.core.wire import Edit, read_chat, span, splice
 from router.errors import BadRequest, ModelNotFound, StillhouseError, UpstreamError, UpstreamInvalid
-from router.serve.accept import accept, order
+from router.serve.accept import accept, order, recorded
 from router.serve.account import enter, settle
 from router.serve.admitting import admit
+from router.serve.aside import aside
 from router.serve.calling import beside
 from router.serve.exchange import Exchange, Incoming
 from router.serve.guarding import Blocked, finding_names, guard_request
@@ -52,10 +53,10 @@ async def embeddings(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     try:
         key = accept(cell, incoming, story, "embeddings")
         await admit(cell, incoming, story, key)
-        asked = read_embed(incoming.body)
+        asked = await aside(len(incoming.body), read_embed, incoming.body)
         model = asked.model
         upstream = embedding_upstream(cell, model)
-        story.requested_model = model
+        story.requested_model = recorded(model)
         if key is not None and key.models and model not in key.models:
             raise ModelNotFound(f"The model {model!r} does not exist, or this key may not use it.", param="model")
         policy = story.policy = cell.policies[cell.default_policy]
@@ -138,7 +139,7 @@ async def route(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     try:
         key = accept(cell, incoming, story, "route")
         await admit(cell, incoming, story, key)
-        request = read_chat(incoming.body)
+        request = await aside(len(incoming.body), read_chat, incoming.body)
         wish = in_arm(cell, request, order(cell, incoming, story, key, request.model), story)
         blocked = False
         try:

@@ -206,6 +206,9 @@ class EventGuard:
         if len(run) == 1:
             return self.feed(run[0].data)
         index, path = run[0].key
+        if self._blocks and any(key[0] == index and key[1] != path for key in self._open):
+            begun = self.feed(run[0].data)  # ends the block before
+            return begun if index in self.blocked or not run[1:] else [*begun, *self._feed_run(run[1:])]
         rail = self._rail(index, path)
         came = rail.waiting + "".join([piece.site.text for piece in run])
         self._text_tokens += sum([estimate_tokens(piece.site.text) for piece in run])

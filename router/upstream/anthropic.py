@@ -33,6 +33,7 @@ class AnthropicUpstream:
         self.name = name
         self._base = base_url.rstrip("/")
         self._transport = transport
+        self._secret = api_key
         self._headers = {"Content-Type": _JSON_TYPE, "anthropic-version": VERSION}
         if api_key:
             self._headers["x-api-key"] = api_key
@@ -51,7 +52,7 @@ class AnthropicUpstream:
         response = await self._transport.send("POST", self._base + "/messages", headers, asked.body, deadline)
         try:
             if response.status != 200:
-                raise await _refusal(response)
+                raise await _refusal(response, self._secret)
             if _STREAM_TYPE not in response.header("content-type").lower():
                 raise UpstreamInvalid("The model's server was asked for a stream and sent something else.")
             stream = AnthropicStream(response, deadline)
@@ -110,7 +111,7 @@ class AnthropicUpstream:
         response = await self._transport.send(method, self._base + path, self._with(betas), body, deadline)
         try:
             if response.status != 200:
-                raise await _refusal(response)
+                raise await _refusal(response, self._secret)
             if "json" not in response.header("content-type").lower():
                 raise UpstreamInvalid("The model's server answered with something that is not JSON.")
             data = await response.read()
@@ -179,6 +180,9 @@ class AnthropicStream:
         self._response.close()
 
 
-async def _refusal(response: Response) -> Exception:
+async def _refusal(response: Response, secret: str) -> Exception:
     body = await response.read()
-    return error_of(response.status, response.header("content-type"), body, response.header("retry-after"))
+    error = error_of(response.status, response.header("content-type"), body, response.header("retry-after"))
+    if secret:
+        error.message = error.message.replace(secret, "…")  # some servers say which key they were sent
+    return error

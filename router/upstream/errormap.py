@@ -7,6 +7,7 @@ of the operator's keys, addresses or pages.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from router.errors import (
@@ -25,6 +26,10 @@ OPERATORS_OWN = frozenset({401, 403, 407})
 _CALLERS_FAULT = frozenset({400, 404, 409, 413, 415, 422})
 _OVERLOADED = frozenset({503, 529})
 MAX_MESSAGE = 2000
+# A server may name the account it was asked for, or repeat the key. A code is a word and goes on record; anything
+# else in its place may be a prompt.
+_OPERATORS = re.compile(r"\b(?:sk|pk|rk|key|org|proj|user|acct)[-_][A-Za-z0-9_*-]{6,}|\bBearer\s+\S+")
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}|[0-9]{1,6}")
 _TOO_LONG = ("prompt is too long", "input length and `max_tokens` exceed context limit")
 
 _DEFAULT_CODE = {
@@ -89,7 +94,7 @@ def _words(content_type: str, body: bytes) -> tuple[str, str, str | None]:
         return "", "", None
     error = value.get("error") if isinstance(value, dict) else None
     if isinstance(error, str):
-        return error[:MAX_MESSAGE], "", None
+        return _OPERATORS.sub("…", error[:MAX_MESSAGE]), "", None
     if not isinstance(error, dict):
         return "", "", None
     message, code, param = error.get("message"), error.get("code") or error.get("type"), error.get("param")
@@ -99,7 +104,7 @@ def _words(content_type: str, body: bytes) -> tuple[str, str, str | None]:
     elif code == "invalid_request_error" and message.startswith(_TOO_LONG):
         code = "context_length_exceeded"
     return (
-        message[:MAX_MESSAGE],
-        str(code) if isinstance(code, str | int) else "",
-        param if isinstance(param, str) else None,
+        _OPERATORS.sub("…", message[:MAX_MESSAGE]),
+        str(code) if isinstance(code, str | int) and _CODE.fullmatch(str(code)) else "",
+        param[:MAX_MESSAGE] if isinstance(param, str) else None,
     )

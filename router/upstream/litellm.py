@@ -34,6 +34,21 @@ _STATUS_WORDS = {
 }
 
 
+#: What litellm is told of a request. It takes much else as keyword arguments, an address and credentials among them
+#: (``api_base``, ``extra_headers``, ``aws_…``): a caller who could say those would be sent the operator's key.
+_TOLD = frozenset(
+    {
+        "model", "messages", "stream", "stream_options", "tools", "tool_choice", "parallel_tool_calls", "functions",
+        "function_call", "max_tokens", "max_completion_tokens", "n", "stop", "temperature", "top_p", "top_k", "seed",
+        "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs", "response_format", "user",
+        "reasoning_effort", "thinking", "verbosity", "modalities", "audio", "prediction", "web_search_options",
+        "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "store", "metadata",
+        "input", "dimensions", "encoding_format",
+    }
+)  # fmt: skip
+_PLACES = ("http:", "https:", "ftp:", "file:", "gs:", "s3:")
+
+
 class LiteLLMUpstream:
     """One provider behind litellm. Models carry litellm's provider prefix, e.g. ``bedrock/…``.
 
@@ -60,17 +75,17 @@ class LiteLLMUpstream:
         return self._litellm
 
     async def chat(self, body: bytes, deadline: Deadline) -> Reply:
-        answer = await self._ask("acompletion", json.loads(body), deadline, deadline.total)
+        answer = await self._ask("acompletion", _fields(body), deadline, deadline.total)
         return Reply(answer.model_dump_json(exclude_unset=True).encode())
 
     async def chat_stream(self, body: bytes, deadline: Deadline) -> LiteLLMStream:
-        answer = await self._ask("acompletion", json.loads(body), deadline, deadline.first_byte)
+        answer = await self._ask("acompletion", _fields(body), deadline, deadline.first_byte)
         stream = LiteLLMStream(answer, deadline)
         await stream.open()
         return stream
 
     async def embeddings(self, body: bytes, deadline: Deadline) -> Reply:
-        answer = await self._ask("aembedding", json.loads(body), deadline, deadline.total)
+        answer = await self._ask("aembedding", _fields(body), deadline, deadline.total)
         return Reply(answer.model_dump_json(exclude_unset=True).encode())
 
     async def models(self, deadline: Deadline) -> list[str]:  # noqa: ARG002  (litellm has no listing to ask)
@@ -137,6 +152,35 @@ class LiteLLMStream:
         )
         if closing is not None:
             await closing()
+
+
+def _fields(body: bytes) -> dict[str, Any]:
+    """What litellm is asked.
+
+    Raises:
+        UpstreamRejected: a field that it would take for a setting of its own, or an address that it would fetch.
+    """
+    fields: dict[str, Any] = json.loads(body)
+    for name in fields:
+        if name not in _TOLD:
+            words = f"The model behind this gateway does not take the parameter {name[:64]!r}."
+            raise UpstreamRejected(words, status=400, code="unsupported_parameter", param=name[:64])
+    fields.pop("metadata", None)  # litellm's own bookkeeping reads it
+    for message in fields.get("messages") or ():
+        content = message.get("content") if isinstance(message, dict) else None
+        for part in content if isinstance(content, list) else ():
+            if isinstance(part, dict) and _names_a_place({key: part[key] for key in part if key != "text"}):
+                words = "This model's provider is sent no addresses; send the image or file itself, as a data URL."
+                raise UpstreamRejected(words, status=400, code="unsupported_parameter", param="messages")
+    return fields
+
+
+def _names_a_place(value: Any) -> bool:
+    """Whether an address stands in a part of a message: litellm fetches some, and we fetch nothing for a caller."""
+    if isinstance(value, str):
+        return value[:16].lstrip().lower().startswith(_PLACES)
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(_names_a_place(each) for each in inside)
 
 
 def _import() -> Any:

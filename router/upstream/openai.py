@@ -36,6 +36,7 @@ class OpenAIUpstream:
         self.name = name
         self._base = base_url.rstrip("/")
         self._transport = transport
+        self._secret = api_key
         self._headers = {"Content-Type": _JSON_TYPE, **(headers or {})}
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
@@ -55,7 +56,7 @@ class OpenAIUpstream:
         response = await self._transport.send("POST", self._base + path, self._headers, body, deadline)
         try:
             if response.status != 200:
-                raise await _refusal(response)
+                raise await _refusal(response, self._secret)
             if _STREAM_TYPE not in response.header("content-type").lower():
                 raise UpstreamInvalid("The model's server was asked for a stream and sent something else.")
             stream = OpenAIStream(response, deadline, decoder)
@@ -78,7 +79,7 @@ class OpenAIUpstream:
         response = await self._transport.send("POST", self._base + path, self._headers, body, deadline)
         if response.status in OPERATORS_OWN or 300 <= response.status < 400:
             try:
-                raise await _refusal(response)
+                raise await _refusal(response, self._secret)
             finally:
                 response.close()
         return response
@@ -97,7 +98,7 @@ class OpenAIUpstream:
         response = await self._transport.send(method, self._base + path, {**known, **headers}, body, deadline)
         if not 200 <= response.status < 300:
             try:
-                raise await _refusal(response)
+                raise await _refusal(response, self._secret)
             finally:
                 response.close()
         return response
@@ -117,7 +118,7 @@ class OpenAIUpstream:
         response = await self._transport.send(method, self._base + path, self._headers, body, deadline)
         try:
             if response.status != 200:
-                raise await _refusal(response)
+                raise await _refusal(response, self._secret)
             if "json" not in response.header("content-type").lower():
                 raise UpstreamInvalid("The model's server answered with something that is not JSON.")
             data = await response.read()
@@ -195,6 +196,9 @@ def _check(data: bytes) -> None:
         raise UpstreamInvalid("The model's server sent an event that is not UTF-8.")
 
 
-async def _refusal(response: Response) -> Exception:
+async def _refusal(response: Response, secret: str) -> Exception:
     body = await response.read()
-    return error_of(response.status, response.header("content-type"), body, response.header("retry-after"))
+    error = error_of(response.status, response.header("content-type"), body, response.header("retry-after"))
+    if secret:
+        error.message = error.message.replace(secret, "…")  # some servers say which key they were sent
+    return error

@@ -25,6 +25,8 @@ _KNOWN = frozenset(
 )  # fmt: skip
 #: Blocks of server tools: their texts lie where no guard reads, so they do not travel.
 SERVER_BLOCKS = frozenset({"server_tool_use", "container_upload", "tool_reference", "browser_state"})
+#: Documents in documents: each level reads all of its inside again.
+MOST_NESTED = 4
 _TOOL_KNOWN = frozenset({"type", "name", "description", "input_schema", "strict", "cache_control"})
 
 
@@ -361,6 +363,8 @@ class _Reader:
         return [self._extra(made, block), *beside]
 
     def _inside(self, raw: Raw, path: str) -> list[Json]:
+        if path.count(".source.") > MOST_NESTED:
+            raise BadJSON("The body is nested too deeply.")
         if kind_of(raw) == "text":
             return [{"type": "text", "text": raw}]
         if kind_of(raw) != "list":

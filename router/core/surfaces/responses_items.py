@@ -24,13 +24,23 @@ _BETWEEN = "\n\n"
 class _Turn:
     """One message, the results of its calls, and the pictures in them."""
 
-    __slots__ = ("message", "pictures", "results", "thoughts")
+    __slots__ = ("message", "pictures", "results", "said", "thought", "thoughts")
 
     def __init__(self, message: Json) -> None:
         self.message = message
         self.results: list[Json] = []
         self.pictures: list[Json] = []
         self.thoughts: list[Json] = []
+        self.said: list[Any] = []  # contents that are one in chat, and what was thought; joined once, at the end
+        self.thought: list[str] = []
+
+    def whole(self) -> Json:
+        """The message with everything that was said and thought in it."""
+        if self.said:
+            self.message["content"] = _joined(self.said)
+        if self.thought:
+            self.message["reasoning_content"] = _BETWEEN.join(self.thought)
+        return self.message
 
     @property
     def open(self) -> bool:
@@ -40,7 +50,7 @@ class _Turn:
     @property
     def bare(self) -> bool:
         """Nothing but thoughts so far."""
-        return self.message["content"] is None and "tool_calls" not in self.message
+        return self.message["content"] is None and not self.said and "tool_calls" not in self.message
 
 
 class Talk:
@@ -80,17 +90,19 @@ class Talk:
     def messages(self, instructions: str | None) -> list[Json]:
         """The chat's messages. What is said before the first other message is one system message."""
         said = [instructions] if instructions else []
-        turns = self._turns
-        while turns and turns[0].message["role"] == "system" and isinstance(turns[0].message["content"], str):
-            said.append(turns[0].message["content"])
-            turns = turns[1:]
+        first = 0
+        for turn in self._turns:
+            if turn.message["role"] != "system" or not isinstance(turn.message["content"], str):
+                break
+            said.append(turn.message["content"])
+            first += 1
         found: list[Json] = [{"role": "system", "content": _BETWEEN.join(said)}] if said else []
-        for turn in turns:
+        for turn in self._turns[first:]:
             if turn.thoughts and turn.bare:  # thoughts before an item that chat does not know
                 self.carried.append("input[].reasoning")
                 found += [carried_message(_unsealed(item)) for item in turn.thoughts]
                 continue
-            found += [turn.message, *turn.results]
+            found += [turn.whole(), *turn.results]
             if turn.pictures:
                 found.append({"role": "user", "content": turn.pictures})
         return found
@@ -108,7 +120,9 @@ class Talk:
             content = _BETWEEN.join(part["text"] for part in content)
         last = self._turns[-1] if self._turns else None
         if role == "assistant" and last is not None and last.open and (last.bare or "tool_calls" in last.message):
-            last.message["content"] = _joined(last.message["content"], content)
+            if not last.said and last.message["content"] is not None:
+                last.said.append(last.message["content"])
+            last.said.append(content)
             return
         self._turns.append(_Turn({"role": role, "content": content}))
 
@@ -156,9 +170,7 @@ class Talk:
             turn = _Turn({"role": "assistant", "content": None})
             self._turns.append(turn)
         turn.thoughts.append(item)
-        text = _BETWEEN.join(filter(None, [turn.message.get("reasoning_content"), *said]))
-        if text:
-            turn.message["reasoning_content"] = text
+        turn.thought += filter(None, said)
         if sealed is not None:
             entry = unwrapped(text_at(sealed, f"{path}.encrypted_content"), item.get("id"))
             turn.message.setdefault("reasoning_details", []).append(entry)
@@ -180,12 +192,12 @@ def flat_name(space: Any, name: str) -> str:
     return f"{space}__{name}"
 
 
-def _joined(old: Any, new: Any) -> Any:
-    if old is None:
-        return new
-    if isinstance(old, str) and isinstance(new, str):
-        return old + _BETWEEN + new
-    return [*_parts(old), *_parts(new)]
+def _joined(said: list[Any]) -> Any:
+    if len(said) == 1:
+        return said[0]
+    if all(isinstance(each, str) for each in said):
+        return _BETWEEN.join(said)
+    return [part for each in said for part in _parts(each)]
 
 
 def _parts(content: Any) -> Sequence[Json]:
