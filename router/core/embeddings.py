@@ -35,17 +35,13 @@ class Embed(msgspec.Struct):
         body: the caller's bytes.
         model: what is to embed.
         sites: every text; tokens are none, and no guard reads them.
-        count: of inputs.
         encoding: of the answer's vectors.
-        dimensions: wanted length of a vector; None where the model's own will do.
     """
 
     body: bytes
     model: str
     sites: list[TextSite]
-    count: int
     encoding: Encoding
-    dimensions: int | None
 
 
 def read_embed(body: bytes) -> Embed:
@@ -59,19 +55,20 @@ def read_embed(body: bytes) -> Embed:
     try:
         head = msgspec.json.decode(body, type=_Body)
         model = msgspec.json.decode(head.model, type=str)
-        sites, count = _inputs(head.input)
+        sites = _inputs(head.input)
     except msgspec.ValidationError:
         raise BadRequest("You must provide a 'model' (a string) and an 'input'.", param="model") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise BadJSON("The body holds a string that is not valid Unicode.") from None
-    return Embed(body, model, sites, count, _encoding(head.encoding_format), _dimensions(head.dimensions))
+    _check_dimensions(head.dimensions)
+    return Embed(body, model, sites, _encoding(head.encoding_format))
 
 
-def _inputs(raw: Raw) -> tuple[list[TextSite], int]:
-    """The texts, and how many inputs there are. What is neither text nor tokens is refused: no guard would read it."""
+def _inputs(raw: Raw) -> list[TextSite]:
+    """The texts. What is neither text nor tokens is refused: no guard would read it."""
     first = bytes(memoryview(raw)[:1])
     if first == b'"':
-        return [_site(0, raw)], 1
+        return [_site(0, raw)]
     if first != b"[":
         raise BadRequest("'input' must be a string, a list of strings, or tokens.", param="input")
     items = msgspec.json.decode(raw, type=list[Raw])
@@ -89,7 +86,7 @@ def _inputs(raw: Raw) -> tuple[list[TextSite], int]:
             raise BadRequest(f"'input[{i}]' must be a string or tokens.", param=f"input[{i}]") from None
     if tokens and tokens < len(items):
         raise BadRequest("'input' mixes single tokens with texts or lists of tokens.", param="input")
-    return sites, 1 if tokens else len(items)
+    return sites
 
 
 def _site(i: int, raw: Raw) -> TextSite:
@@ -105,11 +102,10 @@ def _encoding(raw: Raw | UnsetType) -> Encoding:
     return "base64" if value == "base64" else "float"
 
 
-def _dimensions(raw: Raw | UnsetType) -> int | None:
+def _check_dimensions(raw: Raw | UnsetType) -> None:
     value = None if raw is UNSET else msgspec.json.decode(raw)
     if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
         raise BadRequest("'dimensions' must be a whole number of at least 1.", param="dimensions")
-    return value
 
 
 # --- the answer
@@ -117,7 +113,6 @@ def _dimensions(raw: Raw | UnsetType) -> int | None:
 
 class _Vector(msgspec.Struct):
     embedding: Raw
-    index: int
 
 
 class _Answer(msgspec.Struct):
@@ -132,29 +127,25 @@ _text_decoder = msgspec.json.Decoder(str)
 def told(body: bytes, asked: Embed) -> bytes:
     """The answer as the caller asked for it; its own bytes where nothing is to be turned.
 
+    How many vectors, and how long: that is between the caller and his model, as with everything that passes.
+
     Raises:
-        ValueError: it is not an embeddings answer to this request.
+        ValueError: it is not an embeddings answer.
     """
     try:
         vectors = _answer_decoder.decode(body).data
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError("not an embeddings answer") from error
-    if sorted(v.index for v in vectors) != list(range(asked.count)):
-        raise ValueError("not one vector an input")
-    lengths: set[int] = set()
     edits: list[Edit] = []
     for vector in vectors:
-        length, turned = _turned(vector.embedding, asked.encoding)
-        lengths.add(length)
+        turned = _turned(vector.embedding, asked.encoding)
         if turned is not None:
             edits.append(Edit(*span(body, vector.embedding), turned))
-    if len(lengths) != 1 or (asked.dimensions is not None and lengths != {asked.dimensions}):
-        raise ValueError("vectors of other lengths than asked")
     return splice(body, edits) if edits else body
 
 
-def _turned(raw: Raw, encoding: Encoding) -> tuple[int, bytes | None]:
-    """The length of a vector, and its JSON in the wanted encoding; None where it has that already."""
+def _turned(raw: Raw, encoding: Encoding) -> bytes | None:
+    """A vector's JSON in the wanted encoding; None where it has that already."""
     text = bytes(memoryview(raw)[:1]) == b'"'
     try:
         if text:
@@ -167,7 +158,7 @@ def _turned(raw: Raw, encoding: Encoding) -> tuple[int, bytes | None]:
     if not len(numbers) or not np.isfinite(numbers).all():
         raise ValueError("not a vector")
     if text == (encoding == "base64"):
-        return len(numbers), None
+        return None
     if text:
-        return len(numbers), msgspec.json.encode([float(n) for n in numbers])
-    return len(numbers), b'"' + b64encode(numbers.tobytes()) + b'"'
+        return msgspec.json.encode([float(n) for n in numbers])
+    return b'"' + b64encode(numbers.tobytes()) + b'"'

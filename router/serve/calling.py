@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from router.core.resilience import work_of
 from router.core.resilience.deadline import NONE
-from router.errors import DeadlineExceeded, UpstreamError, UpstreamSilent, UpstreamTimeout
+from router.errors import DeadlineExceeded, UpstreamError, UpstreamResting, UpstreamSilent, UpstreamTimeout
 from router.serve.shield import ending_of
 from router.types import Reason
 
@@ -42,12 +42,16 @@ async def attempt(story: Story, step: Try, make: Callable[[], Awaitable[T]], kin
     try:
         if account is not None:
             story.output_cap = await _reserved(account, story, step)
-        call = cell.shield.begin(story.tenant, name, _work(story, step.tier), cell.clock())
+        alone = name in story.looks
+        call = cell.shield.begin(story.tenant, name, _work(story, step.tier), cell.clock(), alone=alone)
     except BaseException as error:  # nothing was asked
         if account is not None and isinstance(error, UpstreamError):
             account.settle(step.index, None, error)
         if paid:
             _unpay(story, name)
+        if before is not None and isinstance(error, UpstreamResting):
+            before.retryable = False
+            raise before from None  # what was heard says more than that nobody is asked again
         raise
     story.calls[step.index] = (name, call)
     story.call_begins()
@@ -98,7 +102,10 @@ async def beside(story: Story, name: str, make: Callable[[], Awaitable[T]], tier
         UpstreamError: it failed, or the breaker is open.
     """
     cell = story.cell
-    call = cell.shield.begin(story.tenant, name, _work(story, tier) if tier else 1.0, cell.clock())
+    work = _work(story, tier) if tier else 1.0
+    call = cell.shield.begin(
+        story.tenant, name, work, cell.clock(), alone=tier is None
+    )  # embeddings: no other has them
     try:
         got = await make()
     except UpstreamError as error:

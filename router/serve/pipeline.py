@@ -39,7 +39,7 @@ from router.serve.sessions import session_name
 from router.serve.shield import resting_error
 from router.serve.story import Story
 from router.serve.stream import EventGuard
-from router.types import TIER_NAMES, Decision, Deployment, Score, TierName, Usage
+from router.types import TIER_NAMES, Decision, Deployment, Reason, Score, TierName, Usage
 from router.upstream.base import Deadline, StreamReply, Upstream
 
 if TYPE_CHECKING:
@@ -114,9 +114,18 @@ def score_and_decide(cell: Cell, request: ChatRequest, wish: Order, story: Story
     caller = Caller(tenant=wish.caller.tenant, tags=wish.caller.tags, tier=wish.caller.tier, text=ask)
     story.fleet = fleet = cell.fleet(wish.policy, cell.shield.resting(story.tenant, since))
     story.lot = cell.lot(wish.policy, story.id)
-    decision = story.decided(
-        decide(wish.policy, story.features, turn.score, caller, fleet, turn, story.stay, lot=story.lot)
-    )
+    decision = decide(wish.policy, story.features, turn.score, caller, fleet, turn, story.stay, lot=story.lot)
+    if decision.served is None and fleet.resting:
+        story.looks = cell.shield.alone(story.tenant, fleet.resting, cell.clock())
+        story.fleet = fleet = cell.fleet(wish.policy, fleet.resting - story.looks)
+        decision = decide(wish.policy, story.features, turn.score, caller, fleet, turn, story.stay, lot=story.lot)
+    story.decided(decision)
+    if story.looks and decision.served is not None:
+        names = ", ".join(sorted(story.looks))
+        story.because(
+            [Reason(id="breaker-look", text=f"{names}: left alone after failures, and asked now as nobody is asking.")]
+        )
+    decision = story.decision or decision
     story.spend("score", since)
     if fleet.pin is not None:
         story.mode = "pinned"

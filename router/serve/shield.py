@@ -95,8 +95,13 @@ class Shield:
             if whose == bulkhead and self.guards[whose, name].breaker.resting(now, voter)
         )
 
-    def begin(self, tenant: str, name: str, work: float, now: float) -> Call:
-        """Ask a breaker.
+    def alone(self, tenant: str, names: frozenset[str], now: float) -> frozenset[str]:
+        """Which of these resting deployments may be asked by one who has nobody else to ask."""
+        bulkhead = self.bulkhead(tenant)
+        return frozenset(name for name in names if self.guards[bulkhead, name].breaker.open_to_one(now))
+
+    def begin(self, tenant: str, name: str, work: float, now: float, *, alone: bool = False) -> Call:
+        """Ask a breaker. ``alone``: there is nobody else to ask.
 
         Raises:
             UpstreamResting: it is open.
@@ -107,7 +112,7 @@ class Shield:
         breaker = guard.breaker
         if guard.room is not None and guard.inside >= guard.room.limit:
             raise UpstreamBusy("The model has as many requests as it can serve at once.", retry_after="1")
-        call = breaker.begin(now, voter_of(tenant), work)
+        call = breaker.begin(now, voter_of(tenant), work, alone=alone)
         if call is None:
             self._noted(bulkhead, name, breaker)
             raise resting_error(breaker.retry_in(now))

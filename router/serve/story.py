@@ -98,6 +98,7 @@ class Story:
         self.entry: Entry | None = None
         self.calls: dict[int, tuple[str, Call]] = {}  # under way: index of the try -> deployment, its breaker's
         self.last_error: UpstreamError | None = None
+        self.looks: frozenset[str] = frozenset()  # resting deployments that it may ask, for there is nobody else
         self.usage: Usage | None = None
         self.finish_reason: str | None = None
         self.kept: Note | None = None

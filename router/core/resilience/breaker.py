@@ -12,6 +12,8 @@ Laws, each kept by a property test:
   slots where two were active, and the failing share is the mean of the slots' shares, so a caller with ten times
   the load has one vote. Where only one calls, one is enough: a lone deployment trips too;
 - whoever's look failed does not get the next one before others had a chance;
+- where nobody is asking and nothing else could be asked, one call may look at any time (``alone``): a lone caller is
+  told what the server says today, and a server that answers again is taken back at once;
 - what a call begun before the breaker opened comes to later says nothing about the server now, save that an
   answer ends a suspicion of silence.
 """
@@ -27,6 +29,7 @@ from router.core.resilience.silence import Silence
 from router.types import Frozen
 
 SLOTS = 16
+QUIET = 0.005  # seconds between looks of those who are alone
 
 State = Literal["closed", "open", "half_open"]
 Cause = Literal["", "failures", "rate", "limited", "silence"]
@@ -61,13 +64,14 @@ class BreakerRules(Frozen, frozen=True, kw_only=True):
 class Call:
     """One call that was let through; given back to the breaker as it goes on.
 
-    ``wake`` is called where it waits for a server that is given up as silent.
+    ``wake`` is called where it waits for a server that is given up as silent. ``alone``: it looks while the server
+    rests.
     """
 
-    __slots__ = ("began", "voter", "wake", "work")
+    __slots__ = ("alone", "began", "voter", "wake", "work")
 
-    def __init__(self, began: float, voter: int, work: float) -> None:
-        self.began, self.voter, self.work = began, voter, work
+    def __init__(self, began: float, voter: int, work: float, *, alone: bool = False) -> None:
+        self.began, self.voter, self.work, self.alone = began, voter, work, alone
         self.wake: Callable[[], object] | None = None
 
 
@@ -81,7 +85,7 @@ class Breaker:
 
     __slots__ = (
         "_before", "_blamed", "_dice", "_edge", "_limit_slots", "_limits", "_looked_at", "_looks", "_now", "_pause",
-        "_rules", "_run", "_run_slots", "_silence", "_tripped", "_until", "_waiting", "cause", "opened",
+        "_quiet", "_rules", "_run", "_run_slots", "_silence", "_tripped", "_until", "_waiting", "cause", "opened",
     )  # fmt: skip
 
     def __init__(self, rules: BreakerRules = BreakerRules(), dice: Callable[[], float] = lambda: 0.5) -> None:  # noqa: B008  (frozen)
@@ -93,7 +97,7 @@ class Breaker:
         self._before = [0] * (2 * SLOTS)
         self._edge = float("-inf")
         self._run = self._run_slots = self._limits = self._limit_slots = 0
-        self._tripped = self._until = self._looked_at = float("-inf")
+        self._tripped = self._until = self._looked_at = self._quiet = float("-inf")
         self._pause = rules.pause
         self._looks: dict[Call, None] = {}
         self._blamed: int | None = None
@@ -117,18 +121,23 @@ class Breaker:
         looking = bool(self._looks) and now < self._looked_at + self._pause  # a lost look must not last for ever
         return looking or (voter % SLOTS == self._blamed and now < self._until + self._pause)
 
+    def open_to_one(self, now: float) -> bool:
+        """Whether a caller who has nobody else to ask may look although it rests. Changes nothing."""
+        return self.cause != "silence" and not self._waiting and now >= self._quiet
+
     def retry_in(self, now: float) -> float:
         """Seconds until it looks again; for Retry-After."""
         return max(0.0, self._until - now) if self.cause else 0.0
 
-    def begin(self, now: float, voter: int = 0, work: float = 1.0) -> Call | None:
-        """Let a call through, or not."""
+    def begin(self, now: float, voter: int = 0, work: float = 1.0, *, alone: bool = False) -> Call | None:
+        """Let a call through, or not. ``alone``: there is nobody else to ask."""
         self.look(now)
-        if self.cause and self.resting(now, voter):
+        rests = bool(self.cause) and self.resting(now, voter)
+        if rests and not (alone and self.open_to_one(now)):
             return None
-        call = Call(now, voter % SLOTS, work)
+        call = Call(now, voter % SLOTS, work, alone=rests)
         self._waiting[call] = None
-        if self.cause:
+        if self.cause and not rests:
             self._looks[call] = None
             self._looked_at = now
         return call
@@ -185,7 +194,9 @@ class Breaker:
                 self._silence.alive(now)
             self._lives(call)
         elif call.began >= self._tripped:
-            if self.cause:
+            if call.alone and self.cause:
+                self._quiet = now + QUIET  # it rests as before: who is alone says nothing of a storm
+            elif self.cause:
                 self._looked(call, ending, now, retry_after)
             else:
                 self._count(call, ending, now, retry_after)

@@ -77,7 +77,7 @@ async def test_what_is_only_read_is_not_written(gw, method, path):
 @shared
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 @pytest.mark.parametrize(
-    "path", ["/", "/nowhere", "/v1", "/v1/", "/v1/nowhere", "/v1/threads", "//v1/models", "/v1/chat", "/%00", "/v1/..%2fmodels", "/docs", "/v1/files"]
+    "path", ["/", "/nowhere", "/v1", "/v1/", "/v1/nowhere", "/v1/threads", "//v1/models", "/v1/chat", "/%00", "/v1/..%2fmodels", "/docs", "/v1/assistants"]
 )  # fmt: skip
 async def test_a_wrong_path_is_a_404_in_our_shape(gw, method, path):
     answer = await gw.http.request(method, path)

@@ -91,7 +91,7 @@ def test_a_key_expires_at_its_moment(path: Path) -> None:
 def test_the_usual_key_may_neither_administer_nor_choose_policy_or_tier(path: Path) -> None:
     key, _ = KeyStore.load(path).add("acme", now=NOW)
     assert set(SCOPES) - set(key.scopes) == {"admin", "media"}
-    assert set(HEADERS) - set(key.headers) == {"policy", "tier", "guard-tag"}
+    assert set(HEADERS) - set(key.headers) == {"policy", "tier", "guard-tag", "priority"}
 
 
 def test_editors_at_the_same_time_lose_nothing(path: Path) -> None:

@@ -30,6 +30,6 @@ async def test_the_sdk_reads_them(serve, up):
 
 async def test_an_answer_that_does_not_fit_is_the_upstreams_fault(serve, up):
     gw = await serve()
-    up.script(Answer.json(embeddings(1)))
-    short = await gw.http.post("/v1/embeddings", json=BODY)
-    assert (short.status_code, short.json()["error"]["code"]) == (502, "upstream_invalid")
+    up.script(Answer.json({"object": "list", "data": [{"index": 0, "embedding": "!!"}]}))
+    wrong = await gw.http.post("/v1/embeddings", json=BODY)
+    assert (wrong.status_code, wrong.json()["error"]["code"]) == (502, "upstream_invalid")

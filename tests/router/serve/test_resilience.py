@@ -1,11 +1,13 @@
 """One fault stays one fault: breakers, deadlines, budgets of tries and places, through a real gateway."""
 
 import asyncio
+import contextlib
 import time
 from datetime import UTC, datetime
 
 import pytest
 
+from router.core.resilience.breaker import QUIET
 from router.registry.keys import KeyStore
 from router.serve.settings import BreakerSettings, BulkheadSettings, RetrySettings
 from tests.support.upstream import HOLD, RESET, Answer, chunk, error, finish
@@ -37,6 +39,19 @@ async def trip(gw, up, model="small", failures=5):
     return up
 
 
+@contextlib.asynccontextmanager
+async def looking(gw, up):
+    """Somebody who is alone looks at ``m-large`` while it rests: while he waits, nobody else may."""
+    seen = len(up.requests)
+    up.always(Answer.silence(), model="m-large")
+    await asyncio.sleep(2 * QUIET)
+    alone = asyncio.create_task(gw.chat(model="large"))
+    await up.wait_for(seen + 1)
+    yield
+    alone.cancel()
+    await asyncio.gather(alone, return_exceptions=True)
+
+
 # --- breakers at work
 
 
@@ -44,12 +59,13 @@ async def test_a_lone_deployment_rests_and_callers_learn_at_once_when_to_come_ba
     clock = Clock()
     gw = await serve(change=with_settings(slice(2, 3)), cell=lambda cell: setattr(cell, "clock", clock))
     await trip(gw, up, "large")
-    asked = len(up.requests)
-    answer = await gw.chat(model="large")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "upstream_resting")
-    assert 1 <= int(answer.headers["retry-after"]) <= 3
-    assert "breaker-open" in answer.headers["x-stillhouse-reason"]
-    assert len(up.requests) == asked
+    async with looking(gw, up):
+        asked = len(up.requests)
+        answer = await gw.chat(model="large")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "upstream_resting")
+        assert 1 <= int(answer.headers["retry-after"]) <= 3
+        assert "breaker-open" in answer.headers["x-stillhouse-reason"]
+        assert len(up.requests) == asked
     assert (await gw.http.get("/readyz")).json() | {"policy": "", "scorer": 1} == {
         "ready": True, "faults": [], "resting": ["m-large"], "policy": "", "scorer": 1,
     }  # fmt: skip
@@ -57,6 +73,24 @@ async def test_a_lone_deployment_rests_and_callers_learn_at_once_when_to_come_ba
     clock.ahead = 60
     assert (await gw.chat(model="large")).status_code == 200
     assert (await gw.http.get("/readyz")).json()["resting"] == []
+
+
+async def test_who_is_alone_is_told_what_the_server_says_and_takes_it_back_at_once(serve, up):
+    gw = await serve(change=with_settings(slice(2, 3)))
+    await trip(gw, up, "large")
+    up.always(Answer.error(500), model="m-large")
+    asked = len(up.requests)
+    for _ in range(3):
+        await asyncio.sleep(2 * QUIET)
+        answer = await gw.chat(model="large")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (502, "upstream_unavailable")
+        assert "breaker-look" in [reason["id"] for reason in (await gw.record(answer))["reasons"]]
+    assert len(up.requests) == asked + 3  # one call each: it still rests
+    up.always(Answer.completion("well again"), model="m-large")
+    await asyncio.sleep(2 * QUIET)
+    answers = [await gw.chat(model="large")]
+    answers += await asyncio.gather(*(gw.chat(model="large") for _ in range(5)))
+    assert {answer.status_code for answer in answers} == {200}
 
 
 async def test_a_resting_tier_is_replaced_upwards_and_the_record_says_which_was_skipped(serve, up):
@@ -73,7 +107,8 @@ async def test_a_resting_tier_is_replaced_upwards_and_the_record_says_which_was_
 async def test_a_resting_tier_is_replaced_downwards_only_where_the_policy_allows_it(serve, up):
     gw = await serve(PLAIN, PLAIN.replace("name: plain", "name: lenient\nallow_degrade: true"))
     await trip(gw, up, "large")
-    assert (await gw.chat(model="large")).status_code == 503
+    async with looking(gw, up):
+        assert (await gw.chat(model="large")).status_code == 503
     lower = await gw.chat(model="large", headers={"x-stillhouse-policy": "lenient"})
     assert lower.headers["x-stillhouse-tier"] == "medium"
 
@@ -123,9 +158,10 @@ async def test_an_upstreams_rate_limit_closes_it_for_the_time_it_asked_for(serve
     up.always(Answer.error(429, retry_after=17), model="m-large")
     for _ in range(3):
         assert (await gw.chat(model="large")).status_code == 429
-    answer = await gw.chat(model="large")
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "17")
-    assert len(up.requests) == 3
+    async with looking(gw, up):
+        answer = await gw.chat(model="large")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "17")
+    assert len(up.requests) == 4
 
 
 async def test_callers_who_wait_for_a_black_hole_are_answered_by_the_next_tier(serve, up):

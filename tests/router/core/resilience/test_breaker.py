@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.core.resilience import Breaker, BreakerRules, Silence, work_of
+from router.core.resilience.breaker import QUIET
 
 FAIL, OK = "failed", "ok"
 
@@ -49,6 +50,26 @@ def test_while_open_nothing_is_let_through_then_one_look_at_a_time():
     breaker.end(look, OK, until + 0.1)
     assert breaker.state(until + 0.1) == "closed"
     assert all(breaker.begin(until + 0.1, v) for v in range(20))
+
+
+def test_one_who_is_alone_may_look_at_any_time_one_call_at_a_time():
+    breaker = opened()
+    first = breaker.begin(0.1, 3, alone=True)
+    assert first.alone
+    assert breaker.begin(0.1, 4, alone=True) is None
+    breaker.end(first, FAIL, 0.2)
+    assert breaker.begin(0.2, 3, alone=True) is None  # a moment of quiet
+    rest = breaker.retry_in(0.2)
+    again = breaker.begin(0.2 + QUIET, 3, alone=True)
+    assert breaker.retry_in(0.2) == rest  # it rests no longer for that
+    breaker.answered(again, 0.3)
+    assert breaker.state(0.3) == "closed"
+
+
+def test_nobody_looks_alone_at_a_black_hole():
+    breaker = opened()
+    breaker.cause = "silence"
+    assert breaker.begin(0.1, 3, alone=True) is None
 
 
 def test_the_pause_doubles_with_each_failed_look_up_to_the_longest_and_is_forgotten():
