@@ -42,7 +42,8 @@ async def attempt(story: Story, step: Try, make: Callable[[], Awaitable[T]], kin
     try:
         if account is not None:
             story.output_cap = await _reserved(account, story, step)
-        alone = name in story.looks
+        # nobody else to ask: what was so when it was decided, and for another try
+        alone = name in story.looks or (before is not None and not (story.decision and story.decision.fallbacks))
         call = cell.shield.begin(story.tenant, name, _work(story, step.tier), cell.clock(), alone=alone)
     except BaseException as error:  # nothing was asked
         if account is not None and isinstance(error, UpstreamError):

@@ -284,7 +284,7 @@ async def test_streams_side_by_side_are_never_crossed(gw, shared_up):
 
     shared_up.always(own)
 
-    assert (await gw.chat("w")).status_code == 200  # whatever rested after other tests is taken back
+    assert (await gw.chat("w", stream=True)).status_code == 200  # whatever rested after other tests is taken back
 
     async def one(i):
         said, done = told(await gw.chat(f"w{i}", stream=True))
