@@ -244,7 +244,7 @@ class Way:
         if self._tries == 1:
             guard.first += 1
             if guard.budget is not None:
-                guard.budget.earn()
+                guard.budget.earn(self._process.clock.now)
             return True
         overload = self._last is not None and self._last.overload
         if guard.budget is not None and (overload or not self._rescued(name)):

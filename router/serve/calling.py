@@ -134,7 +134,7 @@ def _pay(story: Story, step: Try, kind: AttemptKind | None) -> bool:
     budget = shield.guard(bulkhead, name).budget
     last = story.last_error
     if last is None or kind == "escalation":
-        budget.earn()
+        budget.earn(story.cell.clock())
         return False
     left = story.attempts[-1].deployment
     if not last.overload and left != name and shield.guard(bulkhead, left).breaker.cause:

@@ -72,9 +72,10 @@ class BreakerSettings(Strict):
 
 
 class RetrySettings(Strict):
-    """The budget of further calls: a share of the first ones, and how many may be saved up."""
+    """The budget of further calls: a share of the first ones, some a second besides, and how many may be saved up."""
 
     share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    per_second: Annotated[float, Field(ge=0)] = 5
     burst: Annotated[float, Field(ge=0)] = 10
 
 

@@ -126,7 +126,7 @@ async def test_a_poisonous_tenant_closes_a_deployment_to_nobody_else(serve, up, 
     store = KeyStore(home / "keys.json")
     keys = [store.add(tenant=t, now=datetime(2026, 11, 1, tzinfo=UTC))[1] for t in ("poison", "good")]
     poison, good = ({"authorization": f"Bearer {token}"} for token in keys)
-    gw = await serve(keys="required", change=with_settings(retries=RetrySettings(burst=0)))
+    gw = await serve(keys="required", change=with_settings(retries=RetrySettings(burst=0, per_second=0)))
     up.always(lambda seen: Answer.error(500) if b"poison" in seen.body else Answer.completion())
     for _ in range(4):
         assert (await gw.chat("hi", model="small", headers=good)).headers["x-stillhouse-tier"] == "small"
@@ -230,7 +230,7 @@ async def test_a_deadline_that_is_none_is_refused_by_name(serve, value):
 
 async def test_further_calls_stop_when_their_budget_is_spent(serve, up):
     never = BreakerSettings(failures=1000, calls=1000)
-    change = with_settings(slice(2, 3), retries=RetrySettings(share=0, burst=2), breaker=never)
+    change = with_settings(slice(2, 3), retries=RetrySettings(share=0, burst=2, per_second=0), breaker=never)
     gw = await serve(change=change)
     up.always(Answer.error(500))
     answers = [await gw.chat(model="large") for _ in range(4)]
@@ -244,7 +244,7 @@ async def test_further_calls_stop_when_their_budget_is_spent(serve, up):
 
 async def test_a_failover_that_works_goes_on_for_ever(serve, up):
     never = BreakerSettings(failures=1000, calls=1000)
-    gw = await serve(change=with_settings(retries=RetrySettings(share=0, burst=1), breaker=never))
+    gw = await serve(change=with_settings(retries=RetrySettings(share=0, burst=1, per_second=0), breaker=never))
     up.always(Answer.error(401), model="m-small")
     answers = [await gw.chat(model="small") for _ in range(12)]
     assert {answer.headers["x-stillhouse-tier"] for answer in answers} == {"medium"}

@@ -10,13 +10,21 @@ from hypothesis import strategies as st
 from router.core.resilience import Adaptive, Limit, RetryBudget, seconds_of
 
 
-@given(st.integers(1, 3000), st.integers(1, 3))
-def test_when_everything_fails_tries_stay_within_a_tenth_more(requests, wanted):
+@given(st.integers(1, 3000), st.integers(1, 3), st.floats(0, 60))
+def test_when_everything_fails_tries_stay_within_a_tenth_more_and_a_few_a_second(requests, wanted, seconds):
     budget, calls = RetryBudget(), 0
-    for _ in range(requests):
-        budget.earn()
+    for i in range(requests):
+        budget.earn(1000 + seconds * i / requests)
         calls += 1 + sum(budget.spend() for _ in range(wanted))
-    assert calls <= 1.1 * requests + 10 + 1e-6
+    assert calls <= 1.1 * requests + 10 + 5 * seconds + 1e-6
+
+
+def test_where_few_ask_everyone_may_try_again():
+    budget = RetryBudget()
+    for i in range(100):
+        budget.earn(i)
+        assert budget.spend()
+        assert budget.spend()
 
 
 def test_a_failover_that_works_is_never_refused():
@@ -30,7 +38,7 @@ def test_a_failover_that_works_is_never_refused():
 def test_tokens_stay_between_none_and_the_burst(steps):
     budget = RetryBudget(burst=4)
     for step in steps:
-        getattr(budget, step)()
+        getattr(budget, step)(*([1.0] if step == "earn" else []))
         assert 0 <= budget.tokens <= 4
 
 
