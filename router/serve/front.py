@@ -148,7 +148,10 @@ class Front:
         try:
             if cell.draining:
                 raise Overloaded("The gateway is shutting down; try again.", retry_after="1")
-            head = Incoming(scope["path"], dict(scope["headers"]), b"", out.request_id)
+            headers = dict(scope["headers"])
+            if len(headers) != len(scope["headers"]):
+                check_repeats(scope["headers"])
+            head = Incoming(scope["path"], headers, b"", out.request_id)
             await handler(cell, scope["method"], head, receive, out)
         except StillhouseError as error:
             await out.error(error, [(b"x-request-id", out.request_id.encode())])

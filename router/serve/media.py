@@ -16,11 +16,14 @@ from router.errors import (
     Forbidden,
     MethodNotAllowed,
     NotFound,
+    PriceUnknown,
     StillhouseError,
     TooLarge,
     UnsupportedMedia,
 )
 from router.serve.accept import accept, order
+from router.serve.account import enter
+from router.serve.admitting import admit
 from router.serve.exchange import Exchange, Incoming, Receive, until_gone
 from router.serve.pipeline import confess, deadline_of
 from router.serve.respond import Headers, headers_of
@@ -29,6 +32,7 @@ from router.upstream.openai import OpenAIUpstream
 
 if TYPE_CHECKING:
     from policies.policy import Policy
+    from router.registry.keys import Key
     from router.serve.cell import Cell
     from router.upstream.transport import Response
 
@@ -76,7 +80,12 @@ async def media(cell: Cell, method: str, incoming: Incoming, receive: Receive, o
     body = Body(receive, most)
     response: Response | None = None
     try:
-        upstream, policy = _allowed(cell, method, incoming, story)
+        key = accept(cell, incoming, story, "media")
+        await admit(cell, incoming, story, key)
+        upstream, policy = _allowed(cell, method, incoming, story, key)
+        if cell.limits is not None:
+            await enter(cell.limits, key, story)
+            _affordable(incoming.path, story)
         told = _body_headers(incoming, most)
         parts = body.parts() if method == "POST" else None
         path = incoming.path.removeprefix("/v1")
@@ -141,13 +150,14 @@ async def _refuse(error: StillhouseError, body: Body, story: Story, out: Exchang
     await out.error(error, headers_of(story, stream=False))
 
 
-def _allowed(cell: Cell, method: str, incoming: Incoming, story: Story) -> tuple[OpenAIUpstream, Policy]:
+def _allowed(
+    cell: Cell, method: str, incoming: Incoming, story: Story, key: Key | None
+) -> tuple[OpenAIUpstream, Policy]:
     """The upstream that takes it, and the policy that lets it pass.
 
     Raises:
         StillhouseError: the key, the policy or the settings do not allow it; the message says which, and what would.
     """
-    key = accept(cell, incoming, story, "media")
     found = MEDIA.fullmatch(incoming.path)
     kind = next((name for name in _KINDS if found and found[name]), None)
     if found is None or kind is None:
@@ -171,6 +181,16 @@ def _allowed(cell: Cell, method: str, incoming: Incoming, story: Story) -> tuple
         )
         raise Forbidden(f"{words}: only a private upstream may take {kind}.")
     return upstream, policy
+
+
+def _affordable(path: str, story: Story) -> None:
+    """Keep what nobody counts from those who have a budget. Files cost nothing by the request.
+
+    Raises:
+        PriceUnknown: there is a budget, and sounds or pictures are asked for.
+    """
+    if story.account is not None and story.account.has_budget and not path.startswith("/v1/files"):
+        raise PriceUnknown(f"A budget cannot be kept over {path}: nobody here reads what it costs.")
 
 
 def _check_method(method: str, path: str, kind: str, *, shared: bool) -> None:

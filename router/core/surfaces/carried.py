@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from router.core.surfaces.said import SEALED
+from router.errors import BadRequest
 
 Json = dict[str, Any]
 MARK: Final = "responses"  # type of such a message and such a tool; name of the member
@@ -66,6 +67,9 @@ def without(body: bytes) -> bytes:
         for name in ("tools", "tool_choice", "parallel_tool_calls"):
             value.pop(name, None)
     value["messages"] = [_plain(message) for message in value["messages"] if message.get("type") != MARK]
+    if not value["messages"]:
+        words = "'input' holds nothing that the server of this model understands: send a message."
+        raise BadRequest(words, param="input")
     return msgspec.json.encode(value)
 
 
