@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from router.core.resilience import work_of
 from router.core.resilience.deadline import NONE
-from router.errors import DeadlineExceeded, StillhouseError, UpstreamError, UpstreamSilent, UpstreamTimeout
+from router.errors import (
+    DeadlineExceeded,
+    StillhouseError,
+    UpstreamError,
+    UpstreamInvalid,
+    UpstreamSilent,
+    UpstreamTimeout,
+)
 from router.serve.shield import ending_of
 from router.types import Reason
 
@@ -125,6 +132,15 @@ async def beside(story: Story, name: str, make: Callable[[], Awaitable[T]], tier
     return got
 
 
+def fault_of(error: Exception) -> UpstreamError:
+    """What a call beside the others came to, in words for its record."""
+    if isinstance(error, UpstreamError):
+        return error
+    if isinstance(error, TimeoutError):
+        return UpstreamTimeout("The model's server did not answer in time.")
+    return UpstreamInvalid("The model's server sent something that is not a chat completion.")
+
+
 def _pay(story: Story, step: Try, kind: AttemptKind | None) -> bool:
     """Pay for a further call out of the deployment's budget; gives back whether anything was paid.
 
@@ -137,11 +153,11 @@ def _pay(story: Story, step: Try, kind: AttemptKind | None) -> bool:
     shield, name = story.cell.shield, step.deployment.name
     bulkhead = shield.bulkhead(story.tenant)
     budget = shield.guard(bulkhead, name).budget
-    last = story.last_error
-    if last is None or kind == "escalation":
+    last, before = story.last_error, story.last_try()
+    if last is None or before is None or kind == "escalation":
         budget.earn()
         return False
-    left = story.attempts[-1].deployment
+    left = before.deployment
     if not last.overload and left != name and shield.guard(bulkhead, left).breaker.cause:
         return False
     if budget.spend():
