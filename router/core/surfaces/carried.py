@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from router.core.surfaces.said import SEALED
+from router.core.wire import value_of
 from router.errors import BadRequest
 
 Json = dict[str, Any]
@@ -58,7 +59,7 @@ def restored(text: Any) -> Json | None:
 
 def without(body: bytes) -> bytes:
     """A chat request without what only Responses knows."""
-    value: Json = msgspec.json.decode(body)
+    value: Json = value_of(body)
     value.pop(MARK, None)
     tools = [tool for tool in value.get("tools", ()) if tool.get("type") != MARK]
     if tools:

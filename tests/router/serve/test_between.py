@@ -179,3 +179,34 @@ async def test_a_ledger_that_cannot_be_read_is_said_to_be_so(serve, monkeypatch)
     ):
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "overloaded")
         assert answer.headers["retry-after"] == "1"
+
+
+ODD = ('"user": "\\ud800"', '"temperature": 1e999', f'"seed": 1{"0" * 400}')
+
+
+def speaking(**how):
+    """Settings whose server speaks another protocol."""
+
+    def change(settings):
+        up = {name: each.model_copy(update=how) for name, each in settings.upstreams.items()}
+        return settings.model_copy(update={"upstreams": up})
+
+    return change
+
+
+@pytest.mark.parametrize("how", [{"wire": "chat"}, {"wire": "responses"}, {"kind": "anthropic"}], ids=str)
+async def test_what_no_reader_can_hold_is_the_callers_fault_wherever_it_is_read(serve, up, how):
+    gw = await serve(policy(), change=speaking(**how))
+    up.always(Answer.completion("Four."))
+    said = {
+        "/v1/chat/completions": '"messages": [{"role": "user", "content": "hi"}]',
+        "/v1/responses": '"input": [{"type": "reasoning", "summary": []}, {"role": "user", "content": "hi"}]',
+        "/v1/messages": '"max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]',
+        "/v1/completions": '"prompt": "hi"',
+        "/v1/embeddings": '"input": "hi", "dimensions": 1e999',
+    }
+    for path, words in said.items():
+        for odd in ODD:
+            body = f'{{"model": "{"embed" if "embed" in path else "auto"}", {odd}, {words}}}'
+            answer = await gw.http.post(path, content=body, headers={"content-type": "application/json"})
+            assert answer.status_code != 500, (path, odd, answer.text)
