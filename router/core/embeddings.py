@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from msgspec import UNSET, Raw, UnsetType
 
-from router.core.wire import Edit, TextSite, check_json, span, splice
+from router.core.wire import Edit, TextSite, check_json, span, splice, value_of
 from router.errors import BadJSON, BadRequest
 
 Encoding = Literal["float", "base64"]
@@ -94,7 +94,7 @@ def _site(i: int, raw: Raw) -> TextSite:
 
 
 def _encoding(raw: Raw | UnsetType) -> Encoding:
-    value = None if raw is UNSET else msgspec.json.decode(raw)
+    value = None if raw is UNSET else value_of(raw)
     if value is None:
         return "float"
     if value not in ("float", "base64"):
@@ -103,7 +103,7 @@ def _encoding(raw: Raw | UnsetType) -> Encoding:
 
 
 def _check_dimensions(raw: Raw | UnsetType) -> None:
-    value = None if raw is UNSET else msgspec.json.decode(raw)
+    value = None if raw is UNSET else value_of(raw)
     if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
         raise BadRequest("'dimensions' must be a whole number of at least 1.", param="dimensions")
 

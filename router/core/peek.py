@@ -28,6 +28,7 @@ from router.core.wire import (
     read_usage,
     span,
     splice,
+    value_of,
 )
 from router.types import Usage
 
@@ -70,10 +71,10 @@ _logprobs_decoder = msgspec.json.Decoder(_Logprobs)
 def wishes_of(request: ChatRequest, ask: str, language: str) -> Wishes:
     """Read them from the caller's body; a field of the wrong kind counts as absent, its server will refuse it."""
     head = _head_decoder.decode(request.body)
-    form: Any = msgspec.json.decode(head.response_format)
-    temperature: Any = msgspec.json.decode(head.temperature)
+    form: Any = value_of(head.response_format)
+    temperature: Any = value_of(head.temperature)
     return Wishes(
-        logprobs=msgspec.json.decode(head.logprobs) is True,
+        logprobs=value_of(head.logprobs) is True,
         temperature=float(temperature) if isinstance(temperature, int | float) else None,
         demand=demand_of(ask, form if isinstance(form, dict) else None, tools=request.tools, language=language),
     )

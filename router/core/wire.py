@@ -338,6 +338,18 @@ def check_json(body: bytes) -> None:
         raise BadJSON(f"The body is not JSON we can read: {type(error).__name__}.") from None
 
 
+def value_of(raw: bytes | Raw) -> Any:
+    """What a part of a checked body says.
+
+    Raises:
+        BadJSON: a number too large for any reader, or a string that is no Unicode.
+    """
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise BadJSON("The body holds a number that is too large, or a string that is not valid Unicode.") from None
+
+
 def read_chat(body: bytes) -> ChatRequest:
     """Read a chat-completion request.
 

@@ -15,6 +15,7 @@ from router.core.decide import RANK
 from router.core.limits import MONEY, Cap, Purse, ends_ms
 from router.core.peek import with_members
 from router.errors import (
+    BadRequest,
     BudgetExceeded,
     LimitReached,
     PriceUnknown,
@@ -78,10 +79,11 @@ class Hold:
 #: After these nothing was generated, so nothing is owed. After all other ends nobody knows.
 _FREE: Final = (
     UpstreamRejected, UpstreamRateLimited, UpstreamBusy, UpstreamAuth, UpstreamUnavailable, UpstreamResting,
+    BadRequest,
 )  # fmt: skip
 
 
-def settle(hold: Hold | None, usage: Usage | None, error: Exception | None = None) -> None:
+def settle(hold: Hold | None, usage: Usage | None, error: BaseException | None = None) -> None:
     """Settle a call, the first time it is said; what it used is guessed where nobody says."""
     if hold is None:
         return
@@ -118,6 +120,11 @@ class Account:
         needs = [Need(cap, 1, 1) for cap in self._caps if cap.kind in ("requests", "parallel")]
         if needs:
             self._entered = await self._limiter.take(lambda: needs)
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether money is counted."""
+        return any(cap.kind in MONEY for cap in self._caps)
 
     def measure(self, request: ChatRequest, story: Story) -> None:
         """Keep what the size of a call depends on."""
@@ -186,7 +193,7 @@ class Account:
         wanted = min(cap.limit, size.tokens(own))
         return Need(cap, wanted, wanted)
 
-    def settle(self, index: int, usage: Usage | None, error: Exception | None) -> None:
+    def settle(self, index: int, usage: Usage | None, error: BaseException | None) -> None:
         """The call of a try is over."""
         settle(self._holds.pop(index, None), usage, error)
 

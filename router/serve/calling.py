@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from router.core.resilience import work_of
 from router.core.resilience.deadline import NONE
-from router.errors import DeadlineExceeded, UpstreamError, UpstreamResting, UpstreamSilent, UpstreamTimeout
+from router.errors import (
+    DeadlineExceeded,
+    StillhouseError,
+    UpstreamError,
+    UpstreamInvalid,
+    UpstreamResting,
+    UpstreamSilent,
+    UpstreamTimeout,
+)
 from router.serve.shield import ending_of
 from router.types import Reason
 
@@ -36,24 +44,9 @@ async def attempt(story: Story, step: Try, make: Callable[[], Awaitable[T]], kin
         UpstreamError: it failed, or was not made: its breaker is open, or the budget of further calls is spent.
         LimitReached, LimitsAway, PriceUnknown: it may not be made, and was not.
     """
-    before = story.last_error
-    paid = _pay(story, step, kind)
-    cell, name, account = story.cell, step.deployment.name, story.account
-    try:
-        if account is not None:
-            story.output_cap = await _reserved(account, story, step)
-        # nobody else to ask: what was so when it was decided, and for another try
-        alone = name in story.looks or (before is not None and not (story.decision and story.decision.fallbacks))
-        call = cell.shield.begin(story.tenant, name, _work(story, step.tier), cell.clock(), alone=alone)
-    except BaseException as error:  # nothing was asked
-        if account is not None and isinstance(error, UpstreamError):
-            account.settle(step.index, None, error)
-        if paid:
-            _unpay(story, name)
-        if before is not None and isinstance(error, UpstreamResting):
-            before.retryable = False
-            raise before from None  # what was heard says more than that nobody is asked again
-        raise
+    before, paid = story.last_error, _pay(story, step, kind)
+    call = await _let_through(story, step, paid=paid)
+    cell, name = story.cell, step.deployment.name
     story.calls[step.index] = (name, call)
     story.call_begins()
     try:
@@ -69,13 +62,41 @@ async def attempt(story: Story, step: Try, make: Callable[[], Awaitable[T]], kin
     except asyncio.CancelledError:
         story.call_ended(step, "cancelled")
         raise
-    except BaseException:
+    except BaseException as error:
         story.call_forgotten(step)
+        if isinstance(error, StillhouseError):  # the body could not be made for this server
+            _not_made(story, step, error, paid=paid)
         raise
     cell.shield.answered(story.tenant, name, call, cell.clock())
     if paid and before is not None and not before.overload:
-        _unpay(story, name)
+        cell.shield.guard(cell.shield.bulkhead(story.tenant), name).budget.give_back()
     return got
+
+
+async def _let_through(story: Story, step: Try, *, paid: bool) -> Call:
+    """Set aside what the call may use, and ask the breaker."""
+    cell, name, account, before = story.cell, step.deployment.name, story.account, story.last_error
+    try:
+        if account is not None:
+            story.output_cap = await _reserved(account, story, step)
+        # nobody else to ask: so it was when it was decided, and so it is for another try
+        alone = name in story.looks or (before is not None and not (story.decision and story.decision.fallbacks))
+        return cell.shield.begin(story.tenant, name, _work(story, step.tier), cell.clock(), alone=alone)
+    except BaseException as error:
+        _not_made(story, step, error, paid=paid)
+        if before is not None and isinstance(error, UpstreamResting):
+            before.retryable = False
+            raise before from None  # what was heard says more than that nobody is asked again
+        raise
+
+
+def _not_made(story: Story, step: Try, error: BaseException, *, paid: bool) -> None:
+    """Nothing was asked: what was set aside and paid for it goes back."""
+    if story.account is not None:
+        story.account.settle(step.index, None, error)
+    if paid:
+        shield = story.cell.shield
+        shield.guard(shield.bulkhead(story.tenant), step.deployment.name).budget.give_back()
 
 
 async def _reserved(account: Account, story: Story, step: Try) -> int | None:
@@ -88,7 +109,7 @@ async def _reserved(account: Account, story: Story, step: Try) -> int | None:
     expected = None if story.score is None else story.score.output_tokens.get(step.tier)
     if story.limit is NONE:
         return await account.reserve(step.index, step.deployment, expected)
-    left, _ = story.limit.left(story.elapsed_ms() / 1e3, inf, inf, stream=story.stream)
+    _, left = story.limit.left(story.elapsed_ms() / 1e3, inf, inf, stream=story.stream)
     try:
         async with asyncio.timeout(None if left == inf else left):
             return await account.reserve(step.index, step.deployment, expected)
@@ -120,6 +141,15 @@ async def beside(story: Story, name: str, make: Callable[[], Awaitable[T]], tier
     return got
 
 
+def fault_of(error: Exception) -> UpstreamError:
+    """What a call beside the others came to, in words for its record."""
+    if isinstance(error, UpstreamError):
+        return error
+    if isinstance(error, TimeoutError):
+        return UpstreamTimeout("The model's server did not answer in time.")
+    return UpstreamInvalid("The model's server sent something that is not a chat completion.")
+
+
 def _pay(story: Story, step: Try, kind: AttemptKind | None) -> bool:
     """Pay for a further call out of the deployment's budget; gives back whether anything was paid.
 
@@ -132,11 +162,11 @@ def _pay(story: Story, step: Try, kind: AttemptKind | None) -> bool:
     shield, name = story.cell.shield, step.deployment.name
     bulkhead = shield.bulkhead(story.tenant)
     budget = shield.guard(bulkhead, name).budget
-    last = story.last_error
-    if last is None or kind == "escalation":
+    last, before = story.last_error, story.last_try()
+    if last is None or before is None or kind == "escalation":
         budget.earn(story.cell.clock())
         return False
-    left = story.attempts[-1].deployment
+    left = before.deployment
     if not last.overload and left != name and shield.guard(bulkhead, left).breaker.cause:
         return False
     if budget.spend():
@@ -145,12 +175,6 @@ def _pay(story: Story, step: Try, kind: AttemptKind | None) -> bool:
     story.because([Reason(id="retries-spent", text=text)])
     last.retryable = False
     raise last
-
-
-def _unpay(story: Story, name: str) -> None:
-    """Give back what ``_pay`` took."""
-    shield = story.cell.shield
-    shield.guard(shield.bulkhead(story.tenant), name).budget.give_back()
 
 
 async def _unless_silent(call: Call, make: Callable[[], Awaitable[T]]) -> T:

@@ -41,7 +41,7 @@ from router.errors import (
 )
 from router.serve.accept import Order
 from router.serve.account import capped, settle
-from router.serve.calling import attempt, beside
+from router.serve.calling import attempt, beside, fault_of
 from router.serve.forward import forwarded
 from router.serve.story import Note, Story, Times
 from router.types import TIER_NAMES, Deployment, Reason, TierName, Usage
@@ -392,10 +392,14 @@ async def _samples(
         except (LimitReached, LimitsAway, PriceUnknown):
             return None  # not bought: the check is missing, and the policy says what that means
         except (UpstreamError, TimeoutError, ValueError) as error:
-            fault = error if isinstance(error, UpstreamError) else UpstreamTimeout("A sample did not come in time.")
-            story.call_failed(ask.step, fault, "sample")
+            fault = fault_of(error)
+            story.call_failed(ask.step, fault, "sample", Times(begun))
             settle(hold, None, fault)
             return None
+        except asyncio.CancelledError:
+            if hold is not None or account is None:  # it was made, and is paid for
+                story.call_judged(ask.step, "cancelled", None, None, Note("sample", None, Times(begun)))
+            raise
         finally:
             settle(hold, usage)
         note = Note("sample", None, Times(begun, story.elapsed_ms(), story.elapsed_ms()))

@@ -12,6 +12,7 @@ import json
 import logging
 import random
 import secrets
+import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,8 @@ from policies.mistakes import Mistake, Mistakes
 from policies.policy import Policy
 from router.core.decide import Fleet
 from router.core.explore import Lot, lot_of
+from router.errors import Overloaded
+from router.ledger.db import LedgerError
 from router.ledger.place import Place, Remote
 from router.ledger.writer import Ledger
 from router.postgres import PostgresError
@@ -149,6 +152,19 @@ class Cell:
             return None
         said = f"{tenant}\0{ask}".encode("utf-8", "surrogatepass")
         return hashlib.blake2b(said, key=self.prompt_salt, digest_size=16).hexdigest()
+
+    def told(self, request_id: str) -> dict[str, object] | None:
+        """The record of a request, None where there is none. Waits for the ledger: call it off the event loop.
+
+        Raises:
+            Overloaded: the ledger cannot be read now.
+        """
+        if not (request_id.isascii() and request_id.isprintable()):
+            return None  # no request bears such a name, and not every store could look for it
+        try:
+            return self.ledger.get(request_id)
+        except (LedgerError, sqlite3.Error, OSError):
+            raise Overloaded("The ledger cannot be read now; try again.", retry_after="1") from None
 
     def share_draw(self, story: Story) -> float:
         """In [0, 1), the same for one session: which generation of a tier serves it."""

@@ -33,7 +33,7 @@ from router.core.wire import (
 )
 from router.errors import LimitReached, LimitsAway, PriceUnknown, UpstreamError
 from router.serve.account import capped, settle
-from router.serve.calling import beside
+from router.serve.calling import beside, fault_of
 from router.serve.onlooker import Onlooker, Said
 from router.serve.story import Note, Story, Times
 from router.types import Deployment, Usage
@@ -230,10 +230,14 @@ async def _asked(ask: Ask, desk: Desk) -> str:
     except (LimitReached, LimitsAway, PriceUnknown):
         raise CheckFailed("a limit leaves nothing for the model that was to be asked") from None
     except (UpstreamError, TimeoutError, ValueError) as error:
-        if isinstance(error, UpstreamError):
-            story.call_failed(step, error, "check")
-            settle(hold, None, error)
+        fault = fault_of(error)
+        story.call_failed(step, fault, "check", Times(begun))
+        settle(hold, None, fault)
         raise CheckFailed("the model that was asked did not answer") from None
+    except asyncio.CancelledError:
+        if hold is not None or story.account is None:  # it was made, and is paid for
+            story.call_judged(step, "cancelled", None, None, Note("check", None, Times(begun)))
+        raise
     finally:
         settle(hold, usage)
     note = Note("check", None, Times(begun, story.elapsed_ms(), story.elapsed_ms()))

@@ -76,9 +76,10 @@ def _judged_request(cell: Cell, key: Key | None, request_id: str) -> int:
 
     Raises:
         NotFound: there is none, or it is another tenant's.
+        Overloaded: the ledger cannot be read now.
         BadRequest: no model answered it, so there is nothing to judge.
     """
-    record = cell.ledger.get(request_id)
+    record = cell.told(request_id)
     if record is None or (key is not None and record["tenant"] != key.tenant and "admin" not in key.scopes):
         raise NotFound("There is no such request.", param="request_id")
     if record["outcome"] != "ok" or record["tier_served"] is None:

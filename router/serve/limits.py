@@ -105,8 +105,8 @@ def open_limits(
         ValueError: the store's reference cannot be read.
     """
     wanted = settings.limits
-    if not wanted.any and not any(key.limits for key in keys.keys):
-        return None
+    if settings.server.observe or (not wanted.any and not any(key.limits for key in keys.keys)):
+        return None  # who only looks on refuses nobody
     limiter = Limiter(
         open_store(where_of(wanted), home() / "limits.db"),
         when_away=wanted.when_away, wait=wanted.wait, clock=clock, now_ms=now_ms,

@@ -80,11 +80,12 @@ async def media(cell: Cell, method: str, incoming: Incoming, receive: Receive, o
     body = Body(receive, most)
     response: Response | None = None
     try:
-        key, upstream, policy = _allowed(cell, method, incoming, story)
+        key = accept(cell, incoming, story, "media")
         await admit(cell, incoming, story, key)
+        upstream, policy = _allowed(cell, method, incoming, story, key)
         if cell.limits is not None:
             await enter(cell.limits, key, story)
-            _refuse_unmetered(story)
+            _affordable(incoming.path, story)
         sends = method == "POST"
         # A length without its body would make the server take what comes next on the connection, another caller's
         # request, for that body.
@@ -152,23 +153,14 @@ async def _refuse(error: StillhouseError, body: Body, story: Story, out: Exchang
     await out.error(error, headers_of(story, stream=False))
 
 
-def _refuse_unmetered(story: Story) -> None:
-    """Requests are counted here, tokens and money are not: nobody reads what passes.
-
-    Raises:
-        PriceUnknown: the caller has a budget, or a limit in tokens.
-    """
-    if story.account is not None and story.account.meters:
-        raise PriceUnknown("A budget or a limit in tokens cannot be kept over audio, images and files.")
-
-
-def _allowed(cell: Cell, method: str, incoming: Incoming, story: Story) -> tuple[Key | None, OpenAIUpstream, Policy]:
-    """The caller's key, the upstream that takes it, and the policy that lets it pass.
+def _allowed(
+    cell: Cell, method: str, incoming: Incoming, story: Story, key: Key | None
+) -> tuple[OpenAIUpstream, Policy]:
+    """The upstream that takes it, and the policy that lets it pass.
 
     Raises:
         StillhouseError: the key, the policy or the settings do not allow it; the message says which, and what would.
     """
-    key = accept(cell, incoming, story, "media")
     found = MEDIA.fullmatch(incoming.path)
     kind = next((name for name in _KINDS if found and found[name]), None)
     if found is None or kind is None:
@@ -191,7 +183,17 @@ def _allowed(cell: Cell, method: str, incoming: Incoming, story: Story) -> tuple
             f"The policy {policy.name!r} keeps some requests on private models, and nobody can tell whether this is one"
         )
         raise Forbidden(f"{words}: only a private upstream may take {kind}.")
-    return key, upstream, policy
+    return upstream, policy
+
+
+def _affordable(path: str, story: Story) -> None:
+    """Keep what nobody counts from those whose tokens or money are counted. Files cost nothing by the request.
+
+    Raises:
+        PriceUnknown: sounds or pictures are asked for.
+    """
+    if story.account is not None and story.account.meters and not path.startswith("/v1/files"):
+        raise PriceUnknown(f"A budget cannot be kept over {path}: nobody here reads what it costs.")
 
 
 def _check_method(method: str, path: str, kind: str, *, shared: bool) -> None:

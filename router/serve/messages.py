@@ -16,6 +16,7 @@ from router.core.surfaces.messages import MessagesSurface
 from router.core.wire import ChatRequest, read_chat
 from router.errors import BadRequest, StillhouseError, UpstreamError
 from router.serve.accept import Order, accept, order
+from router.serve.account import enter
 from router.serve.admitting import admit
 from router.serve.aside import aside
 from router.serve.exchange import Exchange, Incoming
@@ -63,17 +64,17 @@ class Told(Translated):
 
     async def whole(self, status: int, headers: Headers, body: bytes) -> None:
         """Send a whole answer."""
-        await super().whole(status, self._with_theirs(headers), body)
+        await super().whole(status, self.with_theirs(headers), body)
 
     async def error(self, error: StillhouseError, headers: Headers) -> None:
         """Send an error."""
-        await super().error(error, self._with_theirs(headers))
+        await super().error(error, self.with_theirs(headers))
 
     async def begin(self, headers: Headers) -> None:
         """Send the head of a stream."""
-        await super().begin(self._with_theirs(headers))
+        await super().begin(self.with_theirs(headers))
 
-    def _with_theirs(self, headers: Headers) -> Headers:
+    def with_theirs(self, headers: Headers) -> Headers:
         """The request's id and what is left of limits under Anthropic's names, too."""
         more: Headers = [(b"request-id", self.request_id.encode())]
         for name, value in headers:
@@ -134,7 +135,7 @@ class Counting:
     async def __call__(self, cell: Cell, incoming: Incoming, out: Exchange) -> None:
         """Serve one request."""
         story = Story(cell, incoming.request_id, incoming.path)
-        out = Told(out, _unread, cell.now_ms())
+        out = theirs = Told(out, _unread, cell.now_ms())
         try:
             key = accept(cell, incoming, story, "chat")
             await admit(cell, incoming, story, key)
@@ -143,9 +144,11 @@ class Counting:
                 len(incoming.body), lambda: read_chat(MessagesSurface(incoming.body, betas, counting=True).chat)
             )
             wish = in_arm(cell, request, order(cell, incoming, story, key, request.model), story)
+            if cell.limits is not None:
+                await enter(cell.limits, key, story)
             tokens, source = await count(cell, request, wish, story)
             told = [(b"x-stillhouse-tokens", source), *headers_of(story, stream=False)]
-            await out.straight(200, [(b"content-type", b"application/json"), (b"request-id", story.id.encode()), *told],
+            await out.straight(200, [(b"content-type", b"application/json"), *theirs.with_theirs(told)],
                                msgspec.json.encode({"input_tokens": tokens}))  # fmt: skip
         except StillhouseError as error:
             story.fail(error)

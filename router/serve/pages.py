@@ -146,7 +146,7 @@ async def metrics(request: Request) -> Response:
 async def one_request(request: Request, request_id: Annotated[str, Path()], key: ChatKey) -> JSONResponse:
     """The decision, its reasons, attempts, tokens and final cost. A key sees its own tenant's requests."""
     cell = _cell(request)
-    record = await asyncio.to_thread(cell.ledger.get, request_id)
+    record = await asyncio.to_thread(cell.told, request_id)
     if record is None or (key is not None and record["tenant"] != key.tenant and "admin" not in key.scopes):
         raise NotFound("There is no such request.")
     return JSONResponse(record)

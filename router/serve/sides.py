@@ -141,6 +141,8 @@ async def route(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         await admit(cell, incoming, story, key)
         request = await aside(len(incoming.body), read_chat, incoming.body)
         wish = in_arm(cell, request, order(cell, incoming, story, key, request.model), story)
+        if cell.limits is not None:
+            await enter(cell.limits, key, story)
         blocked = False
         try:
             guard_request(wish.policy.rails["input"], request.texts, Placeholders(), story, wish.guard_tag)
@@ -167,6 +169,9 @@ async def route(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     except StillhouseError as error:
         story.fail(error)
         await out.error(error, headers_of(story, stream=False))
+    except asyncio.CancelledError:
+        story.outcome, story.status = "client_gone", 499
+        raise
     except Exception as bug:  # noqa: BLE001  (as in the pipeline)
         await confess(bug, story, out)
     finally:

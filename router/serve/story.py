@@ -157,7 +157,9 @@ class Story:
         if self._call_first is None:
             self._call_first = self.elapsed_ms()
 
-    def call_failed(self, step: Try, error: UpstreamError, kind: AttemptKind | None = None) -> None:
+    def call_failed(
+        self, step: Try, error: UpstreamError, kind: AttemptKind | None = None, times: Times | None = None
+    ) -> None:
         """It failed before anything was sent to the caller."""
         beside = kind in ("sample", "check")
         if not beside:
@@ -169,7 +171,9 @@ class Story:
             outcome = "timeout"
         note = Note() if self.kept is None or beside else self.kept
         if not note.recorded:
-            self._attempt(step, outcome, None, error, kind=kind or note.kind, signals=note.signals, times=note.times)
+            self._attempt(
+                step, outcome, None, error, kind=kind or note.kind, signals=note.signals, times=times or note.times
+            )
 
     def call_ended(self, step: Try, outcome: AttemptOutcome, error: UpstreamError | None = None) -> None:
         """Its answer was used, whole or in part."""
@@ -178,7 +182,9 @@ class Story:
         if not note.recorded:
             self._attempt(step, outcome, self.usage, error, kind=note.kind, signals=note.signals, times=note.times)
 
-    def call_judged(self, step: Try, outcome: AttemptOutcome, usage: Usage, finish: str | None, note: Note) -> None:
+    def call_judged(
+        self, step: Try, outcome: AttemptOutcome, usage: Usage | None, finish: str | None, note: Note
+    ) -> None:
         """A cascade's answer that was turned down, or a sample that was compared: paid for, not served."""
         self._attempt(step, outcome, usage, None, kind=note.kind, signals=note.signals, times=note.times, finish=finish)
 
@@ -198,6 +204,10 @@ class Story:
         ending = "gone" if outcome == "cancelled" else ending_of(error, self.elapsed_ms() / 1e3, self.limit)
         shield = self.cell.shield
         shield.end(self.tenant, name, call, ending, self.cell.clock(), error)
+
+    def last_try(self) -> AttemptRecord | None:
+        """The last call whose answer might have been the caller's; samples and checks are beside them."""
+        return next((each for each in reversed(self.attempts) if each.kind not in ("sample", "check")), None)
 
     def times(self) -> Times:
         """When the call that runs now began, and when its first byte came."""
@@ -227,9 +237,8 @@ class Story:
                 self.account.settle(step.index, usage, error)
             self._tell_breaker(step, outcome, error)
         if kind is None:
-            kind = "first"
-            if self.attempts:
-                kind = "retry" if self.attempts[-1].deployment == d.name else "fallback"
+            before = self.last_try()
+            kind = "first" if before is None else "retry" if before.deployment == d.name else "fallback"
         begun, first, ended = times or self.times()
         ended = self.elapsed_ms() if ended is None else ended
         self.attempts.append(
@@ -304,7 +313,7 @@ class Story:
         cost = self.cost()
         self._count(total, cost)
         d, decision, score, policy, usage = self.deployment, self.decision, self.score, self.policy, self.usage
-        last = self.attempts[-1] if self.attempts else None
+        last = self.last_try()
         large = self.cell.fleet(policy).prices.get("large") if policy else None
         record = RequestRecord(
             id=self.id, at_ms=self.at_ms, tenant=self.tenant, endpoint=self.endpoint, outcome=self.outcome,

@@ -2,9 +2,9 @@
 
 Each first call earns ``share`` of a token, each further call to the same deployment costs a whole one. While little
 fails, every request may try again; when everything fails, what is asked of a deployment stays within ``1 + share``
-of what callers asked, and ``per_second`` besides. A further call that worked after a *fault* gives its token back: it was no waste, so the
-budget does not keep callers from a fail-over that works. After a sign of *overload* nothing is given back, for there
-even a call that works took another's place.
+of what callers asked, and ``per_second`` besides. A further call that worked after a *fault* gives its token back: it
+was no waste, so the budget does not keep callers from a fail-over that works. After a sign of *overload* nothing is
+given back, for there even a call that works took another's place.
 """
 
 from __future__ import annotations

@@ -15,6 +15,8 @@ from typing import Any, Final
 import msgspec
 
 from router.core.surfaces.said import SEALED
+from router.core.wire import value_of
+from router.errors import BadRequest
 
 Json = dict[str, Any]
 MARK: Final = "responses"  # type of such a message and such a tool; name of the member
@@ -57,7 +59,7 @@ def restored(text: Any) -> Json | None:
 
 def without(body: bytes) -> bytes:
     """A chat request without what only Responses knows."""
-    value: Json = msgspec.json.decode(body)
+    value: Json = value_of(body)
     value.pop(MARK, None)
     tools = [tool for tool in value.get("tools", ()) if tool.get("type") != MARK]
     if tools:
@@ -66,6 +68,9 @@ def without(body: bytes) -> bytes:
         for name in ("tools", "tool_choice", "parallel_tool_calls"):
             value.pop(name, None)
     value["messages"] = [_plain(message) for message in value["messages"] if message.get("type") != MARK]
+    if not value["messages"]:
+        words = "'input' holds nothing that the server of this model understands: send a message."
+        raise BadRequest(words, param="input")
     return msgspec.json.encode(value)
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from router.core.surfaces.carried import MARK, PARAMETERS, restored
 from router.core.surfaces.said import SEALED
+from router.core.wire import value_of
 
 Json = dict[str, Any]
 SEALED_WORD: Final = "reasoning.encrypted_content"
@@ -29,7 +30,7 @@ def in_responses(body: bytes) -> bytes:
     Raises:
         ValueError: it asks for several choices, or a message has a shape that only its own server knows.
     """
-    chat: Json = msgspec.json.decode(body)
+    chat: Json = value_of(body)
     if chat.get("n") not in (None, 1):
         raise ValueError("n")
     told: Json = {name: value for name, value in chat.items() if name not in _TURNED}
