@@ -34,7 +34,7 @@ from router.serve.story import Story
 from router.types import Decision, Price, Score, TierName, Usage
 
 if TYPE_CHECKING:
-    from guardrails import Rails
+    from policies.policy import Policy
     from router.serve.cell import Cell
 
 
@@ -64,7 +64,7 @@ async def embeddings(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         policy = story.policy = cell.policies[cell.default_policy]
         if cell.limits is not None:
             await enter(cell.limits, key, story)
-        body = await _guarded(asked, policy.rails["input"], story)
+        body = await _guarded(asked, policy, story)
         hold = None
         if story.account is not None:
             # An input takes a byte a token at most; a token that the caller numbers himself takes two bytes or more.
@@ -98,12 +98,17 @@ async def embeddings(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         cell.ledger.record(*story.finish())
 
 
-async def _guarded(asked: Embed, rails: Rails, story: Story) -> bytes:
+async def _guarded(asked: Embed, policy: Policy, story: Story) -> bytes:
     """The body that may travel.
 
     Raises:
         Blocked: a guard stops it.
+        BadRequest: there are tokens, which no guard reads, and the policy refuses what is unguarded.
     """
+    rails = policy.rails["input"]
+    if len(asked.sites) < asked.count and not rails.empty and policy.body.unguarded != "accepted":
+        words = f"The guards of the policy {policy.name!r} read texts, no tokens: send 'input' as text"
+        raise BadRequest(f"{words}, or accept it with 'unguarded: accepted'.", param="input")
     await look_ahead(story, rails, asked.sites, len(asked.body), hurry_of(story))
     masks = guard_request(rails, asked.sites, Placeholders(), story)
     return splice(asked.body, [Edit(*span(asked.body, site.raw), msgspec.json.encode(text)) for site, text in masks])

@@ -3,13 +3,21 @@
 import json
 import logging
 import sqlite3
+import threading
 from datetime import UTC, datetime
 
 import pytest
 
+from guardrails import Placeholders, compile_rails
+from router.core.embeddings import read_embed
+from router.core.surfaces.responses_request import read_responses
+from router.core.wire import read_chat
+from router.errors import BadJSON, BadRequest, UpstreamInvalid
 from router.registry.keys import KeyStore
 from router.serve.limit_settings import LimitSettings
+from router.serve.respond import EventMaker
 from router.serve.settings import MediaSettings, UpstreamSettings
+from router.serve.stream import EventGuard
 from tests.support.messages import message, text
 from tests.support.raw import Wire, post
 from tests.support.upstream import Answer, chunk
@@ -52,8 +60,8 @@ async def test_a_header_sent_twice_passes_no_media(serve, up):
     ("limits", "statuses"), [({"requests_per_minute": 2}, [200, 200, 429]), ({"tokens_per_minute": 9}, [503])]
 )
 async def test_media_pass_no_limit_by(serve, up, limits, statuses):
-    said = LimitSettings.model_validate({"tenants": {"default": limits}})
-    gw = await serve(OPEN, change=lambda settings: with_media(settings).model_copy(update={"limits": said}))
+    limited = LimitSettings.model_validate({"tenants": {"default": limits}})
+    gw = await serve(OPEN, change=lambda settings: with_media(settings).model_copy(update={"limits": limited}))
     up.always(Answer.json({"data": []}))
     answers = [await gw.http.post("/v1/images/generations", json={"prompt": "a cat"}) for _ in statuses]
     assert [answer.status_code for answer in answers] == statuses
@@ -185,7 +193,7 @@ async def test_no_word_of_a_prompt_stays_anywhere(serve, up, home, caplog):
     with sqlite3.connect(home / "ledger.db") as db:
         db.row_factory = sqlite3.Row
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        kept = [str(tuple(row)) for table in tables for row in db.execute(f"SELECT * FROM {table}")]  # noqa: S608
+        kept = [str(tuple(row)) for table in tables for row in db.execute(f"SELECT * FROM {table}")]
     assert len(kept) > answers
     assert not [row for row in kept if "ebrafinch" in row]
     assert "ebrafinch" not in caplog.text
@@ -279,3 +287,114 @@ async def test_a_neighbour_sees_and_counts_nothing_of_another_tenant(serve, up, 
     assert "tenant:b" in whose.replace('": "', ":").replace('tenant", "', "tenant:") or '"b"' in whose
     assert '"a"' not in whose
     assert (await gw.http.get(f"/v1/responses/{answer_id}", headers=a)).status_code == 200
+
+
+# --- a talkative upstream
+
+
+def guarded_stream(choices=1, rails=(), blocks=False):
+    return EventGuard(
+        compile_rails(list(rails)), "guarded", Placeholders(), "refused", EventMaker("req_1", "m", 1),
+        choices=choices, include_usage=False, on_findings=lambda findings, where: None, blocks=blocks,
+    )  # fmt: skip
+
+
+def said(index=0, **delta):
+    return json.dumps({"choices": [{"index": index, "delta": delta, "finish_reason": None}]}).encode()
+
+
+@pytest.mark.parametrize("index", [-1, 128, 10**6])
+def test_a_choice_that_nobody_asked_for_ends_the_stream(index):
+    with pytest.raises(UpstreamInvalid):
+        guarded_stream().feed(said(index, content="x"))
+    assert guarded_stream().feed(said(127, content="x"))
+
+
+def test_a_block_ends_before_the_next_begins_also_where_their_events_come_together():
+    events = [said(role="assistant", content="")] + [said(reasoning_content=c) for c in "t geheim u"]
+    events += [said(content=c) for c in "a geheim b"]
+    heard = []
+    for size in (1, 3, len(events)):
+        guard, sent = guarded_stream(rails=[{"words": {"words": ["geheim"], "action": "mask"}}], blocks=True), []
+        for at in range(0, len(events), size):
+            guard.feed_all(events[at : at + size], sent)
+        sent += guard.finish(1)
+        deltas = [choice["delta"] for data in sent for choice in json.loads(data)["choices"]]
+        spoken = [name for delta in deltas for name, word in delta.items() if word and name != "role"]
+        assert spoken == sorted(spoken, reverse=True), "reasoning_content, then content"
+        heard.append({n: "".join(d.get(n, "") for d in deltas) for n in ("reasoning_content", "content")})
+    assert heard == [{"reasoning_content": "t [WORD_1] u", "content": "a [WORD_1] b"}] * 3
+
+
+# --- bombs
+
+
+@pytest.mark.parametrize("key", ["content", "summary", "text"])
+def test_parts_in_parts_end_somewhere(key):
+    def nested(depth):
+        return b'{"model":"m","messages":[{"role":"user","content":[{"type":"text","content":%b"x"%b}]}]}' % (
+            b'[{"%b":' % key.encode() * depth, b"}]" * depth,
+        )  # fmt: skip
+
+    assert [site.text for site in read_chat(nested(3)).sites] == ["x"]
+    with pytest.raises(BadJSON, match="nested too deeply"):
+        read_chat(nested(40))
+
+
+def test_texts_without_end_are_refused():
+    with pytest.raises(BadRequest, match="more than 20000"):
+        read_chat(json.dumps({"model": "m", "messages": [{"role": "user", "content": "a"}] * 20_001}).encode())
+    with pytest.raises(BadRequest, match="more than 20000"):
+        read_embed(json.dumps({"model": "m", "input": ["a"] * 20_001}).encode())
+
+
+def test_what_an_assistant_says_between_calls_is_joined_in_order():
+    items = [{"role": "assistant", "content": "a"}]
+    for k in range(3):
+        items += [{"type": "function_call", "call_id": f"c{k}", "name": "f", "arguments": "{}"}]
+        items += [{"role": "assistant", "content": f"b{k}"}]
+    asked_for = read_responses(json.dumps({"model": "m", "input": items}).encode(), lambda _: [], lambda _: {})
+    [one] = json.loads(asked_for.chat)["messages"]
+    assert one["content"] == "a\n\nb0\n\nb1\n\nb2"
+    assert [call["id"] for call in one["tool_calls"]] == ["c0", "c1", "c2"]
+
+
+async def test_many_short_texts_are_looked_at_beside_the_loop(serve, up, monkeypatch):
+    gw = await serve(GUARDED)
+    here, seen = threading.get_ident(), []
+    rails = gw.cell.policies["guarded"].rails["input"]
+    real = type(rails).find
+    monkeypatch.setattr(type(rails), "find", lambda *args: seen.append(threading.get_ident()) or real(*args))
+    turns = [{"role": "user", "content": f"word {k}"} for k in range(600)]
+    answer = await gw.chat(messages=[*turns, {"role": "user", "content": "geheim"}])
+    assert answer.status_code == 200
+    assert b"geheim" not in up.requests[0].body
+    assert len(seen) > 600
+    assert seen.count(here) < 10
+
+
+async def test_findings_without_end_are_acted_on_and_not_all_kept(serve, up):
+    gw = await serve(GUARDED)
+    answer = await gw.chat("geheim " * 3_000)
+    assert b"geheim" not in up.requests[0].body
+    assert len((await gw.record(answer))["findings"]) == 1_000
+    assert 'guard="words",direction="input",action="mask"} 3000' in (await gw.http.get("/metrics")).text
+
+
+@pytest.mark.parametrize("tokens", [[1, 2, 3], [[1, 2], [3]]])
+async def test_tokens_pass_no_guard(serve, up, tokens):
+    gw = await serve(GUARDED, GUARDED.replace("name: guarded", "name: open\nunguarded: accepted"))
+    answer = await gw.http.post("/v1/embeddings", json={"model": "embed", "input": tokens})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "input")
+    assert not up.requests
+
+
+# --- pages of other origins
+
+
+async def test_a_page_is_never_sent_credentials_headers(serve):
+    gw = await serve(cors_origins=("*",))
+    asks = {"origin": "https://page.example", "access-control-request-method": "POST"}
+    for answer in (await gw.http.options("/v1/chat/completions", headers=asks), await gw.chat(headers=asks)):
+        assert "access-control-allow-credentials" not in answer.headers
+        assert answer.headers["access-control-allow-origin"] == "*"
