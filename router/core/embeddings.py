@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from msgspec import UNSET, Raw, UnsetType
 
-from router.core.wire import Edit, TextSite, check_json, span, splice, value_of
+from router.core.wire import MOST_TEXTS, Edit, TextSite, check_json, span, splice, value_of
 from router.errors import BadJSON, BadRequest
 
 Encoding = Literal["float", "base64"]
@@ -74,6 +74,8 @@ def _inputs(raw: Raw) -> list[TextSite]:
     items = msgspec.json.decode(raw, type=list[Raw])
     if not items:
         raise BadRequest("'input' must not be empty.", param="input")
+    if len(items) > MOST_TEXTS and bytes(memoryview(items[0])[:1]) == b'"':
+        raise BadRequest(f"'input' holds more than {MOST_TEXTS} texts.", param="input")
     sites: list[TextSite] = []
     tokens = 0
     for i, item in enumerate(items):

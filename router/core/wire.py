@@ -11,6 +11,7 @@ Knows nothing of HTTP, upstreams, policies or guards.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple
 
@@ -55,6 +56,7 @@ def _address(buffer: Any) -> int:
     return int(interface["data"][0])
 
 
+MOST_TEXTS = 20_000  # of a request: no conversation has so many, and each costs a look
 _SHORT = 4096  # bytes; in so few a value is looked for faster than its address is asked for
 
 
@@ -110,6 +112,7 @@ class _Part(msgspec.Struct):
 
 class _Message(msgspec.Struct):
     role: str
+    name: Raw = _NULL
     content: Raw = _NULL
     refusal: Raw = _NULL
     reasoning_content: Raw = _NULL
@@ -173,6 +176,34 @@ class ToolCall(NamedTuple):
     arguments: bytes
 
 
+#: Read by ``texts``, or words of a closed set.
+_READ_ELSEWHERE = frozenset(
+    {"model", "messages", "stream_options", "prediction", "prompt_cache_key", "safety_identifier", "service_tier"}
+)
+_DEVELOPERS = frozenset({"tools", "functions", "tool_choice", "function_call", "response_format"})
+_MEMBER = re.compile(r"[a-z_]{1,40}")
+_DEEPEST = 40  # levels of a schema; each reads all of its inside again
+
+
+def strings_in(path: str, role: str, raw: Raw, depth: int = 0) -> list[TextSite]:
+    """Every string of a value, however deep. Paths go on record, so no member's name, the caller's word, is in them.
+
+    Raises:
+        BadJSON: nested too deeply to be read.
+    """
+    first = bytes(memoryview(raw)[:1])
+    if first == b'"':
+        return [TextSite(path, role, _str_decoder.decode(raw), raw)]
+    if first not in {b"[", b"{"}:
+        return []
+    if depth > _DEEPEST:
+        raise BadJSON(f"'{path.partition('.')[0]}' is nested too deeply.")
+    if first == b"[":
+        return [site for each in _items_decoder.decode(raw) for site in strings_in(f"{path}[]", role, each, depth + 1)]
+    members = _object_decoder.decode(raw).values()
+    return [site for each in members for site in strings_in(f"{path}.*", role, each, depth + 1)]
+
+
 class ChatRequest:
     """A chat-completion body: the bytes, and the little of it that we act on.
 
@@ -231,6 +262,19 @@ class ChatRequest:
     def texts(self) -> list[TextSite]:
         """Everything that guards read."""
         return [*self.sites, *self.others] if self.others else self.sites
+
+    def beside(self) -> list[tuple[str, str, Raw]]:
+        """Members of the body that hold texts and that ``texts`` does not read: path, role, value.
+
+        What a server makes of them is its own business (schemas and names of tools, documents, metadata, a template
+        of the chat): they are read as what they may become.
+        """
+        found: list[tuple[str, str, Raw]] = []
+        for name, raw in _object_decoder.decode(self.body).items():
+            if name not in _READ_ELSEWHERE and bytes(memoryview(raw)[:1]) in {b'"', b"[", b"{"}:
+                path = name if _MEMBER.fullmatch(name) else "body"  # paths go on record
+                found.append((path, "developer" if name in _DEVELOPERS else "user", raw))
+        return found
 
     def ask(self) -> str:
         """The last thing the user said: what the scorer reads. Empty where no user spoke."""
@@ -370,6 +414,8 @@ def read_chat(body: bytes) -> ChatRequest:
         for i, message in enumerate(head.messages):
             starts.append(len(sites))
             images |= _message_sites(f"messages[{i}]", message, sites)
+            if len(sites) > MOST_TEXTS:
+                raise BadRequest(f"'messages' holds more than {MOST_TEXTS} texts.", param="messages")
         return ChatRequest(body, head, sites, starts, images)
     except msgspec.ValidationError:
         raise _explain(body) from None
@@ -398,8 +444,11 @@ _prediction_decoder = msgspec.json.Decoder(_Prediction)
 
 
 def _other_sites(head: _ChatBody) -> list[TextSite]:
-    """What tools are for (it may come from a server that nobody here wrote), and a predicted output."""
+    """Who speaks, what tools are for (it may come from a server that nobody here wrote), and a predicted output."""
     sites: list[TextSite] = []
+    for i, message in enumerate(head.messages):
+        if message.name is not _NULL:
+            _add(f"messages[{i}].name", message.role, message.name, sites)
     if _is_list(head.tools):
         for k, tool in enumerate(_tools_decoder.decode(head.tools)):
             for kind, part in (("function", tool.function), ("custom", tool.custom)):

@@ -10,6 +10,7 @@ import msgspec
 from policies.policy import Policy
 from router.core.decide import Caller
 from router.errors import BadRequest, Forbidden, ModelNotFound, Unauthorized
+from router.serve.bodies import token_of
 from router.serve.exchange import Incoming, text_header
 from router.serve.sessions import client_session
 from router.types import Deployment, TierName
@@ -53,12 +54,9 @@ def accept(cell: Cell, incoming: Incoming, story: Story, scope: str) -> Key | No
     """
     if not cell.keys_on:
         return None
-    kind, _, token = incoming.headers.get(b"authorization", b"").partition(b" ")
-    if kind.lower() != b"bearer" or not token:
-        token = incoming.headers.get(b"x-api-key", b"")  # where Anthropic's clients put it
-    if not token:
+    if not (token := token_of(incoming.headers)):
         raise Unauthorized("No API key: send 'Authorization: Bearer sk-stillhouse-…'.")
-    key = cell.keys.find(token.strip().decode("latin-1"))
+    key = cell.keys.find(token)
     if key is None or key.expired(cell.now_ms()):
         raise Unauthorized("The API key is not known to this gateway, or has expired.")
     story.tenant, story.key_id = key.tenant, key.id

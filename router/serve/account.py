@@ -121,11 +121,6 @@ class Account:
         if needs:
             self._entered = await self._limiter.take(lambda: needs)
 
-    @property
-    def has_budget(self) -> bool:
-        """Whether money is counted."""
-        return any(cap.kind in MONEY for cap in self._caps)
-
     def measure(self, request: ChatRequest, story: Story) -> None:
         """Keep what the size of a call depends on."""
         assert story.features is not None

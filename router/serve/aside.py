@@ -11,15 +11,19 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from router.serve.verdicts import SHORT
+
 if TYPE_CHECKING:
-    from guardrails import Rails
+    from guardrails import Finding, Rails
     from guardrails.run import Hurry
     from router.core.wire import TextSite
+    from router.serve.story import Story
     from router.serve.verdicts import Verdicts
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+MANY = 256  # texts that are guarded on the loop
 AT_ONCE = 128 * 1024  # bytes of a body that are read, or code points that are guarded, on the loop: some 5 ms of work
 
 
@@ -28,6 +32,37 @@ async def aside(size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwar
     if size <= AT_ONCE:
         return work(*args, **kwargs)
     return await asyncio.to_thread(work, *args, **kwargs)
+
+
+async def look_ahead(story: Story, rails: Rails, sites: list[TextSite], size: int, hurry: Hurry) -> None:
+    """Look for findings in a worker where texts are long or many, so that the guards find them there.
+
+    Short texts are not remembered and each is little work, yet thousands in one body would hold the loop for seconds:
+    they are kept for this request.
+    """
+    verdicts, tenant = story.cell.verdicts, story.tenant
+    if size > AT_ONCE:
+        await foresee(verdicts, rails, tenant, sites, hurry)
+    if rails.empty or len(sites) <= MANY:
+        return
+    unknown: list[TextSite] = []
+    for at, site in enumerate(sites):
+        if at % MANY == 0:
+            await asyncio.sleep(0)
+        if len(site.text) < SHORT or verdicts.known(tenant, verdicts.name(rails, site.text, site.role)) is None:
+            unknown.append(site)
+    story.hurry_in = hurry
+    story.foreseen = await asyncio.to_thread(_find_all, rails, unknown, hurry)
+
+
+def _find_all(rails: Rails, sites: list[TextSite], hurry: Hurry) -> dict[tuple[str, str], tuple[Finding, ...]]:
+    found: dict[tuple[str, str], tuple[Finding, ...]] = {}
+    for site in sites:
+        if (site.role, site.text) not in found:
+            found[site.role, site.text] = rails.find(site.text, site.role, hurry)
+            if hurry():
+                break
+    return found
 
 
 async def foresee(verdicts: Verdicts, rails: Rails, tenant: str, sites: list[TextSite], hurry: Hurry) -> None:

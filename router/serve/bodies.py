@@ -59,6 +59,13 @@ def whose(cell: Cell, headers: dict[bytes, bytes]) -> str:
     """The tenant that a key in the head belongs to; all without a good one are one."""
     if not cell.keys_on:
         return ""
-    token = headers.get(b"authorization", b"").partition(b" ")[2] or headers.get(b"x-api-key", b"")
-    key = cell.keys.find(token.strip().decode("latin-1"))
+    key = cell.keys.find(token_of(headers))
     return "" if key is None else key.tenant
+
+
+def token_of(headers: dict[bytes, bytes]) -> str:
+    """The caller's key, wherever its client puts it; empty where there is none. The one reading for all who ask."""
+    kind, _, token = headers.get(b"authorization", b"").partition(b" ")
+    if kind.lower() != b"bearer" or not token:
+        token = headers.get(b"x-api-key", b"")  # where Anthropic's clients put it
+    return token.strip().decode("latin-1")

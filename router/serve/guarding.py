@@ -27,6 +27,7 @@ from router.errors import UpstreamInvalid
 from router.serve.onlooker import is_call
 from router.serve.respond import refused_choice
 from router.serve.story import Story
+from router.serve.verdicts import SHORT
 from router.types import Usage
 
 
@@ -57,8 +58,10 @@ def guard_request(
         for site in sites:
             held.reserve(site.text)
     marked = tag is not None and any(f"<{tag}>" in site.text for site in sites)
-    hurry = hurry_of(story)
+    hurry = story.hurry_in or hurry_of(story)
     for site in sites:
+        if story.actions["input"] is Action.BLOCK and hurry():
+            break  # it is refused already, and the rest would be read in vain
         if marked and tag is not None:
             text = "".join(
                 guard_text(rails, part, site, held, story, hurry, at) if inside else part
@@ -78,7 +81,12 @@ def guard_text(
 ) -> str:
     """Check one text of a request, or a part of it that begins ``at``; give back what may travel."""
     shadow = story.policy.shadow if story.policy is not None else {}
-    findings = story.cell.verdicts.find(rails, story.tenant, text, site.role, hurry)
+    foreseen = story.foreseen
+    findings = foreseen.get((site.role, text)) if foreseen is not None else None
+    if findings is None:
+        findings = story.cell.verdicts.find(rails, story.tenant, text, site.role, hurry)
+    elif len(text) >= SHORT:
+        story.cell.verdicts.keep(story.tenant, story.cell.verdicts.name(rails, text, site.role), findings)
     if shadow:
         seen = story.cell.verdicts.find(shadow["input"], story.tenant, text, site.role)
         story.shadowed(moved(seen, at), "input", site.path)

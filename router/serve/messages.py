@@ -19,8 +19,9 @@ from router.serve.accept import Order, accept, order
 from router.serve.account import enter
 from router.serve.admitting import admit
 from router.serve.aside import aside
+from router.serve.beyond import guard_chat
 from router.serve.exchange import Exchange, Incoming
-from router.serve.guarding import Blocked, finding_names, guard_request
+from router.serve.guarding import Blocked, finding_names
 from router.serve.pipeline import Masks, chat, confess, deadline_of
 from router.serve.respond import Headers, headers_of
 from router.serve.rollouts import in_arm
@@ -174,7 +175,7 @@ async def count(cell: Cell, request: ChatRequest, wish: Order, story: Story) -> 
     """Input tokens, and who says so: ``upstream`` or ``estimated``. No model is asked for an answer."""
     blocked, masks = False, []
     try:
-        masks = guard_request(wish.policy.rails["input"], request.texts, Placeholders(), story, wish.guard_tag)
+        masks = await guard_chat(request, wish.policy.rails["input"], Placeholders(), story, wish.guard_tag)
     except Blocked:
         blocked = True  # what a guard stops is not shown to an upstream, and still has a length
     estimate = features_of(request, request.ask(), finding_names(story)).input_tokens

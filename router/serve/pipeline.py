@@ -27,12 +27,13 @@ from router.serve import cascading
 from router.serve.accept import Order, accept, order
 from router.serve.account import afforded, cheaper, enter
 from router.serve.admitting import admit
-from router.serve.aside import AT_ONCE, aside, foresee
+from router.serve.aside import aside
+from router.serve.beyond import guard_chat
 from router.serve.calling import attempt
 from router.serve.checking import Desk, check_answer, check_events, onlooker_of
 from router.serve.exchange import Exchange, Incoming
 from router.serve.forward import forwarded
-from router.serve.guarding import Blocked, finding_names, guard_answer, guard_request, hurry_of, returned
+from router.serve.guarding import Blocked, finding_names, guard_answer, returned
 from router.serve.respond import EventMaker, headers_of, refusal
 from router.serve.rollouts import in_arm
 from router.serve.sessions import session_name
@@ -64,10 +65,7 @@ async def chat(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         wish = in_arm(cell, request, order(cell, incoming, story, key, request.model), story)
         if cell.limits is not None:
             await enter(cell.limits, key, story)
-        if len(incoming.body) > AT_ONCE and wish.guard_tag is None:
-            rails = wish.policy.rails["input"]
-            await foresee(cell.verdicts, rails, story.tenant, request.texts, hurry_of(story))
-        masks = guard_in(request, wish, held, story)
+        masks = await guard_in(request, wish, held, story)
         decision = score_and_decide(cell, request, wish, story)
         if request.stream:
             await answer_in_events(cell, request, wish, decision, masks, held, story, out)
@@ -88,11 +86,11 @@ async def chat(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         cell.ledger.record(*story.finish())
 
 
-def guard_in(request: ChatRequest, wish: Order, held: Placeholders, story: Story) -> Masks:
+async def guard_in(request: ChatRequest, wish: Order, held: Placeholders, story: Story) -> Masks:
     """Run the policy's input guards over every text of the request."""
     since = story.cell.clock()
     try:
-        return guard_request(wish.policy.rails["input"], request.texts, held, story, wish.guard_tag)
+        return await guard_chat(request, wish.policy.rails["input"], held, story, wish.guard_tag)
     finally:
         story.spend("guard_in", since)
 

@@ -80,10 +80,8 @@ class Shield:
         found = self.guards.get((bulkhead, name))
         if found is None:
             retries = self._retries
-            breaker, budget = (
-                Breaker(self._rules, self._dice),
-                RetryBudget(retries.share, retries.burst, retries.per_second),
-            )
+            breaker = Breaker(self._rules, self._dice)
+            budget = RetryBudget(retries.share, retries.burst, retries.per_second)
             found = self.guards[bulkhead, name] = Guard(breaker, budget, self._most.get(name))
         return found
 

@@ -21,10 +21,11 @@ from router.errors import BadRequest, ModelNotFound, StillhouseError, UpstreamEr
 from router.serve.accept import accept, order, recorded
 from router.serve.account import enter, settle
 from router.serve.admitting import admit
-from router.serve.aside import aside
+from router.serve.aside import aside, look_ahead
+from router.serve.beyond import guard_chat
 from router.serve.calling import beside
 from router.serve.exchange import Exchange, Incoming
-from router.serve.guarding import Blocked, finding_names, guard_request
+from router.serve.guarding import Blocked, finding_names, guard_request, hurry_of
 from router.serve.pipeline import confess, deadline_of, score_of, stay_in
 from router.serve.respond import headers_of
 from router.serve.rollouts import in_arm
@@ -33,6 +34,7 @@ from router.serve.story import Story
 from router.types import Decision, Price, Score, TierName, Usage
 
 if TYPE_CHECKING:
+    from policies.policy import Policy
     from router.serve.cell import Cell
 
 
@@ -62,9 +64,7 @@ async def embeddings(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         policy = story.policy = cell.policies[cell.default_policy]
         if cell.limits is not None:
             await enter(cell.limits, key, story)
-        masks = guard_request(policy.rails["input"], asked.sites, Placeholders(), story)
-        edits = [Edit(*span(asked.body, site.raw), msgspec.json.encode(text)) for site, text in masks]
-        body = splice(asked.body, edits)
+        body = await _guarded(asked, policy, story)
         hold = None
         if story.account is not None:
             # An input takes a byte a token at most; a token that the caller numbers himself takes two bytes or more.
@@ -96,6 +96,22 @@ async def embeddings(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         await confess(bug, story, out)
     finally:
         cell.ledger.record(*story.finish())
+
+
+async def _guarded(asked: Embed, policy: Policy, story: Story) -> bytes:
+    """The body that may travel.
+
+    Raises:
+        Blocked: a guard stops it.
+        BadRequest: there are tokens, which no guard reads, and the policy refuses what is unguarded.
+    """
+    rails = policy.rails["input"]
+    if len(asked.sites) < asked.count and not rails.empty and policy.body.unguarded != "accepted":
+        words = f"The guards of the policy {policy.name!r} read texts, no tokens: send 'input' as text"
+        raise BadRequest(f"{words}, or accept it with 'unguarded: accepted'.", param="input")
+    await look_ahead(story, rails, asked.sites, len(asked.body), hurry_of(story))
+    masks = guard_request(rails, asked.sites, Placeholders(), story)
+    return splice(asked.body, [Edit(*span(asked.body, site.raw), msgspec.json.encode(text)) for site, text in masks])
 
 
 async def _told(body: bytes, asked: Embed) -> bytes:
@@ -145,7 +161,7 @@ async def route(cell: Cell, incoming: Incoming, out: Exchange) -> None:
             await enter(cell.limits, key, story)
         blocked = False
         try:
-            guard_request(wish.policy.rails["input"], request.texts, Placeholders(), story, wish.guard_tag)
+            await guard_chat(request, wish.policy.rails["input"], Placeholders(), story, wish.guard_tag)
         except Blocked:
             blocked, story.outcome = True, "blocked_input"
         ask = request.ask()

@@ -27,6 +27,7 @@ from router.serve.shield import ending_of
 from router.types import Decision, Deployment, Features, Reason, Score, TierName, Usage
 
 if TYPE_CHECKING:
+    from guardrails.run import Hurry
     from policies.policy import Policy
     from router.core.decide import Fleet
     from router.core.explore import Lot
@@ -60,6 +61,9 @@ class Note(NamedTuple):
     recorded: bool = False
 
 
+MOST_FINDINGS = 1_000  # that a record keeps; more are acted on and counted all the same
+
+
 class Story:
     """Mutable, one a request, never shared. ``finish`` turns it into frozen records and gives its place back."""
 
@@ -89,6 +93,8 @@ class Story:
         self.decision: Decision | None = None
         self.lot: Lot | None = None
         self.findings: list[Found] = []
+        self.foreseen: dict[tuple[str, str], tuple[Finding, ...]] | None = None  # see ``router.serve.aside``
+        self.hurry_in: Hurry | None = None  # until when, where some of the input was looked at ahead
         self.actions: dict[Direction, Action] = {"input": Action.NONE, "output": Action.NONE}
         self.attempts: list[AttemptRecord] = []
         self.deployment: Deployment | None = None
@@ -123,14 +129,16 @@ class Story:
     def found(self, findings: Sequence[Finding], direction: Direction, where: str) -> None:
         """Note findings; the text they were found in is not kept."""
         for finding in findings:
-            self.findings.append(Found.of(finding, direction, where))
+            if len(self.findings) < MOST_FINDINGS:
+                self.findings.append(Found.of(finding, direction, where))
             self.cell.metrics.guards.add(1, finding.guard, direction, finding.action.word)
             self.actions[direction] = max(self.actions[direction], finding.action)
 
     def shadowed(self, findings: Sequence[Finding], direction: Direction, where: str) -> None:
         """Note what a shadow guard found; it changes nothing."""
         for finding in findings:
-            self.findings.append(Found.of(finding, direction, where, shadow=True))
+            if len(self.findings) < MOST_FINDINGS:
+                self.findings.append(Found.of(finding, direction, where, shadow=True))
             self.cell.metrics.shadows.add(1, finding.guard, direction, finding.action.word)
 
     def fail(self, error: StillhouseError) -> None:

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from guardrails.placeholders import Restorer
 
 NULL = b"null"
+MOST_CHOICES = 128  # each has guards of its own; more are no choices of anybody's
 
 
 class Piece(NamedTuple):
@@ -291,6 +292,8 @@ class EventGuard:
         after: list[bytes] = []
         silent = bool(choices)
         for choice in choices:
+            if not 0 <= choice.index < max(self._choices, MOST_CHOICES):
+                raise UpstreamInvalid("The model's server sent a choice that nobody asked for.")
             silent &= self._choice(data, choice, edits, before, after)
         if silent:
             return [*before, *after]
