@@ -87,7 +87,8 @@ def bedrock(*, answer: bool, turns: bool) -> Callable[[Mapping[str, Any]], None]
     """``bedrock-conversation-2024``: at most one system text; user and assistant in turn, the user first.
 
     Args:
-        answer: whether the assistant has the last word, else the user. turns: whether there may be several.
+        answer: whether the assistant has the last word, else the user.
+        turns: whether there may be several.
     """
 
     def check(row: Mapping[str, Any]) -> None:

@@ -94,7 +94,7 @@ def test_several_turns_go_to_nova_and_not_to_single_turn_students(tmp_path):
     ]
     folder = loop(tmp_path, long)
     assert export(folder, "nova")["rows"] == 100
-    with pytest.raises(ExportError, match="0 rows fit the format bedrock.*100 more than one turn"):
+    with pytest.raises(ExportError, match=r"0 rows fit the format bedrock.*100 more than one turn"):
         export(folder, "bedrock")
 
 
@@ -102,7 +102,7 @@ def test_missing_answers_are_counted_and_refused_but_prompts_go(tmp_path):
     folder = loop(
         tmp_path, [msgspec.structs.replace(one, answer=None) if at >= 110 else one for at, one in enumerate(rows())]
     )
-    with pytest.raises(ExportError, match="10 of 120 rows have no answer.*stillhouse distill label loop"):
+    with pytest.raises(ExportError, match=r"10 of 120 rows have no answer.*stillhouse distill label loop"):
         export(folder, "openai")
     assert export(folder, "prompts")["rows"] == 120
 
