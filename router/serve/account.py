@@ -18,6 +18,7 @@ from router.errors import (
     BudgetExceeded,
     LimitReached,
     PriceUnknown,
+    UpstreamAbstained,
     UpstreamAuth,
     UpstreamBusy,
     UpstreamRateLimited,
@@ -78,6 +79,7 @@ class Hold:
 #: After these nothing was generated, so nothing is owed. After all other ends nobody knows.
 _FREE: Final = (
     UpstreamRejected, UpstreamRateLimited, UpstreamBusy, UpstreamAuth, UpstreamUnavailable, UpstreamResting,
+    UpstreamAbstained,
 )  # fmt: skip
 
 
