@@ -30,6 +30,7 @@
         ├── UpstreamUnavailable   502  upstream_unavailable: refused, reset, 5xx
         ├── UpstreamInvalid       502  upstream_invalid: HTML, cut JSON, not an OpenAI answer
         ├── UpstreamResting       503  upstream_resting: a breaker is open
+        ├── UpstreamAbstained     503  upstream_abstained: a head that is not sure leaves it to the next
         └── UpstreamTimeout       504  upstream_timeout
             └── DeadlineExceeded  504  deadline_exceeded: the caller's own time is up
 
@@ -305,6 +306,14 @@ class UpstreamResting(UpstreamError):
 
     status = 503
     code = "upstream_resting"
+    retryable = False
+
+
+class UpstreamAbstained(UpstreamError):
+    """A head has no answer that it is sure of: whoever comes next is asked. Nothing counts it as a failure."""
+
+    status = 503
+    code = "upstream_abstained"
     retryable = False
 
 

@@ -68,6 +68,7 @@ class Deployment(Frozen, frozen=True, kw_only=True):
     reasoning: bool = False  # takes ``reasoning_effort``
     share: float = 1.0
     max_concurrent: int | None = None
+    abstains: bool = False  # a head: asked before the tier's others, and leaves to them what it is not sure of
     price: Price = Price()
     lineage: Lineage = Lineage()
 

@@ -99,6 +99,12 @@ def write_whole(path: Path, data: bytes | Iterable[bytes]) -> str:
     return digest.hexdigest()
 
 
+def digest_of(path: Path) -> str:
+    """The hash that ``write_whole`` gave back, of a file that is there."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
 def write_json(path: Path, value: Any) -> None:
     """The same for a JSON object, keys in order: equal values, equal bytes."""
     write_whole(path, (json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode())

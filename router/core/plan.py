@@ -3,7 +3,8 @@
 ``plan`` is a generator: it yields a ``Try`` and is sent what came of it (None when it worked, the
 error when not). The pipeline drives it with real calls, a replay with recorded outcomes, a test with
 a list. At most three tries in all; only errors that another try may cure are tried again; the pause
-doubles and carries jitter so that callers do not return in step.
+doubles and carries jitter so that callers do not return in step. An abstention counts as no try: it took no time,
+and nothing failed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Generator, Sequence
 
 import msgspec
 
-from router.errors import CallError, UpstreamRejected
+from router.errors import CallError, UpstreamAbstained, UpstreamRejected
 from router.types import Deployment, TierName
 
 MAX_TRIES = 3
@@ -38,18 +39,20 @@ def plan(
         tiers: what to ask, the served tier first, then its fallbacks.
         draw: uniform in [0, 1); the jitter.
     """
-    tries = 0
+    tries = abstained = 0
     for place, (tier, deployment) in enumerate(tiers):
         last = place == len(tiers) - 1
         pause = 0.0
         # One more try on the same model; where nothing else is left, all that remain.
         for repeat in range(MAX_TRIES if last else 2):
-            if tries == MAX_TRIES:
+            if tries - abstained == MAX_TRIES:
                 return
             error = yield Try(tries, tier, deployment, pause)
             tries += 1
             if error is None or isinstance(error, UpstreamRejected):
                 return
+            if isinstance(error, UpstreamAbstained):
+                abstained += 1
             if not error.retryable:
                 break
             after = _seconds(error.retry_after)

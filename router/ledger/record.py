@@ -25,7 +25,7 @@ Outcome = Literal[
     "client_gone",
     "internal_error",
 ]
-AttemptOutcome = Literal["ok", "error", "timeout", "rejected", "cancelled", "blocked", "not_good_enough"]
+AttemptOutcome = Literal["ok", "error", "timeout", "rejected", "cancelled", "blocked", "not_good_enough", "abstained"]
 AttemptKind = Literal["first", "retry", "fallback", "escalation", "sample", "check"]
 Mode = Literal["routed", "pinned", "direct", "observed", "guard"]
 GuardAction = Literal["none", "detect", "mask", "block"]

@@ -19,6 +19,7 @@ from router.errors import (
     BudgetExceeded,
     LimitReached,
     PriceUnknown,
+    UpstreamAbstained,
     UpstreamAuth,
     UpstreamBusy,
     UpstreamRateLimited,
@@ -80,6 +81,7 @@ class Hold:
 _FREE: Final = (
     UpstreamRejected, UpstreamRateLimited, UpstreamBusy, UpstreamAuth, UpstreamUnavailable, UpstreamResting,
     BadRequest,
+    UpstreamAbstained,
 )  # fmt: skip
 
 

@@ -483,6 +483,12 @@ def open_upstream(name: str, settings: Settings, transport: Transport) -> Upstre
         from router.upstream.litellm import LiteLLMUpstream
 
         return LiteLLMUpstream(name, read_secret(wanted.api_key), wanted.base_url)
+    if wanted.kind == "nano":
+        from router.upstream.nano import NanoUpstream
+        from router.upstream.nano_head import load
+
+        assert wanted.path is not None
+        return NanoUpstream(name, load(Path(wanted.path), wanted.sha256))
     return _local(name, settings)
 
 

@@ -357,9 +357,14 @@ def candidates(
         if wish.deployment in serving:
             found.append((tier, wish.deployment))
         elif met := [d for d in serving if d.name in warm]:
+            found += [(tier, d) for d in serving if d.abstains]
             found.append((tier, met[0]))
+        elif len(serving) == 1:
+            found.append((tier, serving[0]))
         elif serving:
-            found.append((tier, serving[0] if len(serving) == 1 else pick(serving, cell.share_draw(story))))
+            found += [(tier, d) for d in serving if d.abstains]
+            if others := [d for d in serving if not d.abstains]:
+                found.append((tier, pick(others, cell.share_draw(story))))
     return found
 
 

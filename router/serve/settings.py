@@ -97,11 +97,13 @@ class ResponsesSettings(Strict):
 class UpstreamSettings(Strict):
     """One place where models answer. ``api_key`` names an environment variable or a file, never a key."""
 
-    kind: Literal["openai", "anthropic", "litellm", "local"]
+    kind: Literal["openai", "anthropic", "litellm", "local", "nano"]
     wire: Literal["chat", "responses"] = "chat"
     base_url: str | None = None
     api_key: Secret | None = None
     private: bool = False
+    path: str | None = None
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> UpstreamSettings:
@@ -111,8 +113,12 @@ class UpstreamSettings(Strict):
             raise ValueError("an upstream of kind anthropic needs a base_url, e.g. https://api.anthropic.com/v1")
         if self.kind != "openai" and self.wire != "chat":
             raise ValueError("wire: responses needs an upstream of kind openai")
-        if self.kind == "local" and (self.base_url or self.api_key):
-            raise ValueError("an upstream of kind local has no base_url and no api_key")
+        if self.kind in {"local", "nano"} and (self.base_url or self.api_key):
+            raise ValueError(f"an upstream of kind {self.kind} has no base_url and no api_key")
+        if self.kind == "nano" and (self.path is None or self.sha256 is None):
+            raise ValueError("an upstream of kind nano needs the path of its nano.json and the sha256 of that file")
+        if self.kind != "nano" and (self.path is not None or self.sha256 is not None):
+            raise ValueError("path and sha256 belong to an upstream of kind nano")
         if self.base_url is not None and not self.base_url.startswith(("http://", "https://")):
             raise ValueError("base_url must begin with https:// or http://")
         return self
@@ -302,7 +308,7 @@ def deployments_of(settings: Settings, book: PriceBook) -> tuple[Deployment, ...
 def _deployment(tier: TierSettings, upstream: UpstreamSettings, book: PriceBook) -> Deployment:
     if tier.price is not None:
         price = price_of(tier.price)
-    elif upstream.kind == "local":
+    elif upstream.kind in {"local", "nano"}:
         price = Price(input=0, output=0, cached_input=0, source="config")  # your own processor sends no bill
     else:
         price = book.price(tier.model)
@@ -311,7 +317,7 @@ def _deployment(tier: TierSettings, upstream: UpstreamSettings, book: PriceBook)
         tier=tier.tier,
         model=tier.model,
         upstream=tier.upstream,
-        private=upstream.private or upstream.kind == "local",
+        private=upstream.private or upstream.kind in {"local", "nano"},
         context_window=tier.context_window,
         tools=tier.tools,
         images=tier.images,
@@ -319,6 +325,7 @@ def _deployment(tier: TierSettings, upstream: UpstreamSettings, book: PriceBook)
         reasoning=tier.reasoning,
         share=tier.share,
         max_concurrent=tier.max_concurrent,
+        abstains=upstream.kind == "nano",
         price=price,
         lineage=Lineage(**tier.lineage.model_dump()),
     )
@@ -440,7 +447,11 @@ def load_settings(path: Path) -> Settings:
         if (value := getattr(settings.server, name)) is not None
     }
     server = settings.server.model_copy(update=tls)
-    return settings.model_copy(update={"policies": sources, "scorer": scorer, "server": server})
+    upstreams = {
+        name: u if u.path is None else u.model_copy(update={"path": str(here / Path(u.path).expanduser())})
+        for name, u in settings.upstreams.items()
+    }
+    return settings.model_copy(update={"policies": sources, "scorer": scorer, "server": server, "upstreams": upstreams})
 
 
 def embedded_settings(weights: Sequence[Weights], server: ServerSettings) -> Settings:

@@ -16,6 +16,7 @@ from zlib import crc32
 from router.core.resilience import Adaptive, Breaker, BreakerRules, Call, Gate, RetryBudget
 from router.core.resilience.breaker import State
 from router.errors import (
+    UpstreamAbstained,
     UpstreamBusy,
     UpstreamError,
     UpstreamRateLimited,
@@ -189,7 +190,7 @@ def ending_of(error: UpstreamError | None, elapsed: float, limit: Limit) -> Endi
     """What an error says about the server. ``elapsed`` and ``limit``: the request's, for its caller may have cut it."""
     if error is None:
         return "ok"
-    if isinstance(error, UpstreamRejected):
+    if isinstance(error, UpstreamRejected | UpstreamAbstained):
         return "refused"
     if isinstance(error, UpstreamRateLimited):
         return "limited"

@@ -18,6 +18,7 @@ from router.errors import (
     LimitsAway,
     PriceUnknown,
     StillhouseError,
+    UpstreamAbstained,
     UpstreamError,
     UpstreamRejected,
     UpstreamTimeout,
@@ -170,9 +171,13 @@ class Story:
     ) -> None:
         """It failed before anything was sent to the caller."""
         beside = kind in ("sample", "check")
+        outcome: AttemptOutcome = "error"
+        if isinstance(error, UpstreamAbstained):  # the call after it is a first one, not a retry that must be paid
+            self.because([Reason(id="abstained", text=f"{step.deployment.name} was asked first. {error.message}")])
+            self._attempt(step, "abstained", None, error, kind=kind)
+            return
         if not beside:
             self.last_error = error
-        outcome: AttemptOutcome = "error"
         if isinstance(error, UpstreamRejected):
             outcome = "rejected"
         elif isinstance(error, UpstreamTimeout):
@@ -282,8 +287,8 @@ class Story:
     def keeps(self, step: Try) -> None:
         """Its answer is the one the caller gets."""
         self.deployment = d = step.deployment
-        if self.stay is None or self.features is None:
-            return
+        if self.stay is None or self.features is None or d.abstains:
+            return  # a head keeps nothing warm, and the next turn need not be its
         warm = Warm(step.tier, d.name, d.upstream, self.features.input_tokens, self.stay.now)
         self.cell.sessions.put(self.session_name, remember(self.stay.memory, warm, self.features.turns))
 

@@ -8,6 +8,7 @@ import click
 
 STEPS: dict[str, str] = {
     "curate": "Choose what to learn from, and freeze what to judge by.",
+    "export": "Write the rows in another trainer's format.",
 }
 
 
