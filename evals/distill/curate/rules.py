@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+from router.core.captures import PERSONAL as PERSONAL  # what must not be learned by heart is not captured either
 
-# Masked or dropped, never kept: what must not be learned by heart.
-PERSONAL: tuple[Mapping[str, Any], ...] = ({"pii": {"action": "mask"}}, {"secrets": {"action": "mask"}})
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
