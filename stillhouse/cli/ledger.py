@@ -141,8 +141,8 @@ def prune(older_than: timedelta, exports: Path | None, dry_run: bool, as_json: b
 
 
 @command.command(
-    help="Remove all requests and captured texts of a tenant. The daily sums keep the requests under the name 'erased', "
-    "so totals do not change."
+    help="Remove all requests and captured texts of a tenant. The daily sums keep the requests under the name "
+    "'erased', so totals do not change."
 )
 @click.option("--tenant", required=True, help="Whose requests go.")
 @click.option("--exports", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",

@@ -8,9 +8,10 @@ from typing import Literal
 
 import msgspec
 
-from evals.distill.curate.rules import PERSONAL, Rules
+from evals.distill.curate.rules import Rules
 from evals.distill.example import Example, Message, prompt_id
 from guardrails import Action, Placeholders, Rails, compile_rails
+from router.core.captures import PERSONAL
 from router.core.signals import opens_with_refusal
 
 Reason = Literal[

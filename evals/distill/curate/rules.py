@@ -7,8 +7,6 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from router.core.captures import PERSONAL as PERSONAL  # what must not be learned by heart is not captured either
-
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 

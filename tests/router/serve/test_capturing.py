@@ -3,15 +3,15 @@
 import asyncio
 import logging
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
 from router.core.captures import drawn
-from router.ledger.captures import Captures, erase_captures, read_captures
-from router.ledger.writer import Ledger
+from router.ledger.captures import erase_captures, read_captures
 from router.registry.keys import KeyStore
 from router.registry.salt import CAPTURES
-from router.serve.cell import keys_path, open_cell
+from router.serve.cell import open_cell
 from router.serve.upkeep import forget
 from tests.router.serve.conftest import PLAIN, settings_for
 from tests.support.personal import seeded
@@ -32,7 +32,7 @@ def echo(words="I heard: {}"):
     """An upstream that repeats what was asked, whole or in events."""
 
     def answer(seen):
-        said = words.format(seen.json["messages"][-1]["content"])
+        said = words.format(seen.json["messages"][0]["content"])
         if not seen.json.get("stream"):
             return Answer.completion(said)
         cuts = [said[at : at + 7] for at in range(0, len(said), 7)]
@@ -70,28 +70,18 @@ async def test_a_policy_without_capture_keeps_nothing_and_makes_no_file(serve, h
 
 
 async def test_only_tenants_that_are_named_are_kept(serve, home):
-    store = KeyStore.load(home / "keys.json")
-    tokens = {tenant: store.add(tenant=tenant, now=1)[1] for tenant in ("named", "other")}
-    gw = await serve(ALL.replace("default", "named"), change=_with_keys(home))
-    for tenant in ("named", "other"):
-        answer = await gw.chat(f"I am {tenant}.", headers={"authorization": f"Bearer {tokens[tenant]}"})
+    store, now = KeyStore(home / "keys.json"), datetime(2026, 11, 1, tzinfo=UTC)
+    tokens = {tenant: store.add(tenant=tenant, now=now)[1] for tenant in ("named", "other")}
+    gw = await serve(ALL.replace("default", "named"), keys="required")
+    for tenant, token in tokens.items():
+        answer = await gw.chat(f"I am {tenant}.", headers={"authorization": f"Bearer {token}"})
         assert answer.status_code == 200
     assert [(one.tenant, one.messages[0].text) for one in kept(gw)] == [("named", "I am named.")]
 
 
-def _with_keys(home):
-    def change(settings):
-        server = settings.server.model_copy(update={"keys": "required"})
-        changed = settings.model_copy(update={"server": server, "keys_file": str(home / "keys.json")})
-        assert keys_path(changed).exists()
-        return changed
-
-    return change
-
-
 async def test_the_share_is_drawn_by_the_request_id_alone(serve, home):
     gw = await serve(ALL.replace("100%", "0.3"))
-    ids = [(await gw.chat(f"Question {n}")).headers["x-request-id"] for n in range(60)]
+    ids = [(await gw.chat(f"Question {n}")).headers["x-request-id"] for n in range(40)]
     salt = (home / CAPTURES).read_bytes()
     assert {one.id for one in kept(gw)} == {each for each in ids if drawn(salt, each, 0.3)}
 
@@ -153,9 +143,8 @@ async def test_an_answer_that_was_turned_down_and_kept_for_want_of_a_better_one_
 
 
 async def test_what_the_policy_masked_is_not_kept_where_the_caller_gets_it_back(serve, up):
-    gw = await serve(
-        ALL + "guards: {restore: true, input: [{regex: {patterns: [{name: STAFF, pattern: 'E-[0-9]{4}'}], action: mask}}]}\n"
-    )
+    mask = "[{regex: {name: STAFF, pattern: 'E-[0-9]{4}', action: mask, max_length: 8}}]"
+    gw = await serve(ALL + f"guards: {{restore: true, input: {mask}}}\n")
     up.always(echo())
     for stream in (False, True):
         answer = await gw.chat("Who is E-4711?", stream=stream)
@@ -165,28 +154,32 @@ async def test_what_the_policy_masked_is_not_kept_where_the_caller_gets_it_back(
 
 
 async def test_none_of_500_seeded_personal_values_reaches_disk_or_log(serve, up, home, caplog):
-    caplog.set_level(logging.DEBUG)
+    for name in ("stillhouse", "router", "uvicorn", "asyncio"):
+        caplog.set_level(logging.DEBUG, name)
     gw = await serve(CASCADE)
     up.always(echo("I'm sorry, but I can't help with: {}"), model="m-small")
     up.always(echo(), model="m-medium")
     values = seeded(500)
+    asks = [" ".join(said for said, _ in values[at : at + 5]) for at in range(0, 500, 5)]
     turns = asyncio.Semaphore(16)
 
     async def ask(number, said):
         async with turns:
-            answer = await gw.chat(f"CANARY-7Q {said}", stream=number % 5 == 0)
+            told = {"role": "system", "content": f"the CANARY sings. {said}"}
+            messages = [told, {"role": "user", "content": "What is 2 + 2?"}]  # known ground: the cascade climbs
+            answer = await gw.chat(messages=messages, stream=number % 5 == 0)
             assert answer.status_code == 200
 
-    await asyncio.gather(*(ask(number, said) for number, (said, _) in enumerate(values)))
+    await asyncio.gather(*(ask(number, said) for number, said in enumerate(asks)))
     found = kept(gw)
-    assert len(found) + gw.cell.captures.full == len(values)
-    assert len(found) > 250
-    assert all(one.masked and one.rejected and "I heard: CANARY-7Q" in one.answer for one in found)
+    assert len(found) == len(asks)
+    assert all(one.masked >= 5 and "I heard: the CANARY" in one.answer for one in found)
+    assert all("the CANARY" in one.rejected[0].text for one in found)
     gw.cell.ledger.flush()
     raw = b"".join(file.read_bytes() for file in home.rglob("*") if file.is_file())
-    assert b"CANARY-7Q" in raw
+    assert b"the CANARY sings" in raw
     assert [value for _, value in values if value.encode() in raw] == []
-    assert "CANARY-7Q" not in caplog.text
+    assert "the CANARY sings" not in caplog.text
     assert [value for _, value in values if value in caplog.text] == []
 
 
@@ -249,7 +242,7 @@ def test_a_gateway_does_not_start_with_a_key_it_cannot_use(home, monkeypatch, te
 
 def test_a_gateway_that_captures_does_not_start_where_captures_cannot_be_written(home, monkeypatch):
     (home / "ledger.db.captures").mkdir()
-    with pytest.raises(Exception, match="the captures in .* cannot be used"):
+    with pytest.raises(Exception, match=r"the captures in .* cannot be used"):
         open_with(home, monkeypatch, "0f" * 32)
 
 
@@ -261,5 +254,3 @@ async def test_with_a_key_nothing_can_be_read_from_the_file(serve, monkeypatch):
     assert gw.cell.captures.flush()
     assert gw.cell.captures.kept == 1
     assert b"hidden" not in gw.cell.captures.path.read_bytes()
-    assert isinstance(gw.cell.captures, Captures)
-    assert isinstance(gw.cell.ledger, Ledger)
