@@ -7,6 +7,7 @@ import importlib
 import click
 
 STEPS: dict[str, str] = {
+    "import": "Bring texts into the loop: captures, or logs of other gateways.",
     "curate": "Choose what to learn from, and freeze what to judge by.",
 }
 
