@@ -68,7 +68,7 @@ async def judge(
     if len(set(targets.values())) != len(targets):
         raise GateError("a model cannot be judged against itself: name another for each side")
     left_out: dict[str, int] = {}
-    runs: dict[str, Path] = {}
+    runs: dict[str, str] = {}
     for name, source in (("holdout", folder.holdout), ("general", folder.general)):
         path = folder.root / "gate" / f"{name}.yaml"
         missing = _write_suite(path, name, source, targets, scorers)
@@ -118,10 +118,10 @@ def _row(row: Example) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _finished(done: Done, name: str) -> Path:
+def _finished(done: Done, name: str) -> str:
     if done.stopped:
         raise GateError(f"the run on {name} is not whole ({done.stopped}); the same command goes on with it")
-    return done.folder
+    return done.run.id
 
 
 def student_called(folder: Folder, name: str) -> tuple[str, Student] | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -51,7 +52,7 @@ class Gathering:
         every = read_captures(path, seal, now_ms)
         while page := list(islice(every, _PAGE)):
             said = _feedback(ledger, [capture.id for capture in page])
-            yield from self._made(page, lambda capture, said=said: self._of_capture(capture, said.get(capture.id, [])))
+            yield from self._made(page, partial(self._of_capture, said))
 
     def texts(self, paths: Sequence[Path], ledger: Place) -> Iterator[Example]:
         """Texts that were kept elsewhere, with what the ledger knows of their requests.
@@ -86,10 +87,11 @@ class Gathering:
                 self.failed[row.failure] += 1
             yield row
 
-    def _of_capture(self, capture: Capture, feedback: Sequence[dict[str, object]]) -> Example:
+    def _of_capture(self, said_of: Mapping[object, Sequence[dict[str, object]]], capture: Capture) -> Example:
         turned = [Turned(each.tier, each.text if each.whole else None, each.kept) for each in capture.rejected]
         return self._row(
-            [{"role": said.role, "content": said.text} for said in capture.messages], capture.answer, turned, feedback,
+            [{"role": said.role, "content": said.text} for said in capture.messages], capture.answer, turned,
+            said_of.get(capture.id, ()),
             served=capture.tier, model=capture.model, cut=capture.finish == "length",
             route=capture.tag or capture.policy, tenant=capture.tenant, at_ms=capture.at_ms, source="captures",
         )  # fmt: skip
