@@ -336,6 +336,8 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
     place = ledger or ledger_place(settings)
     captures = open_captures(settings, place)
     found = read_policies(settings, None if scorer is None else frozenset(scorer.families))
+    if salt := salt_where_captured(found.policies):
+        captures.check()
     cell = Cell(
         settings=settings,
         book=book,
@@ -354,10 +356,8 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
         watch=watch,
         explore_salt=found.salt,
         prompt_salt=_prompt_salt() if settings.places else None,
-        capture_salt=salt_where_captured(found.policies),
+        capture_salt=salt,
     )
-    if cell.capture_salt:
-        captures.check()
     cell.limits = open_limits(settings, cell.keys, cell.clock, cell.now_ms, cell.metrics)
     cell.reload()
     return cell
