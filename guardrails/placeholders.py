@@ -73,6 +73,16 @@ class Placeholders:
         restorer = self.restorer(in_json=in_json)
         return restorer.feed(text) + restorer.finish()
 
+    def hide(self, text: str) -> str:
+        """``text`` with placeholders in the place of the values that are known: what ``restore`` undoes.
+
+        A longer value goes before a shorter one that is a part of it.
+        """
+        for name, value in sorted(self._values.items(), key=lambda each: -len(each[1])):
+            if value:
+                text = text.replace(value, name)
+        return text
+
     def restorer(self, *, in_json: bool = False) -> Restorer:
         """Puts back the values that are known now, in a text that arrives in pieces.
 

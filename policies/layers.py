@@ -13,6 +13,7 @@
 - allow_degrade: never switched on; at_limit: never ``cheaper`` over a floor that refuses;
 - stream: never less strict (immediate < guarded < checked);
 - explore: a floor's figures only shrink; over a floor that promises and does not explore, never switched on;
+- capture: of no tenant, no share and for no day more than the floor says; over a floor that captures nothing, nothing;
 - cascade: over one of the floor's only stricter; over a promised ``quality`` only with the same promise for
   each answer, over a ``budget`` never, for its tries add up;
 - timeouts: never longer than the floor says; family: the floor's, where it names one;
@@ -37,6 +38,7 @@ from policies.schema import (
     USUAL_QUALITY,
     Budget,
     ByTier,
+    Capture,
     Cascade,
     GuardLists,
     Guards,
@@ -107,6 +109,7 @@ def tighten(floor: Layered, body: PolicyBody) -> tuple[Layered, tuple[Problem, .
         "allow_degrade": body.allow_degrade if "allow_degrade" in mine else floor.body.allow_degrade,
         "at_limit": body.at_limit if "at_limit" in mine else floor.body.at_limit,
         "explore": body.explore if "explore" in mine else floor.body.explore,
+        "capture": body.capture if "capture" in mine else floor.body.capture,
         "stream": body.stream if "stream" in mine else floor.body.stream,
         "cascade": body.cascade or floor.body.cascade,
         "promise": body.promise or floor.body.promise,
@@ -204,6 +207,7 @@ def _loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
     yield from _promise_loosenings(floor, body)
     yield from _explore_loosenings(floor, body)
     yield from _session_loosenings(floor, body)
+    yield from _capture_loosenings(floor, body.capture)
     if body.cascade is not None:
         yield from _cascade_loosenings(floor, body.cascade)
     theirs = {rule.name for rule in floor.body.rules}
@@ -361,6 +365,26 @@ def _explore_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
             if value > most:
                 words = f"{value:g} is more than {_layer(floor)} allows ({most:g})"
                 yield Problem(("explore", key), words, f"{most:g} or less")
+
+
+def _capture_loosenings(floor: Layered, mine: Capture | None) -> Iterator[Problem]:
+    """Texts that nobody agreed to keep must not be kept because a layer says so."""
+    theirs = floor.body.capture
+    if mine is None:
+        return
+    if theirs is None:
+        words = f"{_layer(floor)} captures nothing"
+        yield Problem(("capture",), words, "remove it, or let the floor say how much may be captured")
+        return
+    for index, tenant in enumerate(mine.tenants):
+        if tenant not in theirs.tenants:
+            words = f"{_layer(floor)} captures nothing of {tenant!r}"
+            yield Problem(("capture", "tenants", index), words, f"its tenants are {', '.join(theirs.tenants)}")
+    for key, word in (("share", ""), ("keep_days", " days")):
+        value, most = getattr(mine, key), getattr(theirs, key)
+        if value > most:
+            words = f"{value:g}{word} is more than {_layer(floor)} allows ({most:g})"
+            yield Problem(("capture", key), words, f"{most:g} or less")
 
 
 def _session_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:

@@ -328,6 +328,20 @@ class Explore(Strict):
     band: Annotated[float, Field(gt=0, le=0.5)] = 0.05
 
 
+class Capture(Strict):
+    """Which texts are kept to learn from; see docs/distill.md. Without it none is.
+
+    Attributes:
+        tenants: of whom; nobody else's are kept.
+        share: of their requests, by a keyed hash of the request id.
+        keep_days: after so many days they are removed.
+    """
+
+    tenants: Words
+    share: Annotated[float, Field(gt=0, le=1), _Written] = 0.1
+    keep_days: Annotated[int, Field(ge=1, le=3_650)] = 30
+
+
 class Session(Strict):
     """How a conversation is followed from turn to turn.
 
@@ -427,6 +441,7 @@ class PolicyBody(Strict):
     refusal: Refusal = Refusal()
     timeouts: Timeouts = Timeouts()
     explore: Explore | None = None
+    capture: Capture | None = None
     session: Session = Session()
 
     @property

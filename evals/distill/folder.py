@@ -2,6 +2,7 @@
 
 ``STILLHOUSE_HOME/distill/<name>/``:
 
+    rows/           what was imported, masked, a file a source
     holdout.jsonl   frozen by content hash before anything else is looked at; never written again
     general.jsonl   rows of other work, to see what a student forgot
     train.jsonl     what is learned from; control.jsonl the same number of rows chosen at random
@@ -43,6 +44,10 @@ class Folder:
         if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} cannot name a loop: use small letters, digits, dots, dashes and underscores")
         return cls(home / "distill" / name)
+
+    def rows(self, source: str) -> Path:
+        """What was imported from ``source``."""
+        return self.root / "rows" / f"{source}.jsonl"
 
     @property
     def holdout(self) -> Path:

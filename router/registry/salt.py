@@ -11,6 +11,7 @@ from pathlib import Path
 
 FILE = "explore.salt"
 PROMPTS = "prompts.salt"
+CAPTURES = "captures.salt"
 BYTES = 32
 _OTHERS = 0o077
 
@@ -31,6 +32,11 @@ def explore_salt(folder: Path) -> bytes:
 def prompt_salt(folder: Path) -> bytes:
     """The salt by which repeated prompts are known in the ledger; errors and making as of ``explore_salt``."""
     return _kept(folder / PROMPTS)
+
+
+def capture_salt(folder: Path) -> bytes:
+    """The salt by which requests are drawn whose texts are kept; errors and making as of ``explore_salt``."""
+    return _kept(folder / CAPTURES)
 
 
 def _kept(path: Path) -> bytes:

@@ -138,6 +138,8 @@ async def climb_whole(cell: Cell, request: ChatRequest, masks: Masks, way: Way, 
             if not verdict.good:
                 usage = usage or _estimate(story, reading.tokens)
                 story.call_judged(ask.step, "not_good_enough", usage, reading.finish, note)
+                if story.hearing is not None:
+                    story.hearing.turned_down(ask.step, reading.text)
                 note = note._replace(recorded=True)
         if asked and not way.wishes.logprobs:
             body = without_logprobs(body)
@@ -158,6 +160,7 @@ class HeldStream:
 
     Attributes:
         opening: what its first choice showed while it was held.
+        good: whether the checks were satisfied with that.
     """
 
     waiting = False
@@ -166,6 +169,7 @@ class HeldStream:
         self.request_id = stream.request_id
         self.step = step
         self.note = Note()
+        self.good = True
         self.opening = Opening()
         self._stream = stream
         self._rest = stream.events()
@@ -239,7 +243,7 @@ async def climb_events(
             raise UpstreamTimeout("The model took longer than the policy's cascade allows.") from None
         reading = stream.opening.reading()
         verdict, signals = await _judge(cell, request, masks, way, story, ask, reading)
-        stream.note = stream.note._replace(signals=_numbers(signals, verdict))
+        stream.note, stream.good = stream.note._replace(signals=_numbers(signals, verdict)), verdict.good
         return Told(at=_now(story), verdict=verdict)
 
     kept: int | None = None
@@ -250,9 +254,20 @@ async def climb_events(
             if index != kept:
                 await _put_away(stream, story)
     stream = open_streams[kept]
+    _hear_rejected(story, list(open_streams.values()))
     story.kept = stream.note
     story.keeps(stream.step)
     return stream, stream.step
+
+
+def _hear_rejected(story: Story, streams: Sequence[HeldStream]) -> None:
+    """Note what was turned down, as far as it was held."""
+    if story.hearing is None:
+        return
+    for stream in streams:
+        if not stream.good:
+            whole = stream.opening.finish is not None
+            story.hearing.turned_down(stream.step, stream.opening.reading().text, whole=whole)
 
 
 async def _put_away(stream: HeldStream, story: Story) -> None:

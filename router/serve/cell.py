@@ -25,6 +25,7 @@ from policies.policy import Policy
 from router.core.decide import Fleet
 from router.core.explore import Lot, lot_of
 from router.errors import Overloaded
+from router.ledger.captures import Captures
 from router.ledger.db import LedgerError
 from router.ledger.place import Place, Remote
 from router.ledger.writer import Ledger
@@ -36,6 +37,7 @@ from router.registry.references import reference_prices
 from router.registry.salt import SaltError, explore_salt, prompt_salt
 from router.registry.shared import MARK, Shared
 from router.serve.bodies import Bodies
+from router.serve.capturing import open_captures, salt_where_captured
 from router.serve.kept import Answers
 from router.serve.limits import Limits, open_limits
 from router.serve.metrics import Metrics
@@ -82,6 +84,7 @@ class Cell:
     keys: KeyStore
     keys_on: bool
     ledger: Ledger
+    captures: Captures
     transport: Transport
     clock: Callable[[], float] = time.perf_counter
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
@@ -105,6 +108,7 @@ class Cell:
     _refused: Scorer | None = None
     explore_salt: bytes = b""
     prompt_salt: bytes | None = None
+    capture_salt: bytes = b""
     sessions: Sessions = field(default_factory=Sessions)
     verdicts: Verdicts = field(default_factory=lambda: Verdicts(secrets.token_bytes(16)))
     scores: Scores = field(default_factory=lambda: Scores(secrets.token_bytes(16)))
@@ -288,6 +292,7 @@ class Cell:
         self.policies = {name: self.taken.live.get(name, policy) for name, policy in self.filed.items()}
         exploring = {policy.hash: policy for policy in (*self.policies.values(), *self.taken.policies())}
         self.explore_salt = found.salt or salt_for(exploring)
+        self.capture_salt = salt_where_captured(exploring)
         self._fleets = {}
 
     def _reload_registry(self, taken: Taken) -> None:
@@ -345,6 +350,7 @@ class Cell:
         self.ledger.close()
         if self.shared is not None:
             self.shared.close()
+        self.captures.close()
 
 
 # --- building ----------------------------------------------------------------------------------------
@@ -365,7 +371,11 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
     wire = transport or AiohttpTransport()
     watch = Watch(settings.scorer, settings.server.cell)
     scorer = open_scorer(watch)
+    place = ledger or ledger_place(settings)
+    captures = open_captures(settings, place)
     found = read_policies(settings, None if scorer is None else frozenset(scorer.families))
+    if salt := salt_where_captured(found.policies):
+        captures.check()
     cell = Cell(
         settings=settings,
         book=book,
@@ -377,13 +387,15 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
         calibration=_calibration(found.policies),
         keys=KeyStore.load(keys_path(settings)),
         keys_on=keys == "required" or (keys == "auto" and host not in LOOPBACK),
-        ledger=Ledger(ledger or ledger_place(settings)),
+        ledger=Ledger(place),
         shared=shared,
+        captures=captures,
         transport=wire,
         pin=read_pin(),
         watch=watch,
         explore_salt=found.salt,
         prompt_salt=_prompt_salt() if settings.places else None,
+        capture_salt=salt,
     )
     cell.limits = open_limits(settings, cell.keys, cell.clock, cell.now_ms, cell.metrics)
     cell.reload()

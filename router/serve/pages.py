@@ -130,6 +130,12 @@ async def metrics(request: Request) -> Response:
     gauges = (
         ("stillhouse_requests_active", "Requests being served.", float(cell.active)),
         ("stillhouse_ledger_dropped_total", "Records the ledger lost.", float(cell.ledger.dropped)),
+        ("stillhouse_captures_total", "Captures that were written.", float(cell.captures.kept)),
+        (
+            "stillhouse_captures_left_out_total",
+            "Captures without room, or that could not be checked or written.",
+            float(cell.captures.full + cell.captures.unchecked + cell.captures.lost),
+        ),
         ("stillhouse_limits_away", "1 while the store of limits does not answer.", float(_is_away(cell))),
         ("stillhouse_pinned", "1 while the operator has pinned all traffic.", float(cell.pin is not None)),
         ("stillhouse_held_bytes", "Announced bytes of the bodies being held.", float(cell.bodies.held)),

@@ -30,6 +30,7 @@ from router.serve.admitting import admit
 from router.serve.aside import aside
 from router.serve.beyond import guard_chat
 from router.serve.calling import attempt
+from router.serve.capturing import Hearing, hand_over, hear
 from router.serve.checking import Desk, check_answer, check_events, onlooker_of
 from router.serve.exchange import Exchange, Incoming
 from router.serve.forward import forwarded
@@ -67,6 +68,8 @@ async def chat(cell: Cell, incoming: Incoming, out: Exchange) -> None:
             await enter(cell.limits, key, story)
         masks = await guard_in(request, wish, held, story)
         decision = score_and_decide(cell, request, wish, story)
+        if wish.policy.body.capture is not None:
+            hear(cell, request, wish, masks, held, story, partial(output_rails, wish.policy, request))
         if request.stream:
             await answer_in_events(cell, request, wish, decision, masks, held, story, out)
         else:
@@ -84,6 +87,8 @@ async def chat(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         await confess(bug, story, out)
     finally:
         cell.ledger.record(*story.finish())
+        if story.hearing is not None:
+            hand_over(cell, story)
 
 
 async def guard_in(request: ChatRequest, wish: Order, held: Placeholders, story: Story) -> Masks:
@@ -185,6 +190,8 @@ async def answer_whole(
     if story.actions["output"].word == "block":
         story.outcome = "blocked_output"
     story.call_ended(step, "ok")
+    if story.hearing is not None:
+        story.hearing.whole(body)
     await out.whole(200, headers_of(story, stream=False), body)
 
 
@@ -219,11 +226,13 @@ async def answer_in_events(
     fault: UpstreamError | None = None
     try:
         await out.begin(headers_of(story, stream=True))
-        await pump(stream, guard, out)
+        await pump(stream, guard, out, story.hearing)
         if mode == "checked":
             await check_events(request, rails, guard, desk_of(cell, wish, decision, story))
         if events := guard.finish(input_tokens):
             await out.events(events)
+            if story.hearing is not None:
+                story.hearing.events += events
         await out.done()
         story.delivered = True
         # Nothing can be stopped any more: nobody waits for what is only put on record.
@@ -242,7 +251,7 @@ async def answer_in_events(
             story.call_ended(step, "error" if fault else "blocked" if guard.over else "ok", fault)
 
 
-async def pump(stream: StreamReply, guard: EventGuard, out: Exchange) -> None:
+async def pump(stream: StreamReply, guard: EventGuard, out: Exchange, hearing: Hearing | None = None) -> None:
     """Send what the guard lets through, until the upstream has ended or every choice is blocked.
 
     Events that came in the same bytes are read and leave together; nobody waits for more to come.
@@ -260,6 +269,8 @@ async def pump(stream: StreamReply, guard: EventGuard, out: Exchange) -> None:
             guard.feed_all(bunch, ready)
         finally:
             if ready:
+                if hearing is not None:
+                    hearing.events += ready
                 await out.events(ready)
         if guard.over:
             return

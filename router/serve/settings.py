@@ -198,6 +198,7 @@ class Settings(Strict):
     ledger_keep_days: Annotated[int, Field(ge=1)] | None = None
     ledger_exports: str | None = None
     registry: str | None = None
+    capture_key: Secret | None = None
     places: bool = True
     keys_file: str | None = None
     limits: LimitSettings = LimitSettings()

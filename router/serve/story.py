@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from router.core.resilience import Call, Entry, Gate
     from router.core.surfaces.base import Carried
     from router.serve.account import Account
+    from router.serve.capturing import Hearing
     from router.serve.cell import Cell
 
 Direction = Literal["input", "output"]
@@ -115,6 +116,7 @@ class Story:
         self.spent: dict[str, float] = {}
         self.total_ms: float | None = None  # where work goes on after the last byte: when that left
         self.delivered = False  # the caller has all of the answer: leaving now is no loss
+        self.hearing: Hearing | None = None  # what is said in it, where it is kept; see ``router.serve.capturing``
         self.carried: Carried | None = None  # see ``router.core.surfaces``
         self._call_begun = 0.0
         self._call_first: float | None = None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from router.ledger.archive import retire
+from router.ledger.captures import expire
 from router.ledger.db import LedgerError
 from router.ledger.rollup import roll_up
 
@@ -35,6 +36,17 @@ async def keep_up(cell: Cell) -> None:
         keep = settings.ledger_keep_days if looks % RETIRE_LOOKS == 0 else None
         looks += 1
         await asyncio.to_thread(look, place, keep, settings.ledger_exports, cell.now_ms())
+        if looks % RETIRE_LOOKS == 1:
+            await asyncio.to_thread(forget, cell.captures.path, cell.now_ms())
+
+
+def forget(captures: Path, now_ms: int) -> None:
+    """Remove captures whose time is over, also where no policy captures any more."""
+    try:
+        if removed := expire(captures, now_ms):
+            log.info("captures: %d were removed, their time is over", removed)
+    except LedgerError as error:
+        log.error("captures: their upkeep failed and is tried again: %s", error)
 
 
 def look(place: Place, keep_days: int | None, exports: str | None, now_ms: int) -> None:

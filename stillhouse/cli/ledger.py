@@ -35,17 +35,25 @@ def path(ledger: str | None) -> None:  # noqa: D103
 def info(ledger: str | None, as_json: bool) -> None:  # noqa: D103
     import msgspec
 
+    from router.ledger.captures import captures_path, held
     from router.ledger.place import waiting_room
     from router.ledger.read import Reader
 
     file = ledger_place(ledger)
     with explained(file), Reader(file) as reader:
         holds = reader.info()
+        texts = held(captures_path(file))
     size = _size(file) if isinstance(file, Path) else None
     room = waiting_room(file)
     waiting = len(list(room.parent.glob(f"{room.name}.spill-*")))
     if as_json:
-        shown = {"path": str(file), "bytes": size, "waiting_files": waiting, **msgspec.to_builtins(holds)}
+        shown = {
+            "path": str(file),
+            "bytes": size,
+            "waiting_files": waiting,
+            "captures": texts.captures,
+            **msgspec.to_builtins(holds),
+        }
         show.json_line(shown)
         return
     rows = [
@@ -58,6 +66,8 @@ def info(ledger: str | None, as_json: bool) -> None:  # noqa: D103
         ["pruned", f"{holds.pruned_requests:,} requests, kept as sums of {holds.pruned_days:,} days"],
         ["shape", holds.migrations[-1]],
     ]
+    if texts.captures:
+        rows.append(["captures", f"{texts.captures:,} of {', '.join(texts.tenants)}, since {_minute(texts.first_ms)}"])
     if waiting:
         rows.append(["waiting", f"{waiting} files of records that the next commit or start brings in"])
     show.table(["ledger", ""], rows)
@@ -131,7 +141,8 @@ def prune(older_than: timedelta, exports: Path | None, dry_run: bool, as_json: b
 
 
 @command.command(
-    help="Remove all requests of a tenant. The daily sums keep them under the name 'erased', so totals do not change."
+    help="Remove all requests and captured texts of a tenant. The daily sums keep the requests under the name "
+    "'erased', so totals do not change."
 )
 @click.option("--tenant", required=True, help="Whose requests go.")
 @click.option("--exports", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
@@ -141,18 +152,23 @@ def prune(older_than: timedelta, exports: Path | None, dry_run: bool, as_json: b
 def erase(tenant: str, exports: Path | None, as_json: bool, ledger: str | None) -> None:  # noqa: D103
     import msgspec
 
+    from router.ledger.captures import captures_path, erase_captures
     from router.ledger.erase import erase as forget
 
     file = ledger_place(ledger)
     with explained(file):
+        # Texts go first: if the rest fails, what is worst to keep is gone.
+        captures = erase_captures(captures_path(file), tenant)
         try:
             done = forget(file, tenant, exports)
         except ValueError as error:
             show.fail(str(error))
     if as_json:
-        show.json_line(msgspec.to_builtins(done))
+        show.json_line({**msgspec.to_builtins(done), "captures": captures})
     else:
         show.line(f"{done.requests:,} requests and {done.waiting:,} waiting records are gone; the daily sums stay.")
+        if captures:
+            show.line(f"{captures:,} captured texts are gone.")
         for name in done.exports:
             show.line(f"exported before, still there: {name}")
     if done.in_use:

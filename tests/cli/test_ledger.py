@@ -75,6 +75,17 @@ def test_without_a_ledger_each_says_so_and_makes_none(home: Path, arguments: lis
     assert not (home / "ledger.db").exists()
 
 
+def test_erasing_a_tenant_takes_its_captured_texts(ledger: Path) -> None:
+    from tests.router.ledger.test_captures import capture, write
+
+    texts = ledger.with_name("ledger.db.captures")
+    write(texts, capture(1, tenant="b"), capture(2))
+    assert json.loads(run("info", "--json").output)["captures"] == 2
+    assert "1 captured texts are gone" in run("erase", "--tenant", "b").output
+    assert json.loads(run("erase", "--tenant", "acme", "--json").output)["captures"] == 1
+    assert "captures" not in run("info").output
+
+
 def test_pruning_needs_an_age(ledger: Path) -> None:
     assert "--older-than" in run("prune").stderr
     assert "is not a span of time" in run("prune", "--older-than", "soon").stderr

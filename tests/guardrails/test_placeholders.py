@@ -147,3 +147,13 @@ def test_what_a_check_masks_comes_back_exactly(text):
         assert names.restore(masked) == text
     names = Placeholders()
     assert names.restore(rails.check(text, names).text) == text
+
+
+def test_hiding_undoes_restoring_and_takes_the_longer_value_first():
+    held = Placeholders()
+    for value in ("Ann", "Ann Lee"):
+        held.name("NAME", value)
+    said = "[NAME_2] and [NAME_1] met."
+    assert held.restore(said) == "Ann Lee and Ann met."
+    assert held.hide(held.restore(said)) == said
+    assert Placeholders().hide(said) == said

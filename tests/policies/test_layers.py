@@ -10,6 +10,7 @@ from policies.schema import (
     TIERS,
     Budget,
     ByTier,
+    Capture,
     Cascade,
     Explore,
     PolicyBody,
@@ -351,3 +352,28 @@ def test_a_cascade_over_shares_by_tier_must_keep_the_strictest():
     assert path == ("cascade", "keep")
     assert "0.97" in words or "only by the same promise" in words
     assert not problems(below, body(cascade=Cascade(start="small", checks=("logprobs",), keep=0.97)))
+
+
+KEPT = Capture(tenants=("a", "b"), share=0.5, keep_days=30)
+
+
+@pytest.mark.parametrize(
+    ("below", "above", "path", "words"),
+    [
+        (None, Capture(tenants=("a",)), ("capture",), "captures nothing"),
+        (KEPT, Capture(tenants=("b", "c"), share=0.1), ("capture", "tenants", 1), "captures nothing of 'c'"),
+        (KEPT, Capture(tenants=("a",), share=0.6), ("capture", "share"), "0.6 is more than"),
+        (KEPT, Capture(tenants=("a",), keep_days=31), ("capture", "keep_days"), "31 days is more than"),
+    ],
+)
+def test_a_layer_never_captures_more_than_its_floor(below, above, path, words):
+    ((found, said),) = problems(floor(capture=below), body(capture=above))
+    assert found == path
+    assert words in said
+
+
+def test_a_layer_may_capture_less_and_nothing_at_all():
+    less = Capture(tenants=("b",), share=0.25, keep_days=7)
+    assert merged(floor(capture=KEPT), body(capture=less)).body.capture == less
+    assert merged(floor(capture=KEPT), body()).body.capture == KEPT
+    assert merged(floor(capture=KEPT), body(capture=None)).body.capture is None

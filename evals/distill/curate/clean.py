@@ -8,9 +8,10 @@ from typing import Literal
 
 import msgspec
 
-from evals.distill.curate.rules import PERSONAL, Rules
+from evals.distill.curate.rules import Rules
 from evals.distill.example import Example, Message, prompt_id
 from guardrails import Action, Placeholders, Rails, compile_rails
+from router.core.captures import PERSONAL
 from router.core.signals import opens_with_refusal
 
 Reason = Literal[
@@ -20,24 +21,31 @@ Reason = Literal[
 Clean = Callable[[Example], "Example | Reason"]
 
 
-def cleaner(rules: Rules) -> Clean:
-    """The function that masks a row or says why it is left out.
-
-    Raises:
-        GuardConfigErrors: the rules' guards are none.
-    """
-    personal, others = compile_rails(PERSONAL), compile_rails(rules.guards)
+def masker() -> Callable[[Example], tuple[Example, bool]]:
+    """The function that gives a row without personal data and secrets, and whether it had any."""
+    personal = compile_rails(PERSONAL)
 
     # System prompts come again and again; they stand first, so their placeholders are numbered alike.
     @lru_cache(maxsize=1024)
     def harmless(text: str) -> bool:
         return not personal.find(text)
 
+    return lambda row: _masked(row, personal, harmless)
+
+
+def cleaner(rules: Rules) -> Clean:
+    """The function that masks a row or says why it is left out.
+
+    Raises:
+        GuardConfigErrors: the rules' guards are none.
+    """
+    mask, others = masker(), compile_rails(rules.guards)
+
     def clean(row: Example) -> Example | Reason:
         reason = _unfit(row, rules)
         if reason is not None:
             return reason
-        masked, touched = _masked(row, personal, harmless)
+        masked, touched = mask(row)
         if touched and rules.personal == "drop":
             return "personal data"
         if not others.empty and any(others.check(text).action >= Action.BLOCK for text in _texts(masked)):

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-
-# Masked or dropped, never kept: what must not be learned by heart.
-PERSONAL: tuple[Mapping[str, Any], ...] = ({"pii": {"action": "mask"}}, {"secrets": {"action": "mask"}})
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,134 @@
+"""A student against the model it would replace, on what was held out and on other work.
+
+The rows become a suite that ``evals.runs`` asks and scores, and ``evals.gate`` rules on every metric: so a student is
+judged by the same measures as anything else. A control (the nano head, say) stands beside it and does not decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from evals.distill.apart import check_apart
+from evals.distill.example import Example, read_examples
+from evals.distill.folder import Folder, write_json, write_whole
+from evals.distill.trainers.base import Student
+from evals.gate.runs import MARK
+from evals.gate.values import Ruling
+from evals.gate.weigh import Named, load, weigh
+from evals.runs.execute import Done, Wishes, execute, plan
+from evals.runs.runner import Progress
+from evals.suites.grammar import Suite
+from evals.suites.read import load as load_suite
+
+CANDIDATE: Final = "candidate"
+CURRENT: Final = "current"
+CONTROL: Final = "control"
+PARAMS: Final = {"temperature": 0, "max_tokens": 256}
+
+
+class GateError(ValueError):
+    """The student cannot be judged; the message says what is missing."""
+
+
+class Judged(NamedTuple):
+    """What came of it. ``control`` is the student against the control, where there is one: it does not decide."""
+
+    ruling: Ruling
+    control: Ruling | None
+    candidate: Named
+    sides: tuple[Named, ...]
+    left_out: dict[str, int]
+
+
+async def judge(
+    folder: Folder, student: str, current: str, control: str | None, scorers: Sequence[Any], wishes: Wishes,
+    tell: Callable[[Progress], None] = lambda _: None,
+) -> Judged:  # fmt: skip
+    """Ask all sides the same rows, and rule.
+
+    Args:
+        folder: of the loop; runs and suites are left under ``gate``.
+        student: the deployment of the settings that is judged.
+        current: the one that it would replace.
+        control: one that stands beside it; None for none.
+        scorers: as in a suite; the answer of a row is its reference.
+        wishes: settings, budget and the like.
+        tell: hears how far it is.
+
+    Raises:
+        GateError: rows are missing, or answers did not come. Overlap: the student has seen what judges it.
+        ConfigError: the settings do not name one of the models, or a budget cannot be kept.
+    """
+    check_apart(folder.train, folder.holdout, folder.general)
+    targets = {CANDIDATE: student, CURRENT: current} | ({CONTROL: control} if control else {})
+    if len(set(targets.values())) != len(targets):
+        raise GateError("a model cannot be judged against itself: name another for each side")
+    left_out: dict[str, int] = {}
+    runs: dict[str, str] = {}
+    for name, source in (("holdout", folder.holdout), ("general", folder.general)):
+        path = folder.root / "gate" / f"{name}.yaml"
+        missing = _write_suite(path, name, source, targets, scorers)
+        if missing is None:
+            continue
+        left_out[name] = missing
+        suite = load_suite(path)
+        assert isinstance(suite, Suite)
+        runs[name] = _finished(await execute(plan(suite, path, wishes), wishes, tell), name)
+    if "holdout" not in runs:
+        raise GateError(f"{folder.holdout}: no row has an answer to judge by; label the holdout first")
+
+    def side(run: str, target: str) -> Named:
+        return load(f"{runs[run]}{MARK}{target}", wishes.runs)
+
+    mine, theirs = side("holdout", CANDIDATE), side("holdout", CURRENT)
+    also = [(side("general", CANDIDATE), side("general", CURRENT))] if "general" in runs else []
+    ruling = weigh(mine, [theirs], also=also)
+    beside = weigh(mine, [side("holdout", CONTROL)]) if control else None
+    return Judged(ruling, beside, mine, (mine, theirs, *(s for pair in also for s in pair)), left_out)
+
+
+def _write_suite(
+    path: Path, name: str, source: Path, targets: dict[str, str], scorers: Sequence[Any]
+) -> int | None:  # fmt: skip
+    """Leave a suite and its rows; how many rows have no answer to judge by, None where none has one."""
+    rows = list(read_examples(source)) if source.exists() else []
+    answered = [row for row in rows if row.answer is not None]
+    if not answered:
+        return None
+    write_whole(path.with_suffix(".jsonl"), (msgspec.json.encode(_row(row)) + b"\n" for row in answered))
+    write_json(
+        path,  # JSON is YAML
+        {
+            "suite": name, "about": "What a student is judged by.", "data": {"file": f"{name}.jsonl"},
+            "params": PARAMS, "scorers": list(scorers), "slices": ["route", "failure"],
+            "targets": [{"name": each, "model": model} for each, model in targets.items()],
+        },
+    )  # fmt: skip
+    return len(rows) - len(answered)
+
+
+def _row(row: Example) -> dict[str, Any]:
+    return {
+        "id": row.id, "messages": [{"role": m.role, "content": m.content} for m in row.messages],
+        "reference": row.answer, "route": row.route or "none", "failure": row.failure or "none",
+    }  # fmt: skip
+
+
+def _finished(done: Done, name: str) -> str:
+    if done.stopped:
+        raise GateError(f"the run on {name} is not whole ({done.stopped}); the same command goes on with it")
+    return done.run.id
+
+
+def student_called(folder: Folder, name: str) -> tuple[str, Student] | None:
+    """The student of this loop that is called so, with its digest; None where the loop made none."""
+    decode = msgspec.json.Decoder(Student).decode
+    for path in sorted((folder.root / "students").glob("*/student.json")):
+        student = decode(path.read_bytes())
+        if name in {student.name, path.parent.name}:
+            return path.parent.name, student
+    return None
