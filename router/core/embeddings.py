@@ -34,13 +34,14 @@ class Embed(msgspec.Struct):
     Attributes:
         body: the caller's bytes.
         model: what is to embed.
-        sites: every text; tokens are none, and no guard reads them.
+        sites: every text. tokens: whether there are tokens besides, which no guard reads.
         encoding: of the answer's vectors.
     """
 
     body: bytes
     model: str
     sites: list[TextSite]
+    tokens: bool
     encoding: Encoding
 
 
@@ -55,20 +56,20 @@ def read_embed(body: bytes) -> Embed:
     try:
         head = msgspec.json.decode(body, type=_Body)
         model = msgspec.json.decode(head.model, type=str)
-        sites = _inputs(head.input)
+        sites, tokens = _inputs(head.input)
     except msgspec.ValidationError:
         raise BadRequest("You must provide a 'model' (a string) and an 'input'.", param="model") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise BadJSON("The body holds a string that is not valid Unicode.") from None
     _check_dimensions(head.dimensions)
-    return Embed(body, model, sites, _encoding(head.encoding_format))
+    return Embed(body, model, sites, tokens, _encoding(head.encoding_format))
 
 
-def _inputs(raw: Raw) -> list[TextSite]:
-    """The texts. What is neither text nor tokens is refused: no guard would read it."""
+def _inputs(raw: Raw) -> tuple[list[TextSite], bool]:
+    """The texts, and whether there are tokens. What is neither text nor tokens is refused: no guard would read it."""
     first = bytes(memoryview(raw)[:1])
     if first == b'"':
-        return [_site(0, raw)]
+        return [_site(0, raw)], False
     if first != b"[":
         raise BadRequest("'input' must be a string, a list of strings, or tokens.", param="input")
     items = msgspec.json.decode(raw, type=list[Raw])
@@ -88,7 +89,7 @@ def _inputs(raw: Raw) -> list[TextSite]:
             raise BadRequest(f"'input[{i}]' must be a string or tokens.", param=f"input[{i}]") from None
     if tokens and tokens < len(items):
         raise BadRequest("'input' mixes single tokens with texts or lists of tokens.", param="input")
-    return sites
+    return sites, len(sites) < len(items)
 
 
 def _site(i: int, raw: Raw) -> TextSite:

@@ -106,7 +106,7 @@ async def _guarded(asked: Embed, policy: Policy, story: Story) -> bytes:
         BadRequest: there are tokens, which no guard reads, and the policy refuses what is unguarded.
     """
     rails = policy.rails["input"]
-    if len(asked.sites) < asked.count and not rails.empty and policy.body.unguarded != "accepted":
+    if asked.tokens and rails.blocks and policy.body.unguarded != "accepted":
         words = f"The guards of the policy {policy.name!r} read texts, no tokens: send 'input' as text"
         raise BadRequest(f"{words}, or accept it with 'unguarded: accepted'.", param="input")
     await look_ahead(story, rails, asked.sites, len(asked.body), hurry_of(story))

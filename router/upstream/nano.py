@@ -168,7 +168,8 @@ def _texts(messages: object) -> tuple[list[str], list[str]]:
         content = message.get("content") if isinstance(message, dict) else None
         if isinstance(content, list):
             parts = [part.get("text") if isinstance(part, dict) else None for part in content]
-            content = "".join(parts) if all(isinstance(part, str) for part in parts) else None
+            texts = [part for part in parts if isinstance(part, str)]
+            content = "".join(texts) if len(texts) == len(parts) else None
         if not isinstance(content, str):
             raise UpstreamAbstained("A head reads text only.")
         (system if message.get("role") in _SYSTEM else said).append(content)

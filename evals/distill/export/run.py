@@ -11,12 +11,12 @@ from typing import Any, Literal
 import msgspec
 
 from evals.distill.apart import check_apart
-from evals.distill.curate.rules import PERSONAL
 from evals.distill.example import Example, read_examples
 from evals.distill.export.formats import FORMATS, Format
 from evals.distill.export.shapes import Unfit
 from evals.distill.folder import Folder, digest_of, write_json, write_whole
 from guardrails import compile_rails
+from router.core.captures import PERSONAL
 
 Rows = Literal["train", "control", "holdout"]
 
