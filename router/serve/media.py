@@ -162,9 +162,7 @@ def _refuse_unmetered(story: Story) -> None:
         raise PriceUnknown("A budget or a limit in tokens cannot be kept over audio, images and files.")
 
 
-def _allowed(
-    cell: Cell, method: str, incoming: Incoming, story: Story
-) -> tuple[Key | None, OpenAIUpstream, Policy]:
+def _allowed(cell: Cell, method: str, incoming: Incoming, story: Story) -> tuple[Key | None, OpenAIUpstream, Policy]:
     """The caller's key, the upstream that takes it, and the policy that lets it pass.
 
     Raises:
