@@ -138,7 +138,7 @@ class Decision(Frozen, frozen=True, kw_only=True):
     @property
     def because(self) -> Reason:
         """The reason that chose ``wanted``; what came of it afterwards stands behind it."""
-        after = ("tier-missing", "no-tier", "cascade-", "breaker-", "retries-", "limit-")
+        after = ("tier-missing", "no-tier", "cascade-", "breaker-", "retries-", "limit-", "abstained")
         return next(r for r in reversed(self.reasons) if not r.id.startswith(after))
 
 

@@ -64,11 +64,26 @@ def read_gguf(path: Path) -> GGUF:
     return _gguf(entries)
 
 
+def read_entries(path: Path) -> dict[str, Value]:
+    """All keys and values of the head, the vocabulary too.
+
+    Raises:
+        GGUFError: not a GGUF, or damaged.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        try:
+            return _Head(file, whole=True).entries()
+        except (struct.error, UnicodeDecodeError, EOFError):
+            raise GGUFError("the file is damaged or cut short: its GGUF head cannot be read") from None
+
+
 class _Head:
     """The list of keys and values at the beginning of the file."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, *, whole: bool = False) -> None:
         self._file = file
+        self._whole = whole
         self._size = os.fstat(file.fileno()).st_size
 
     def entries(self) -> dict[str, Value]:
@@ -83,7 +98,7 @@ class _Head:
         for _ in range(count):
             key = self._string(_MAX_KEY)
             kind = self._numbers("I")[0]
-            if key.startswith("tokenizer.ggml.") and kind == _ARRAY:
+            if key.startswith("tokenizer.ggml.") and kind == _ARRAY and not self._whole:
                 self._skip_array()  # the vocabulary: megabytes that nobody here asks for
             else:
                 entries[key] = self._value(kind)

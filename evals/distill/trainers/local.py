@@ -1,0 +1,137 @@
+"""Local: LoRA on a GGUF model of the Llama architecture, merged and written as GGUF. Runs in an environment of its own.
+
+``Local`` drives ``python -m evals.distill.trainers.local`` with that environment's interpreter; torch is imported by
+``local_torch.py`` alone, in the child. Progress is JSON, a line each: ``{"what": "step 3 of 90", "share": 0.1}``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from evals.distill.trainers.base import Student, Tell, TrainingError
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True):
+    """How a model is taught.
+
+    Attributes:
+        rank: of the adapters. scale: ``alpha / rank``. layers: share of the layers, from the top.
+        epochs, batch, rate: passes, rows a step, peak of the learning rate (linear warm-up, then linear to 0).
+        longest: tokens of prompt and answer; longer rows are left out.
+        soft: learn the teacher's probabilities of whole answers where they are known.
+        seed: of the order of rows and of the adapters. every: steps between checkpoints.
+    """
+
+    rank: Annotated[int, msgspec.Meta(ge=1, le=256)] = 8
+    scale: float = 2.0
+    layers: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.5
+    epochs: Annotated[int, msgspec.Meta(ge=1, le=100)] = 4
+    batch: Annotated[int, msgspec.Meta(ge=1, le=256)] = 8
+    rate: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 1e-3
+    longest: Annotated[int, msgspec.Meta(ge=8, le=8192)] = 512
+    soft: bool = True
+    seed: int = 0
+    every: Annotated[int, msgspec.Meta(ge=1)] = 10
+    form: Literal[1] = 1
+
+
+class Local:
+    """The trainer, as the command line drives it.
+
+    Args:
+        base: the GGUF that is taught.
+        python: the interpreter of the environment that has torch.
+        recipe: how.
+        held: files of rows that must not be among those that are learned from.
+        most_steps: stop after so many, for tests; the student is written all the same.
+    """
+
+    name = "local"
+
+    def __init__(
+        self, base: Path, python: Path, recipe: Recipe = Recipe(), held: Sequence[Path] = (),  # noqa: B008  (frozen)
+        most_steps: int | None = None,
+    ) -> None:  # fmt: skip
+        self._base, self._python, self._recipe, self._held, self._most = base, python, recipe, tuple(held), most_steps
+
+    def train(self, rows: Path, out: Path, tell: Tell) -> Student:
+        """Teach; leaves ``model.gguf`` and ``student.json`` in ``out``. A run that was killed goes on.
+
+        Raises:
+            TrainingError: as the child says, or it ended without a word.
+        """
+        if not self._python.exists():
+            raise TrainingError(f"{self._python} is not there. Build the environment once: make .venv-distill/ready")
+        words = [str(self._python), "-m", "evals.distill.trainers.local", "--base", str(self._base), "--rows", str(rows),
+                 "--out", str(out), "--recipe", msgspec.json.encode(self._recipe).decode()]  # fmt: skip
+        words += [word for path in self._held for word in ("--held", str(path))]
+        words += ["--most-steps", str(self._most)] if self._most is not None else []
+        root = str(Path(__file__).resolve().parents[3])
+        child = subprocess.Popen(
+            words, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": root, "HF_HUB_OFFLINE": "1"}
+        )
+        assert child.stdout is not None
+        refusal = ""
+        with child, child.stdout:
+            for line in child.stdout:
+                said = _said(line)
+                refusal = said.get("refused", refusal)
+                if "share" in said:
+                    tell(str(said.get("what", "")), float(said["share"]))
+        if refusal:
+            raise TrainingError(refusal)
+        if child.returncode != 0:
+            raise TrainingError(f"the trainer ended with {child.returncode}; the next run goes on from its checkpoint")
+        return msgspec.json.decode((out / "student.json").read_bytes(), type=Student)
+
+
+def _said(line: str) -> dict[str, str]:
+    """A line of the child's; libraries may print what is none."""
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _main(words: Sequence[str]) -> int:
+    import argparse
+
+    reader = argparse.ArgumentParser(description="Teach a local model.")
+    reader.add_argument("--base", type=Path, required=True)
+    reader.add_argument("--rows", type=Path, required=True)
+    reader.add_argument("--out", type=Path, required=True)
+    reader.add_argument("--held", type=Path, action="append", default=[])
+    reader.add_argument("--recipe", default="{}")
+    reader.add_argument("--most-steps", type=int)
+    asked = reader.parse_args(words)
+
+    def tell(what: str, share: float) -> None:
+        sys.stdout.write(json.dumps({"what": what, "share": round(share, 4)}) + "\n")
+        sys.stdout.flush()
+
+    try:
+        recipe = msgspec.json.decode(asked.recipe, type=Recipe)
+        from evals.distill.trainers.local_torch import teach
+
+        teach(asked.base, asked.rows, asked.out, recipe, asked.held, tell, asked.most_steps)
+    except ImportError as error:
+        words_ = f"{error}. Build the environment once: make .venv-distill/ready"
+        sys.stdout.write(json.dumps({"refused": words_}) + "\n")
+        return 2
+    except (ValueError, OSError) as error:  # TrainingError, Overlap, a bad recipe, a full disk
+        sys.stdout.write(json.dumps({"refused": str(error)}) + "\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(_main(sys.argv[1:]))
