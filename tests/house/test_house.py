@@ -68,7 +68,8 @@ import socket
 def refuse(*a, **k): raise AssertionError("a socket was opened at import")
 socket.socket.connect = refuse; socket.getaddrinfo = refuse; socket.create_connection = refuse
 import importlib, pkgutil, guardrails, policies, router, evals, stillhouse
-skip = {"router.upstream.local_child"}
+# run as scripts in environments of their own
+skip = {"router.upstream.local_child", "evals.distill.trainers.local_torch"}
 for room in (guardrails, policies, router, evals, stillhouse):
     for found in pkgutil.walk_packages(room.__path__, room.__name__ + "."):
         if not found.name.endswith("__main__") and found.name not in skip:

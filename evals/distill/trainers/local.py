@@ -69,9 +69,10 @@ class Local:
             TrainingError: as the child says, or it ended without a word.
         """
         if not self._python.exists():
-            raise TrainingError(f"{self._python} is not there. Build the environment once: make .venv-distill/ready")
-        words = [str(self._python), "-m", "evals.distill.trainers.local", "--base", str(self._base), "--rows", str(rows),
-                 "--out", str(out), "--recipe", msgspec.json.encode(self._recipe).decode()]  # fmt: skip
+            raise TrainingError(f"{self._python} is not there. Build it: pip install 'stillhouse[distill]'")
+        words = [str(self._python), "-m", "evals.distill.trainers.local", "--base", str(self._base),
+                 "--rows", str(rows), "--out", str(out),
+                 "--recipe", msgspec.json.encode(self._recipe).decode()]  # fmt: skip
         words += [word for path in self._held for word in ("--held", str(path))]
         words += ["--most-steps", str(self._most)] if self._most is not None else []
         root = str(Path(__file__).resolve().parents[3])
@@ -124,7 +125,7 @@ def _main(words: Sequence[str]) -> int:
 
         teach(asked.base, asked.rows, asked.out, recipe, asked.held, tell, asked.most_steps)
     except ImportError as error:
-        words_ = f"{error}. Build the environment once: make .venv-distill/ready"
+        words_ = f"{error}. Build it: pip install 'stillhouse[distill]'"
         sys.stdout.write(json.dumps({"refused": words_}) + "\n")
         return 2
     except (ValueError, OSError) as error:  # TrainingError, Overlap, a bad recipe, a full disk

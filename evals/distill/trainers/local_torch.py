@@ -36,7 +36,7 @@ _LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 _LEAST = 0.02  # probability of an answer that is worth a sequence of its own
 
 
-class Sequence_(NamedTuple):
+class Tokens(NamedTuple):
     """A row in tokens: ``ids`` from ``begin`` on are learned, with this weight."""
 
     ids: list[int]
@@ -77,13 +77,13 @@ def teach(
 # --- rows --------------------------------------------------------------------------------------------
 
 
-def _sequences(rows: Sequence[Example], base: Base, recipe: Recipe) -> list[Sequence_]:
+def _sequences(rows: Sequence[Example], base: Base, recipe: Recipe) -> list[Tokens]:
     tokenizer = tokenizer_of(base)
     template = jinja2.sandbox.ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True).from_string(
         base.template
     )
     special = {"bos_token": base.tokens[1], "eos_token": base.tokens[base.end]}
-    made: list[Sequence_] = []
+    made: list[Tokens] = []
     for row in rows:
         messages = [{"role": m.role, "content": m.content} for m in row.messages]
         asked = template.render(messages=messages, add_generation_prompt=True, **special)
@@ -91,7 +91,7 @@ def _sequences(rows: Sequence[Example], base: Base, recipe: Recipe) -> list[Sequ
         for answer, weight in _answers(row, soft=recipe.soft):
             ids = [*head, *tokenizer.encode(answer, add_special_tokens=False).ids, base.end]
             if len(ids) <= recipe.longest:
-                made.append(Sequence_(ids, len(head), weight))
+                made.append(Tokens(ids, len(head), weight))
     if not made:
         raise TrainingError(f"every row is longer than {recipe.longest} tokens")
     return made
@@ -114,7 +114,7 @@ def _answers(row: Example, *, soft: bool) -> list[tuple[str, float]]:
 
 
 def _learn(
-    model: Any, learned: list[Sequence_], recipe: Recipe, key: dict[str, str], checkpoint: Path, tell: Tell,
+    model: Any, learned: list[Tokens], recipe: Recipe, key: dict[str, str], checkpoint: Path, tell: Tell,
     most_steps: int | None,
 ) -> tuple[list[tuple[int, float]], float]:  # fmt: skip
     """Gives back the losses, and the seconds of runs before this one."""
@@ -159,7 +159,7 @@ def _learn(
     return losses, before
 
 
-def _loss(model: Any, batch: Sequence[Sequence_]) -> torch.Tensor:
+def _loss(model: Any, batch: Sequence[Tokens]) -> torch.Tensor:
     """Mean over rows of the negative log-likelihood of the answer's tokens, in nats a token."""
     longest = max(len(one.ids) for one in batch)
     ids = torch.zeros((len(batch), longest), dtype=torch.long)
@@ -207,7 +207,8 @@ def _load(path: Path, base: Base) -> LlamaForCausalLM:
 
 
 def _float(tensor: Any) -> np.ndarray[Any, Any]:
-    return gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
+    rows: np.ndarray[Any, Any] = gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
+    return rows
 
 
 def _adapted(model: LlamaForCausalLM, base: Base, recipe: Recipe) -> Any:

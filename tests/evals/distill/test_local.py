@@ -96,8 +96,8 @@ def test_every_setting_changes_the_recipes_hash():
 
 def test_without_its_environment_the_trainer_says_how_to_build_it(tmp_path):
     rows = made.write(tmp_path / "rows.jsonl", made.rows(60))
-    with pytest.raises(TrainingError, match=r"make \.venv-distill/ready"):
+    with pytest.raises(TrainingError, match=r"stillhouse\[distill"):
         Local(tmp_path / "m.gguf", tmp_path / "python").train(rows, tmp_path / "out", lambda *_: None)
-    with pytest.raises(TrainingError, match=r"make \.venv-distill/ready"):  # this interpreter has no torch
+    with pytest.raises(TrainingError, match=r"stillhouse\[distill"):  # this interpreter has no torch
         Local(tmp_path / "m.gguf", Path(sys.executable)).train(rows, tmp_path / "out", lambda *_: None)
     assert not (tmp_path / "out").exists()

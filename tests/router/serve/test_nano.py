@@ -56,7 +56,7 @@ async def test_what_it_is_not_sure_of_goes_to_the_next_of_its_tier_and_the_recor
     record = await gw.record(answer)
     assert [(a["deployment"], a["outcome"]) for a in record["attempts"]] == [("head", "abstained"), ("m-small", "ok")]
     assert record["outcome"] == "ok"
-    assert [r["text"] for r in record["reasons"] if r["id"] == "abstained"][0].startswith("head was asked first.")
+    assert next(r["text"] for r in record["reasons"] if r["id"] == "abstained").startswith("head was asked first.")
     assert len(up.requests) == 8
 
 
