@@ -1,4 +1,4 @@
-"""A head of our own as an upstream: the answer of a closed set in microseconds, or no answer at all.
+"""A head of our own as an upstream: an answer of a closed set, or no answer at all.
 
 It answers only what it was trained for and is sure of. Everything else it leaves to whoever is asked next
 (``UpstreamAbstained``): another task, tools, pictures, several answers, a text unlike those it has seen.
