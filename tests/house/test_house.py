@@ -187,6 +187,23 @@ def test_every_command_exists_has_help_and_is_in_the_readme():
         assert f"`{name}" in readme or f"stillhouse {name}" in readme, name
 
 
+def test_every_command_that_a_page_names_exists():
+    import click
+
+    from stillhouse.cli.main import cli
+
+    missing = []
+    for page in (ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")):
+        code = "\n".join(re.findall(r"```.*?```|`[^`]+`", page.read_text("utf-8"), re.DOTALL))
+        for words in re.findall(r"(?<![\w.'-])(?<!from )stillhouse ([a-z-]+)(?: ([a-z-]+)\b(?![./=]))?", code):
+            found = cli.get_command(click.Context(cli), words[0])
+            if found is not None and isinstance(found, click.Group) and words[1] and not found.invoke_without_command:
+                found = found.get_command(click.Context(found), words[1])
+            if found is None:
+                missing.append(f"{page.name}: {' '.join(words)}")
+    assert missing == []
+
+
 def test_every_preset_has_its_three_files():
     from policies.load import PRESETS, preset_names
 
