@@ -6,7 +6,6 @@ Bedrock's own path, so that its clients reach it by their endpoint's address alo
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -25,7 +24,7 @@ from router.serve.aside import aside
 from router.serve.exchange import Exchange, Incoming
 from router.serve.guarding import moved
 from router.serve.judging import REWRITTEN, Judged, Piece, judge_pieces
-from router.serve.pipeline import confess
+from router.serve.recorded import on_record
 from router.serve.respond import Headers, headers_of
 from router.serve.story import Direction, Story
 
@@ -56,7 +55,7 @@ _NAMES: Final = {
 async def apply(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     """Judge the texts of one request."""
     story = Story(cell, incoming.request_id, "/v1/guardrails/apply")
-    try:
+    async with on_record(story, out, lambda error: _refuse(error, incoming, story, out)):
         key = accept(cell, incoming, story, "guard")
         await admit(cell, incoming, story, key)
         wish = _policy_of(cell, incoming, story, key)
@@ -75,16 +74,6 @@ async def apply(cell: Cell, incoming: Incoming, out: Exchange) -> None:
             story.outcome = "blocked_output" if asked.output else "blocked_input"
         body = _answer(asked, found, wish.policy, story)
         await out.whole(200, _marks(incoming, story), msgspec.json.encode(body))
-    except StillhouseError as error:
-        story.fail(error)
-        await _refuse(error, incoming, story, out)
-    except asyncio.CancelledError:
-        story.outcome, story.status = "client_gone", 499
-        raise
-    except Exception as bug:  # noqa: BLE001  (as in the pipeline)
-        await confess(bug, story, out)
-    finally:
-        cell.ledger.record(*story.finish())
 
 
 def _policy_of(cell: Cell, incoming: Incoming, story: Story, key: Key | None) -> Order:

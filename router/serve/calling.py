@@ -125,9 +125,8 @@ async def beside(story: Story, name: str, make: Callable[[], Awaitable[T]], tier
     """
     cell = story.cell
     work = _work(story, tier) if tier else 1.0
-    call = cell.shield.begin(
-        story.tenant, name, work, cell.clock(), alone=tier is None
-    )  # embeddings: no other has them
+    alone = tier is None  # embeddings: no other has them
+    call = cell.shield.begin(story.tenant, name, work, cell.clock(), alone=alone)
     try:
         got = await make()
     except UpstreamError as error:

@@ -14,7 +14,7 @@ from router.ledger.db import LedgerError
 from router.ledger.feedback import WHO, Feedback, give
 from router.serve.accept import accept
 from router.serve.exchange import Exchange, Incoming
-from router.serve.pipeline import confess
+from router.serve.recorded import confess
 from router.serve.story import Story
 
 if TYPE_CHECKING:

@@ -25,7 +25,8 @@ from router.serve.accept import accept, order
 from router.serve.account import enter
 from router.serve.admitting import admit
 from router.serve.exchange import Exchange, Incoming, Receive, until_gone
-from router.serve.pipeline import confess, deadline_of
+from router.serve.pipeline import deadline_of
+from router.serve.recorded import confess
 from router.serve.respond import Headers, headers_of
 from router.serve.story import Story
 from router.upstream.openai import OpenAIUpstream

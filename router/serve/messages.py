@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -22,7 +21,8 @@ from router.serve.aside import aside
 from router.serve.beyond import guard_chat
 from router.serve.exchange import Exchange, Incoming
 from router.serve.guarding import Blocked, finding_names
-from router.serve.pipeline import Masks, chat, confess, deadline_of
+from router.serve.pipeline import Masks, chat, deadline_of
+from router.serve.recorded import on_record
 from router.serve.respond import Headers, headers_of
 from router.serve.rollouts import in_arm
 from router.serve.story import Story
@@ -137,7 +137,7 @@ class Counting:
         """Serve one request."""
         story = Story(cell, incoming.request_id, incoming.path)
         out = theirs = Told(out, _unread, cell.now_ms())
-        try:
+        async with on_record(story, out):
             key = accept(cell, incoming, story, "chat")
             await admit(cell, incoming, story, key)
             betas = betas_of(incoming.headers)
@@ -151,16 +151,6 @@ class Counting:
             told = [(b"x-stillhouse-tokens", source), *headers_of(story, stream=False)]
             await out.straight(200, [(b"content-type", b"application/json"), *theirs.with_theirs(told)],
                                msgspec.json.encode({"input_tokens": tokens}))  # fmt: skip
-        except StillhouseError as error:
-            story.fail(error)
-            await out.error(error, headers_of(story, stream=False))
-        except asyncio.CancelledError:
-            story.outcome, story.status = "client_gone", 499
-            raise
-        except Exception as bug:  # noqa: BLE001  (as in the pipeline)
-            await confess(bug, story, out)
-        finally:
-            cell.ledger.record(*story.finish())
 
     @staticmethod
     def spoken(out: Exchange) -> Exchange:

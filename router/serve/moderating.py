@@ -11,7 +11,7 @@ from guardrails import Action
 from guardrails.views import View
 from router.core.bedrock import Seen
 from router.core.moderation import Part, covered, read_moderation, result_of
-from router.errors import ModelNotFound, StillhouseError
+from router.errors import ModelNotFound
 from router.serve.accept import AUTO, Order, accept, order
 from router.serve.account import enter
 from router.serve.admitting import admit
@@ -19,7 +19,7 @@ from router.serve.applying import finding_words
 from router.serve.aside import aside
 from router.serve.exchange import Exchange, Incoming
 from router.serve.judging import Piece, judge_pieces
-from router.serve.pipeline import confess
+from router.serve.recorded import on_record
 from router.serve.respond import headers_of
 from router.serve.story import Story
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 async def moderations(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     """Judge every input of one request."""
     story = Story(cell, incoming.request_id, incoming.path)
-    try:
+    async with on_record(story, out):
         key = accept(cell, incoming, story, "guard")
         await admit(cell, incoming, story, key)
         asked = await aside(len(incoming.body), read_moderation, incoming.body)
@@ -51,16 +51,6 @@ async def moderations(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         extra = {"policy": wish.policy.name, "policy_hash": wish.policy.hash, "categories_checked": checked}
         body = {"id": f"modr-{story.id}", "model": wish.policy.name, "results": results, "stillhouse": extra}
         await out.whole(200, headers_of(story, stream=False), msgspec.json.encode(body))
-    except StillhouseError as error:
-        story.fail(error)
-        await out.error(error, headers_of(story, stream=False))
-    except asyncio.CancelledError:
-        story.outcome, story.status = "client_gone", 499
-        raise
-    except Exception as bug:  # noqa: BLE001  (as in the pipeline)
-        await confess(bug, story, out)
-    finally:
-        cell.ledger.record(*story.finish())
 
 
 async def _result(

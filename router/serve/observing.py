@@ -26,7 +26,8 @@ from router.serve.aside import aside
 from router.serve.beside import OBSERVED, Passed, beside
 from router.serve.exchange import Exchange, Incoming
 from router.serve.kept import empty_shelf
-from router.serve.pipeline import confess, deadline_of
+from router.serve.pipeline import deadline_of
+from router.serve.recorded import confess, on_record
 from router.serve.respond import Headers, latin
 from router.serve.sides import embedding_upstream, embedding_usage
 from router.serve.story import Story
@@ -283,7 +284,7 @@ async def observe_embeddings(cell: Cell, incoming: Incoming, out: Exchange) -> N
     """Pass an embeddings request on as it is. No guard reads it and nothing is decided of it."""
     story = Story(cell, incoming.request_id, incoming.path)
     story.mode = "observed"
-    try:
+    async with on_record(story, out, lambda error: out.error(error, _marks(story))):
         key = accept(cell, incoming, story, "embeddings")
         await admit(cell, incoming, story, key)
         asked = await aside(len(incoming.body), read_asked, incoming.body)
@@ -308,16 +309,6 @@ async def observe_embeddings(cell: Cell, incoming: Incoming, out: Exchange) -> N
             data = (await upstream.embeddings(incoming.body, deadline)).body
             await out.whole(200, _marks(story), data)
         story.usage = embedding_usage(data)
-    except StillhouseError as error:
-        story.fail(error)
-        await out.error(error, _marks(story))
-    except asyncio.CancelledError:
-        story.outcome, story.status = "client_gone", 499
-        raise
-    except Exception as bug:  # noqa: BLE001  (as in the pipeline)
-        await confess(bug, story, out)
-    finally:
-        cell.ledger.record(*story.finish())
 
 
 def _marks(story: Story) -> Headers:

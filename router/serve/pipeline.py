@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -35,6 +34,7 @@ from router.serve.checking import Desk, check_answer, check_events, onlooker_of
 from router.serve.exchange import Exchange, Incoming
 from router.serve.forward import forwarded
 from router.serve.guarding import Blocked, finding_names, guard_answer, returned
+from router.serve.recorded import confess
 from router.serve.respond import EventMaker, headers_of, refusal
 from router.serve.rollouts import in_arm
 from router.serve.sessions import session_name
@@ -424,12 +424,3 @@ async def refuse(cell: Cell, story: Story, out: Exchange) -> None:
     await out.begin(headers_of(story, stream=True))
     await out.events([maker.text(0, "content", words, role=True), maker.end(0, "content_filter")])
     await out.done()
-
-
-async def confess(bug: Exception, story: Story, out: Exchange) -> None:
-    """An error of our own: the caller learns the request id, the log learns where, nobody the prompt."""
-    story.outcome, story.status, story.error_code = "internal_error", 500, "internal_error"
-    where = "".join(traceback.format_tb(bug.__traceback__))
-    log.error("internal error in request %s: %s\n%s", story.id, type(bug).__name__, where)
-    error = StillhouseError("The gateway made a mistake. Report the request id to its operator.")
-    await out.error(error, headers_of(story, stream=False))

@@ -17,7 +17,7 @@ from router.core.features import features_of
 from router.core.tokens import BYTES_PER_TOKEN
 from router.core.turns import turn_of
 from router.core.wire import Edit, read_chat, span, splice
-from router.errors import BadRequest, ModelNotFound, StillhouseError, UpstreamError, UpstreamInvalid
+from router.errors import BadRequest, ModelNotFound, UpstreamError, UpstreamInvalid
 from router.serve.accept import accept, order, recorded
 from router.serve.account import enter, settle
 from router.serve.admitting import admit
@@ -26,7 +26,8 @@ from router.serve.beyond import guard_chat
 from router.serve.calling import beside
 from router.serve.exchange import Exchange, Incoming
 from router.serve.guarding import Blocked, finding_names, guard_request, hurry_of
-from router.serve.pipeline import confess, deadline_of, score_of, stay_in
+from router.serve.pipeline import deadline_of, score_of, stay_in
+from router.serve.recorded import on_record
 from router.serve.respond import headers_of
 from router.serve.rollouts import in_arm
 from router.serve.settings import price_of
@@ -52,7 +53,7 @@ class _EmbeddingAnswer(msgspec.Struct):
 async def embeddings(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     """Pass an embeddings request to its upstream; the policy's input guards read every text."""
     story = Story(cell, incoming.request_id, incoming.path)
-    try:
+    async with on_record(story, out):
         key = accept(cell, incoming, story, "embeddings")
         await admit(cell, incoming, story, key)
         asked = await aside(len(incoming.body), read_embed, incoming.body)
@@ -64,7 +65,11 @@ async def embeddings(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         policy = story.policy = cell.policies[cell.default_policy]
         if cell.limits is not None:
             await enter(cell.limits, key, story)
-        body = await _guarded(asked, policy, story)
+        try:
+            body = await _guarded(asked, policy, story)
+        except Blocked:
+            await _refuse_blocked(story, out)
+            return
         hold = None
         if story.account is not None:
             # An input takes a byte a token at most; a token that the caller numbers himself takes two bytes or more.
@@ -80,22 +85,13 @@ async def embeddings(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         finally:
             settle(hold, story.usage)
         await out.whole(200, headers_of(story, stream=False), await _told(reply.body, asked))
-    except Blocked:
-        story.outcome = "blocked_input"
-        error = BadRequest("The policy's guards stopped this input.", param="input")
-        error.code = "content_filter"
-        story.status, story.error_code = error.status, error.code
-        await out.error(error, headers_of(story, stream=False))
-    except StillhouseError as error:
-        story.fail(error)
-        await out.error(error, headers_of(story, stream=False))
-    except asyncio.CancelledError:
-        story.outcome, story.status = "client_gone", 499
-        raise
-    except Exception as bug:  # noqa: BLE001  (as in the pipeline)
-        await confess(bug, story, out)
-    finally:
-        cell.ledger.record(*story.finish())
+
+
+async def _refuse_blocked(story: Story, out: Exchange) -> None:
+    error = BadRequest("The policy's guards stopped this input.", param="input")
+    error.code = "content_filter"
+    story.outcome, story.status, story.error_code = "blocked_input", error.status, error.code
+    await out.error(error, headers_of(story, stream=False))
 
 
 async def _guarded(asked: Embed, policy: Policy, story: Story) -> bytes:
@@ -152,7 +148,7 @@ def embedding_usage(body: bytes) -> Usage | None:
 async def route(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     """Say where a chat completion would go, and why, without asking any model."""
     story = Story(cell, incoming.request_id, incoming.path)
-    try:
+    async with on_record(story, out):
         key = accept(cell, incoming, story, "route")
         await admit(cell, incoming, story, key)
         request = await aside(len(incoming.body), read_chat, incoming.body)
@@ -182,16 +178,6 @@ async def route(cell: Cell, incoming: Incoming, out: Exchange) -> None:
             "arm": story.variant, "blocked": blocked, **decision_words(decision, story.score, climbed),
         }  # fmt: skip
         await out.whole(200, headers_of(story, stream=False), msgspec.json.encode(body))
-    except StillhouseError as error:
-        story.fail(error)
-        await out.error(error, headers_of(story, stream=False))
-    except asyncio.CancelledError:
-        story.outcome, story.status = "client_gone", 499
-        raise
-    except Exception as bug:  # noqa: BLE001  (as in the pipeline)
-        await confess(bug, story, out)
-    finally:
-        cell.ledger.record(*story.finish())
 
 
 def decision_words(decision: Decision, score: Score | None, climbed: tuple[TierName, ...] = ()) -> dict[str, object]:

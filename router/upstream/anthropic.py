@@ -10,13 +10,18 @@ from router.core.messages.from_chat import messages_request
 from router.core.messages.heard import ChunkMaker, completion_of
 from router.errors import UpstreamInvalid, UpstreamRejected, UpstreamUnavailable
 from router.upstream.base import Deadline, Reply
-from router.upstream.errormap import error_of, error_of_event
+from router.upstream.errormap import error_of_event
+from router.upstream.replies import check_stream, model_ids, object_of, whole_of
 from router.upstream.sse import EventDecoder
 from router.upstream.transport import Response, Transport
 
 VERSION = "2023-06-01"
-_STREAM_TYPE = "text/event-stream"
 _JSON_TYPE = "application/json"
+
+#: Settings that a count of tokens does not take.
+_NOT_COUNTED = (
+    "max_tokens", "stream", "temperature", "top_p", "top_k", "stop_sequences", "metadata", "service_tier",
+)  # fmt: skip
 
 
 class AnthropicUpstream:
@@ -51,10 +56,7 @@ class AnthropicUpstream:
         headers = self._with(asked.betas)
         response = await self._transport.send("POST", self._base + "/messages", headers, asked.body, deadline)
         try:
-            if response.status != 200:
-                raise await _refusal(response, self._secret)
-            if _STREAM_TYPE not in response.header("content-type").lower():
-                raise UpstreamInvalid("The model's server was asked for a stream and sent something else.")
+            await check_stream(response, self._secret)
             stream = AnthropicStream(response, deadline)
             await stream.open()
         except BaseException:
@@ -70,19 +72,10 @@ class AnthropicUpstream:
         """
         asked = messages_request(body)
         fields = json.loads(asked.body)
-        for name in (
-            "max_tokens",
-            "stream",
-            "temperature",
-            "top_p",
-            "top_k",
-            "stop_sequences",
-            "metadata",
-            "service_tier",
-        ):
+        for name in _NOT_COUNTED:
             fields.pop(name, None)
         reply = await self._whole("POST", "/messages/count_tokens", json.dumps(fields).encode(), deadline, asked.betas)
-        tokens = json.loads(reply.body).get("input_tokens")
+        tokens = object_of(reply.body, "a count of tokens").get("input_tokens")
         if not isinstance(tokens, int):
             raise UpstreamInvalid("The model's server sent something that is not a count of tokens.")
         return tokens
@@ -93,11 +86,7 @@ class AnthropicUpstream:
 
     async def models(self, deadline: Deadline) -> list[str]:
         reply = await self._whole("GET", "/models?limit=1000", None, deadline)
-        listing = json.loads(reply.body)
-        data = listing.get("data") if isinstance(listing, dict) else None
-        if not isinstance(data, list):
-            raise UpstreamInvalid("The model's server has a listing of models that is not Anthropic's.")
-        return [item["id"] for item in data if isinstance(item, dict) and isinstance(item.get("id"), str)]
+        return model_ids(reply.body)
 
     async def close(self) -> None:
         """The transport is shared; who made it closes it."""
@@ -109,20 +98,7 @@ class AnthropicUpstream:
         self, method: str, path: str, body: bytes | None, deadline: Deadline, betas: tuple[str, ...] = ()
     ) -> Reply:
         response = await self._transport.send(method, self._base + path, self._with(betas), body, deadline)
-        try:
-            if response.status != 200:
-                raise await _refusal(response, self._secret)
-            if "json" not in response.header("content-type").lower():
-                raise UpstreamInvalid("The model's server answered with something that is not JSON.")
-            data = await response.read()
-        finally:
-            response.close()
-        try:
-            whole = isinstance(json.loads(data), dict)
-        except (ValueError, RecursionError):
-            whole = False
-        if not whole:
-            raise UpstreamInvalid("The model's server answered with something that is not a JSON object.")
+        data = await whole_of(response, self._secret)
         return Reply(data, response.header("request-id") or None)
 
 
@@ -178,11 +154,3 @@ class AnthropicStream:
 
     async def close(self) -> None:
         self._response.close()
-
-
-async def _refusal(response: Response, secret: str) -> Exception:
-    body = await response.read()
-    error = error_of(response.status, response.header("content-type"), body, response.header("retry-after"))
-    if secret:
-        error.message = error.message.replace(secret, "…")  # some servers say which key they were sent
-    return error

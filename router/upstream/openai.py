@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import AsyncIterator, Mapping
 
 from router.core.wire import given, read_answer, read_chunk
 from router.errors import UpstreamInvalid, UpstreamUnavailable
 from router.upstream.base import Deadline, Reply
-from router.upstream.errormap import OPERATORS_OWN, error_of, error_of_event
+from router.upstream.errormap import OPERATORS_OWN, error_of_event
+from router.upstream.replies import check_stream, is_utf8, model_ids, refusal, whole_of
 from router.upstream.sse import EventDecoder
 from router.upstream.transport import Response, Transport
 
-_STREAM_TYPE = "text/event-stream"
 _JSON_TYPE = "application/json"
 # Inside a JSON string every quotation mark has a backslash before it, so this can only be a key with no value.
 _EMPTY_ROLE = re.compile(rb',\s*"role"\s*:\s*""|"role"\s*:\s*""\s*,?')
@@ -55,10 +54,7 @@ class OpenAIUpstream:
     async def _stream(self, path: str, body: bytes, deadline: Deadline, decoder: EventDecoder) -> OpenAIStream:
         response = await self._transport.send("POST", self._base + path, self._headers, body, deadline)
         try:
-            if response.status != 200:
-                raise await _refusal(response, self._secret)
-            if _STREAM_TYPE not in response.header("content-type").lower():
-                raise UpstreamInvalid("The model's server was asked for a stream and sent something else.")
+            await check_stream(response, self._secret)
             stream = OpenAIStream(response, deadline, decoder)
             await stream.open()
         except BaseException:
@@ -79,7 +75,7 @@ class OpenAIUpstream:
         response = await self._transport.send("POST", self._base + path, self._headers, body, deadline)
         if response.status in OPERATORS_OWN or 300 <= response.status < 400:
             try:
-                raise await _refusal(response, self._secret)
+                raise await refusal(response, self._secret)
             finally:
                 response.close()
         return response
@@ -98,34 +94,21 @@ class OpenAIUpstream:
         response = await self._transport.send(method, self._base + path, {**known, **headers}, body, deadline)
         if not 200 <= response.status < 300:
             try:
-                raise await _refusal(response, self._secret)
+                raise await refusal(response, self._secret)
             finally:
                 response.close()
         return response
 
     async def models(self, deadline: Deadline) -> list[str]:
         reply = await self._whole("GET", "/models", None, deadline)
-        listing = json.loads(reply.body)
-        data = listing.get("data") if isinstance(listing, dict) else None
-        if not isinstance(data, list):
-            raise UpstreamInvalid("The model's server has a listing of models that is not OpenAI's.")
-        return [item["id"] for item in data if isinstance(item, dict) and isinstance(item.get("id"), str)]
+        return model_ids(reply.body)
 
     async def close(self) -> None:
         """The transport is shared; who made it closes it."""
 
     async def _whole(self, method: str, path: str, body: bytes | None, deadline: Deadline) -> Reply:
         response = await self._transport.send(method, self._base + path, self._headers, body, deadline)
-        try:
-            if response.status != 200:
-                raise await _refusal(response, self._secret)
-            if "json" not in response.header("content-type").lower():
-                raise UpstreamInvalid("The model's server answered with something that is not JSON.")
-            data = await response.read()
-        finally:
-            response.close()
-        if not data.lstrip().startswith(b"{") or not is_utf8(data):
-            raise UpstreamInvalid("The model's server answered with something that is not a JSON object.")
+        data = await whole_of(response, self._secret)
         return Reply(data, response.header("x-request-id") or None)
 
 
@@ -176,15 +159,6 @@ class OpenAIStream:
         self._response.close()
 
 
-def is_utf8(data: bytes) -> bool:
-    """Whether it can be JSON at all: the decoder does not look into strings that nobody asks for."""
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _check(data: bytes) -> None:
     try:
         chunk = read_chunk(data)
@@ -194,11 +168,3 @@ def _check(data: bytes) -> None:
         raise error_of_event(data)
     if not is_utf8(data):
         raise UpstreamInvalid("The model's server sent an event that is not UTF-8.")
-
-
-async def _refusal(response: Response, secret: str) -> Exception:
-    body = await response.read()
-    error = error_of(response.status, response.header("content-type"), body, response.header("retry-after"))
-    if secret:
-        error.message = error.message.replace(secret, "…")  # some servers say which key they were sent
-    return error

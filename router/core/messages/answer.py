@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from router.core.messages.words import FINISH_OF_STOP, STOP_OF_FINISH, digest_of
+from router.core.messages.words import FINISH_OF_STOP, STOP_OF_FINISH, digest_of, read_input
 
 Json = dict[str, Any]
 _encode = msgspec.json.encode
@@ -132,16 +132,3 @@ def signature_of(block: Json, words: str) -> str:
 def tool_use(name: object, tool: object, given: object) -> Json:
     """A call of a tool."""
     return {"type": "tool_use", "id": name or "", "name": tool or "", "input": given}
-
-
-def read_input(arguments: object) -> object:
-    """The arguments of a call; what is no JSON object travels as a text under a name of its own."""
-    if not isinstance(arguments, str) or not arguments.strip():
-        return {}
-    try:
-        value = json.loads(arguments)
-    except (ValueError, RecursionError):
-        value = None
-    if isinstance(value, dict):
-        return msgspec.Raw(arguments.encode("utf-8", "surrogatepass"))
-    return {"arguments": arguments}

@@ -16,6 +16,7 @@ from router.core.messages.words import (
     TOOL_WHOLE,
     WHOLE,
     digest_of,
+    read_input,
 )
 from router.errors import UpstreamRejected
 
@@ -233,7 +234,7 @@ def _assistant(message: Json, place: int) -> list[Json]:
         if not isinstance(function, dict):
             raise _refused("This model knows calls of functions only.", f"messages[{place}].tool_calls[{k}]")
         made = {"type": "tool_use", "id": call.get("id"), "name": function.get("name"),
-                "input": _input(function.get("arguments"))}  # fmt: skip
+                "input": read_input(function.get("arguments"))}  # fmt: skip
         blocks.append(_cached(made, call))
     return blocks
 
@@ -241,18 +242,6 @@ def _assistant(message: Json, place: int) -> list[Json]:
 def _unchanged(block: Json) -> bool:
     """Whether nobody has changed the thinking since it was signed, as far as can be known."""
     return block.get("digest") in (None, digest_of(block.get("thinking") or ""))
-
-
-def _input(arguments: object) -> object:
-    if not isinstance(arguments, str) or not arguments.strip():
-        return {}
-    try:
-        value = json.loads(arguments)
-    except (ValueError, RecursionError):
-        value = None
-    if isinstance(value, dict):
-        return msgspec.Raw(arguments.encode("utf-8", "surrogatepass"))
-    return {"arguments": arguments}
 
 
 def _result(message: Json, place: int) -> Json:

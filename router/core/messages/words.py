@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from hashlib import blake2b
+
+import msgspec
 
 #: How chat's finish reasons are said in Messages, and back.
 STOP_OF_FINISH = {
@@ -64,3 +67,16 @@ def effort_of(budget: int) -> str:
 def digest_of(thinking: str) -> str:
     """By what a thinking block is known to be unchanged since it was signed: a changed one would be refused."""
     return blake2b(thinking.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+
+
+def read_input(arguments: object) -> object:
+    """The arguments of a call; what is no JSON object travels as a text under a name of its own."""
+    if not isinstance(arguments, str) or not arguments.strip():
+        return {}
+    try:
+        value = json.loads(arguments)
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, dict):
+        return msgspec.Raw(arguments.encode("utf-8", "surrogatepass"))
+    return {"arguments": arguments}
