@@ -23,9 +23,12 @@ def check_apart(train: Path, *held: Path, near: float = NEAR) -> None:
     """Refuse rows to learn from that are held out, or say the same as one that is.
 
     Raises:
-        Overlap: with how many, and which are the first.
+        Overlap: with how many, and which are the first; or a file is not there.
     """
-    judged = [row for path in held if path.exists() for row in read_examples(path)]
+    for path in (train, *held):
+        if not path.exists():
+            raise Overlap(f"{path} is not there, so nobody can tell what is held out. First: stillhouse distill curate")
+    judged = [row for path in held for row in read_examples(path)]
     rows = list(read_examples(train))
     ids = {row.id for row in judged}
     same = [row.id for row in rows if row.id in ids]

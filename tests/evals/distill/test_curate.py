@@ -191,6 +191,8 @@ def test_rows_that_are_held_out_are_refused_before_a_training(tmp_path):
     rows = made.rows(20)
     held, apart = made.write(tmp_path / "held.jsonl", rows[:5]), made.write(tmp_path / "apart.jsonl", rows[5:])
     check_apart(apart, held)
+    with pytest.raises(Overlap, match=r"none\.jsonl is not there"):
+        check_apart(apart, tmp_path / "none.jsonl")
     with pytest.raises(Overlap, match=r"1 of its 16 rows"):
         check_apart(made.write(tmp_path / "same.jsonl", rows[4:]), held)
     shouted = made.row(rows[0].messages[1].content.upper())
