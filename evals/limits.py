@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 from evals.stamp import commit, machine, today
 from router.core.limits import Cap, state_of
 from router.errors import LimitReached, LimitsAway
-from router.serve.limiting import Held, Limiter, Need
+from router.serve.limits.limiting import Held, Limiter, Need
 from router.state.store import open_store
 
 SUBJECTS = ("key:storm", "tenant:storm")

@@ -27,7 +27,7 @@ from guardrails.reasoning.prove import Reading, make_job
 from guardrails.reasoning.solver import Warm, load_z3
 from guardrails.reasoning.terms import Term, Variable, number
 from guardrails.views import Prove, View
-from router.serve.prover import Prover
+from router.serve.guards.prover import Prover
 
 RESULTS: Final = Path(__file__).parents[1] / "results"
 SEED: Final = 20261124

@@ -10,9 +10,9 @@ import msgspec
 from policies.policy import Policy
 from router.core.decide import Caller
 from router.errors import BadRequest, Forbidden, ModelNotFound, Unauthorized
-from router.serve.bodies import token_of
-from router.serve.exchange import Incoming, text_header
-from router.serve.sessions import client_session
+from router.serve.http.bodies import token_of
+from router.serve.http.exchange import Incoming, text_header
+from router.serve.memory.sessions import client_session
 from router.types import Deployment, TierName
 
 if TYPE_CHECKING:

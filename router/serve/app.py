@@ -17,27 +17,27 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from router.errors import BadRequest, MethodNotAllowed, NotFound, StillhouseError
-from router.serve.applying import APPLY, BEDROCK, apply
 from router.serve.cell import Cell, open_cell
-from router.serve.completions import COMPLETIONS
-from router.serve.exchange import Incoming, error_headers
-from router.serve.feedback import feedback
-from router.serve.front import Front
+from router.serve.doors.applying import APPLY, BEDROCK, apply
+from router.serve.doors.completions import COMPLETIONS
+from router.serve.doors.feedback import feedback
+from router.serve.doors.media import MEDIA, media_with_company
+from router.serve.doors.messages import count_tokens, messages
+from router.serve.doors.moderating import moderations
+from router.serve.doors.observing import observe, observe_completions, observe_embeddings, observe_responses
+from router.serve.doors.pages import pages
+from router.serve.doors.responses import RESPONSES, kept_answers
+from router.serve.doors.sides import embeddings, route
+from router.serve.http.exchange import Incoming, error_headers
+from router.serve.http.front import Front
+from router.serve.http.schema import openapi_of
 from router.serve.judge import Judge
-from router.serve.media import MEDIA, media_with_company
-from router.serve.messages import count_tokens, messages
-from router.serve.moderating import moderations
-from router.serve.observing import observe, observe_completions, observe_embeddings, observe_responses
-from router.serve.pages import pages
 from router.serve.pipeline import chat
-from router.serve.responses import RESPONSES, kept_answers
-from router.serve.schema import openapi_of
 from router.serve.settings import Settings
-from router.serve.sides import embeddings, route
 from router.serve.upkeep import keep_up
 
 if TYPE_CHECKING:
-    from router.serve.front import Handler
+    from router.serve.http.front import Handler
 
 HOT: dict[str, Handler] = {
     "/v1/chat/completions": chat,

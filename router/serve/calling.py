@@ -22,14 +22,14 @@ from router.errors import (
     UpstreamSilent,
     UpstreamTimeout,
 )
-from router.serve.shield import ending_of
+from router.serve.limits.shield import ending_of
 from router.types import Reason
 
 if TYPE_CHECKING:
     from router.core.plan import Try
     from router.core.resilience import Call
     from router.ledger.record import AttemptKind
-    from router.serve.account import Account
+    from router.serve.limits.account import Account
     from router.serve.story import Story
     from router.types import TierName
 

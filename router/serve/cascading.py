@@ -40,9 +40,9 @@ from router.errors import (
     UpstreamTimeout,
 )
 from router.serve.accept import Order
-from router.serve.account import capped, settle
 from router.serve.calling import attempt, beside, fault_of
 from router.serve.forward import forwarded
+from router.serve.limits.account import capped, settle
 from router.serve.story import Note, Story, Times
 from router.types import TIER_NAMES, Deployment, Reason, TierName, Usage
 from router.upstream.base import Deadline, StreamReply, Upstream

@@ -36,19 +36,19 @@ from router.registry.prices import PriceBook
 from router.registry.references import reference_prices
 from router.registry.salt import SaltError, explore_salt, prompt_salt
 from router.registry.shared import MARK, Shared
-from router.serve.bodies import Bodies
 from router.serve.capturing import open_captures, salt_where_captured
-from router.serve.kept import Answers
-from router.serve.limits import Limits, open_limits
+from router.serve.guards.prover import Prover
+from router.serve.guards.verdicts import Verdicts
+from router.serve.http.bodies import Bodies
+from router.serve.limits.owners import Limits, open_limits
+from router.serve.limits.shield import Shield
+from router.serve.memory.kept import Answers
+from router.serve.memory.scores import Scores
+from router.serve.memory.sessions import Sessions
 from router.serve.metrics import Metrics
-from router.serve.prover import Prover
 from router.serve.rollouts import Registry, Taken
-from router.serve.scores import Scores
 from router.serve.scoring import Fresh, Watch, open_scorer
-from router.serve.sessions import Sessions
 from router.serve.settings import LOOPBACK, Settings, deployments_of, dsn_of, read_secret
-from router.serve.shield import Shield
-from router.serve.verdicts import Verdicts
 from router.types import TIER_NAMES, Deployment, Price, TierName
 from router.upstream.anthropic import AnthropicUpstream
 from router.upstream.base import Upstream

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from router.core.history import mend
 from router.core.wire import ChatRequest, TextSite
-from router.serve.account import capped
+from router.serve.limits.account import capped
 from router.serve.story import Story
 from router.types import Deployment
 

@@ -24,23 +24,23 @@ from router.core.wire import ChatRequest, TextSite, choice_sites, read_answer, r
 from router.errors import BudgetExceeded, StillhouseError, UpstreamError
 from router.serve import cascading
 from router.serve.accept import Order, accept, order
-from router.serve.account import afforded, cheaper, enter
-from router.serve.admitting import admit
-from router.serve.aside import aside
-from router.serve.beyond import guard_chat
 from router.serve.calling import attempt
 from router.serve.capturing import Hearing, hand_over, hear
-from router.serve.checking import Desk, check_answer, check_events, onlooker_of
-from router.serve.exchange import Exchange, Incoming
 from router.serve.forward import forwarded
-from router.serve.guarding import Blocked, finding_names, guard_answer, returned
+from router.serve.guards.aside import aside
+from router.serve.guards.beyond import guard_chat
+from router.serve.guards.checking import Desk, check_answer, check_events, onlooker_of
+from router.serve.guards.guarding import Blocked, finding_names, guard_answer, returned
+from router.serve.guards.stream import EventGuard
+from router.serve.http.exchange import Exchange, Incoming
+from router.serve.http.respond import EventMaker, headers_of, refusal
+from router.serve.limits.account import afforded, cheaper, enter
+from router.serve.limits.admitting import admit
+from router.serve.limits.shield import resting_error
+from router.serve.memory.sessions import session_name
 from router.serve.recorded import confess
-from router.serve.respond import EventMaker, headers_of, refusal
 from router.serve.rollouts import in_arm
-from router.serve.sessions import session_name
-from router.serve.shield import resting_error
 from router.serve.story import Story
-from router.serve.stream import EventGuard
 from router.types import TIER_NAMES, Decision, Deployment, Reason, Score, TierName, Usage
 from router.upstream.base import Deadline, StreamReply, Upstream
 

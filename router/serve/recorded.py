@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from router.errors import StillhouseError
-from router.serve.respond import headers_of
+from router.serve.http.respond import headers_of
 
 if TYPE_CHECKING:
-    from router.serve.exchange import Exchange
+    from router.serve.http.exchange import Exchange
     from router.serve.story import Story
 
 log = logging.getLogger("stillhouse")

@@ -20,7 +20,7 @@ from router.registry.salt import SaltError, explore_salt
 from router.registry.trail import TrailError
 from router.registry.versions import VersionError
 from router.serve.accept import Order, under
-from router.serve.sessions import session_name
+from router.serve.memory.sessions import session_name
 from router.types import Reason
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from policies.yaml import load_strict, read_text
 from router.postgres import SCHEMES, Dsn
 from router.registry.prices import PriceBook
 from router.registry.weights import Weights
-from router.serve.limit_settings import LimitSettings
+from router.serve.limits.settings import LimitSettings
 from router.types import TIER_NAMES, Deployment, Lineage, Price
 
 Secret = Annotated[str, Field(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$")]

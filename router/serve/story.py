@@ -24,7 +24,7 @@ from router.errors import (
     UpstreamTimeout,
 )
 from router.ledger.record import AttemptKind, AttemptOutcome, AttemptRecord, Found, Mode, Outcome, RequestRecord
-from router.serve.shield import ending_of
+from router.serve.limits.shield import ending_of
 from router.types import Decision, Deployment, Features, Reason, Score, TierName, Usage
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from router.core.plan import Try
     from router.core.resilience import Call, Entry, Gate
     from router.core.surfaces.base import Carried
-    from router.serve.account import Account
     from router.serve.capturing import Hearing
     from router.serve.cell import Cell
+    from router.serve.limits.account import Account
 
 Direction = Literal["input", "output"]
 
@@ -95,7 +95,7 @@ class Story:
         self.decision: Decision | None = None
         self.lot: Lot | None = None
         self.findings: list[Found] = []
-        self.foreseen: dict[tuple[str, str], tuple[Finding, ...]] | None = None  # see ``router.serve.aside``
+        self.foreseen: dict[tuple[str, str], tuple[Finding, ...]] | None = None  # see ``router.serve.guards.aside``
         self.hurry_in: Hurry | None = None  # until when, where some of the input was looked at ahead
         self.actions: dict[Direction, Action] = {"input": Action.NONE, "output": Action.NONE}
         self.attempts: list[AttemptRecord] = []

@@ -85,7 +85,7 @@ def _causes(ready: Bench, judged: Judged, prompt: str) -> Moved | None:
 
 
 def _as_json(ready: Bench, judged: Judged, prompt: str) -> dict[str, object]:
-    from router.serve.sides import decision_words
+    from router.serve.doors.sides import decision_words
 
     causes = _causes(ready, judged, prompt)
     return {

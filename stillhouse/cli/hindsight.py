@@ -19,7 +19,7 @@ from router.core.decide import Caller
 from router.errors import BadRequest
 from router.ledger.record import OWN_PRICE, AttemptRecord, RequestRecord
 from router.ledger.writer import Ledger
-from router.serve.sessions import session_name
+from router.serve.memory.sessions import session_name
 from router.types import Deployment, Reason, Usage
 from stillhouse.cli.offline import request_of
 

@@ -177,8 +177,8 @@ def usage(key_id: str | None, config: Path | None, keys_file: Path | None, as_js
     from policies.mistakes import Mistakes
     from router.registry.home import home
     from router.registry.keys import KeyStore
-    from router.serve.limit_settings import LimitSettings
-    from router.serve.limits import caps_of, usage_of, where_of
+    from router.serve.limits.owners import caps_of, usage_of, where_of
+    from router.serve.limits.settings import LimitSettings
     from router.serve.settings import load_settings
     from router.state.store import StoreAway, open_store
 

@@ -144,7 +144,7 @@ def serve_on(listener: socket.socket, settings: Settings, ledger: Path | None) -
     from router.ledger.db import LedgerError
     from router.serve.app import create_app
     from router.serve.cell import open_cell
-    from router.serve.listen import server_config
+    from router.serve.http.listen import server_config
 
     try:
         cell = open_cell(settings, ledger=ledger)

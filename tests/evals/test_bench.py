@@ -210,7 +210,9 @@ def test_no_two_prompts_of_a_size_are_equal_and_all_are_as_long_as_said():
 
 
 def test_a_flame_graph_shows_what_was_on_the_stack_and_nothing_of_the_machine():
-    picture = svg({("router/serve/front.py Front", "router/core/wire.py read"): 3, ("aiohttp/client.py send",): 1}, "t")
+    picture = svg(
+        {("router/serve/http/front.py Front", "router/core/wire.py read"): 3, ("aiohttp/client.py send",): 1}, "t"
+    )
     assert "router/core/wire.py read: 75.0%" in picture
     assert ">read<" in picture
     assert ET.fromstring(picture).tag.endswith("svg")

@@ -383,7 +383,7 @@ def test_an_asynchronous_guard_lets_go_and_cuts_off_but_does_not_mask():
 
 @item("B21")
 def test_only_what_is_tagged_is_read():
-    from router.serve.guarding import tagged
+    from router.serve.guards.guarding import tagged
 
     parts = list(tagged("Rules. <guard-k3>mine</guard-k3> more", "guard-k3"))
     assert [(text, inside) for text, inside, _ in parts] == [("Rules. ", False), ("mine", True), (" more", False)]

@@ -14,7 +14,7 @@ import uvicorn
 
 from router.serve.app import create_app
 from router.serve.cell import Cell, open_cell
-from router.serve.listen import server_config
+from router.serve.http.listen import server_config
 from router.serve.settings import Settings
 
 

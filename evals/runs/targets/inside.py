@@ -80,7 +80,7 @@ class Inside:
         return sum(known) if self._policy.body.cascade else max(known)
 
     async def ask(self, row: Row, sample: int) -> Reply:
-        from router.serve.exchange import Exchange, Incoming
+        from router.serve.http.exchange import Exchange, Incoming
         from router.serve.pipeline import chat
 
         cell = self._places.cell(self._gateway.policy, self._config)

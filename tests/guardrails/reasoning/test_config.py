@@ -172,7 +172,7 @@ def test_a_wrong_test_is_refused_at_its_place(case, path, part):
 
 
 def test_the_guards_do_not_load_the_solver_until_it_is_needed():
-    code = "import sys, guardrails.checks, router.serve.prover; print('z3' in sys.modules)"
+    code = "import sys, guardrails.checks, router.serve.guards.prover; print('z3' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -8,9 +8,9 @@ import pytest
 from guardrails import compile_rails
 from router.core.wire import read_chat
 from router.errors import BadJSON
-from router.serve import aside as module
-from router.serve.aside import AT_ONCE, aside, foresee
-from router.serve.verdicts import Verdicts
+from router.serve.guards import aside as module
+from router.serve.guards.aside import AT_ONCE, aside, foresee
+from router.serve.guards.verdicts import Verdicts
 
 RAILS = compile_rails([{"pii": {"entities": ["EMAIL"], "action": "mask"}}])
 

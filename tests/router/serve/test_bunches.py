@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardrails import Placeholders, compile_rails
-from router.serve.respond import EventMaker
-from router.serve.stream import EventGuard
+from router.serve.guards.stream import EventGuard
+from router.serve.http.respond import EventMaker
 
 MASKING = compile_rails([{"pii": {"entities": ["all"], "action": "mask"}}, {"secrets": {"action": "mask"}}])
 BLOCKING = compile_rails([{"words": {"words": ["badword"], "action": "block"}}])

@@ -127,7 +127,7 @@ def test_a_check_that_writes_again_has_no_verdict_on_a_stream_that_has_left():
     from guardrails import Action
     from guardrails.run import Checked
     from guardrails.views import Rewritten, View
-    from router.serve.checking import judge_now
+    from router.serve.guards.checking import judge_now
 
     class Writes:
         guard, scope, actions = "writes", "calls", frozenset({Action.BLOCK})

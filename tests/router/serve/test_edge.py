@@ -6,7 +6,7 @@ import ssl
 
 import pytest
 
-from router.serve.edge import MAX_HEAD_BYTES, MAX_HEADERS
+from router.serve.http.edge import MAX_HEAD_BYTES, MAX_HEADERS
 from tests.support.raw import Wire, chat, post
 from tests.support.upstream import HOLD, Answer
 

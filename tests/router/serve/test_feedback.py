@@ -139,6 +139,6 @@ async def test_a_ledger_that_cannot_be_written_is_a_503_and_not_a_lie(serve, mon
     def full(path, given):
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr("router.serve.feedback.give", full)
+    monkeypatch.setattr("router.serve.doors.feedback.give", full)
     answer = await judge(gw, request_id)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")

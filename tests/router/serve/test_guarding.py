@@ -5,8 +5,8 @@ import json
 import pytest
 
 from guardrails import compile_rails
-from router.serve.guarding import tagged
-from router.serve.verdicts import SHORT, Verdicts
+from router.serve.guards.guarding import tagged
+from router.serve.guards.verdicts import SHORT, Verdicts
 from tests.router.serve.test_endpoint import events_of, said
 from tests.support.upstream import Answer, chunk, finish, tool
 

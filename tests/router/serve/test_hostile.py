@@ -14,10 +14,10 @@ from router.core.surfaces.responses_request import read_responses
 from router.core.wire import read_chat
 from router.errors import BadJSON, BadRequest, UpstreamInvalid
 from router.registry.keys import KeyStore
-from router.serve.limit_settings import LimitSettings
-from router.serve.respond import EventMaker
+from router.serve.guards.stream import EventGuard
+from router.serve.http.respond import EventMaker
+from router.serve.limits.settings import LimitSettings
 from router.serve.settings import MediaSettings, UpstreamSettings
-from router.serve.stream import EventGuard
 from tests.support.messages import message, text
 from tests.support.raw import Wire, post
 from tests.support.upstream import Answer, chunk

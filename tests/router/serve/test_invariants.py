@@ -10,8 +10,8 @@ import pytest
 from router.core.cost import cost_of
 from router.ledger.read import Reader
 from router.registry.keys import KeyStore
-from router.serve.account import Hold
-from router.serve.limit_settings import LimitSettings
+from router.serve.limits.account import Hold
+from router.serve.limits.settings import LimitSettings
 from router.serve.settings import BreakerSettings, EmbeddingSettings, PriceSettings
 from router.types import Usage
 from tests.router.serve.test_cascade import judging

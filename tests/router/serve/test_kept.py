@@ -1,7 +1,7 @@
 """Kept answers: bounded in bytes and time, apart by tenant."""
 
 from router.core.surfaces.responses import Kept
-from router.serve.kept import Answers
+from router.serve.memory.kept import Answers
 
 
 class Clock:

@@ -7,7 +7,7 @@ import msgspec
 
 from router.core.limits import Allowance, Book, Cap, state_of
 from router.registry.keys import KeyStore
-from router.serve.limit_settings import LimitSettings
+from router.serve.limits.settings import LimitSettings
 from router.serve.settings import PriceSettings
 from router.state.store import StoreAway
 from tests.support.upstream import HOLD, Answer, Wait, chunk, finish, tokens, usage

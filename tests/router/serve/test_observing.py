@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from router.registry.keys import KeyStore
-from router.serve import beside
-from router.serve.exchange import Exchange
+from router.serve.doors import beside
+from router.serve.http.exchange import Exchange
 from router.serve.settings import ServerSettings, Settings, TierSettings, UpstreamSettings
 from tests.support.upstream import CLOSE, RESET, Answer, chunk, comment, error, finish, tool, usage
 

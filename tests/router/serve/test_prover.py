@@ -12,8 +12,8 @@ import pytest
 from guardrails.reasoning import Shelf, prove
 from guardrails.reasoning.prove import make_job
 from guardrails.views import CheckFailed, Prove
-from router.serve.prover import Limits, Prover
-from router.serve.prover_child import answer
+from router.serve.guards.prover import Limits, Prover
+from router.serve.guards.prover_child import answer
 from tests.support.rulebooks import book, reading
 
 BOOK = book()

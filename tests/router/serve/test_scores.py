@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from router.score import Scorer, load
-from router.serve.scores import Scores
+from router.serve.memory.scores import Scores
 
 ASKS = (
     "What is the capital of Portugal?",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from router.core.affinity import Memory, Warm
 from router.core.wire import read_chat
-from router.serve.sessions import Sessions, client_session, session_name
+from router.serve.memory.sessions import Sessions, client_session, session_name
 from router.serve.settings import PriceSettings, TierSettings, UpstreamSettings
 
 HARD = "Port the scheduler to asyncio without changing the order in which equal deadlines run, and prove it."

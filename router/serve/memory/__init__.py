@@ -1,0 +1,1 @@
+"""What one process remembers between requests: bounded, forgetful, keyed by what cannot be read back."""
