@@ -2,6 +2,9 @@
 
 import os
 
+# Before anything imports numpy, as the command does: small matrices gain nothing by threads and pay for them.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import hypothesis
 import pytest
 
