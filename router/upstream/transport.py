@@ -62,7 +62,7 @@ class Transport(Protocol):
         ...
 
 
-class _Silence:
+class Silence:
     """Ends a wait for bytes that lasts longer than ``gap`` seconds, which time spent elsewhere does not count to.
 
     One timer looks after all waits of a stream and is set anew only when it has run out, to when the present wait
@@ -108,7 +108,7 @@ class _AiohttpResponse:
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
-        self._silence: _Silence | None = None
+        self._silence: Silence | None = None
         self.status = response.status
 
     def header(self, name: str) -> str:
@@ -135,7 +135,7 @@ class _AiohttpResponse:
 
     async def chunks(self, gap: float) -> AsyncIterator[bytes]:
         content = self._response.content
-        silence = self._silence = _Silence(content, gap)
+        silence = self._silence = Silence(content, gap)
         self._end_timeout_of_head()
         try:
             while True:
