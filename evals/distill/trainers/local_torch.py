@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 import time
 from collections.abc import Sequence
@@ -29,7 +28,7 @@ from evals.distill.trainers.llama_gguf import (
     to_rotary_pairs,
     tokenizer_of,
 )
-from evals.distill.trainers.local import Recipe
+from evals.distill.trainers.local import Recipe, sha256_of
 from evals.distill.trainers.rows import dataset_hash, labelled, recipe_hash, settings_of, teacher_of
 
 _LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -52,7 +51,7 @@ def teach(
     base = read_base(path)
     found = labelled(rows, *held)
     out.mkdir(parents=True, exist_ok=True)
-    key = {"data": dataset_hash(rows), "recipe": recipe_hash(recipe), "base": _sha256(path)}
+    key = {"data": dataset_hash(rows), "recipe": recipe_hash(recipe), "base": sha256_of(path)}
     learned = _sequences(found, base, recipe)
     torch.manual_seed(recipe.seed)
     tell("loading", 0.0)
@@ -61,7 +60,7 @@ def teach(
     tell("writing", 0.97)
     weights = out / "model.gguf"
     _write(path, weights, base, get_peft_model_state_dict(model), recipe)
-    sha256 = _sha256(weights)
+    sha256 = sha256_of(weights)
     student = Student(
         kind="gguf", name=f"student-{sha256[:12]}", weights=weights.name, sha256=sha256, base=path.stem,
         teacher=teacher_of(found), dataset_hash=key["data"], recipe_hash=key["recipe"],
@@ -254,8 +253,3 @@ def _write(path: Path, target: Path, base: Base, adapter: dict[str, torch.Tensor
     if read_base(new)[:6] != base[:6]:
         raise TrainingError("the written file has another vocabulary or template than its base")
     new.replace(target)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
