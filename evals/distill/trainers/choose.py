@@ -25,6 +25,7 @@ class Options(NamedTuple):
         base: what the student starts from: a GGUF file, or a model's name.
         python: an interpreter that has torch.
         run: a command line.
+        seed: of whatever a trainer draws; a recipe that has a ``seed`` of its own takes this one where it says none.
         held: files of rows that must not be learned from; each must be there.
     """
 
@@ -32,6 +33,7 @@ class Options(NamedTuple):
     base: str = ""
     python: Path | None = None
     run: str = ""
+    seed: int = 0
     held: tuple[Path, ...] = ()
 
 
@@ -40,7 +42,7 @@ class Entry(NamedTuple):
 
     Attributes:
         module: its function ``trainer(options)`` makes one, and raises ``TrainingError`` on options that do not do.
-        takes: which options it knows besides ``recipe`` and ``held``; any other is refused.
+        takes: which of ``base``, ``python`` and ``run`` it knows; any other is refused.
         about: in a sentence.
     """
 
@@ -53,6 +55,7 @@ _HERE: Final = "evals.distill.trainers"
 TRAINERS: Final[Mapping[str, Entry]] = {
     "nano": Entry(f"{_HERE}.nano", frozenset(), "a linear head, for answers of a closed set"),
     "local": Entry(f"{_HERE}.local", frozenset({"base", "python"}), "LoRA on a GGUF model, on this machine"),
+    "command": Entry(f"{_HERE}.command", frozenset({"base", "run"}), "a command line of yours"),
 }
 
 
@@ -81,7 +84,8 @@ def recipe_of(kind: type[R], options: Options) -> R:
     known = {field.name for field in msgspec.structs.fields(kind)}
     if strange := sorted(set(options.recipe) - known):
         raise TrainingError(f"no setting of the recipe: {', '.join(strange)}. There are {', '.join(sorted(known))}")
+    given = ({"seed": options.seed} if "seed" in known else {}) | dict(options.recipe)
     try:
-        return msgspec.convert(dict(options.recipe), kind, strict=False)
+        return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
         raise TrainingError(f"the recipe does not do: {error}") from None

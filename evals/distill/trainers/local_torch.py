@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import pickle
 import random
 import time
 from collections.abc import Sequence
@@ -17,8 +19,10 @@ from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from evals.distill.example import Example
-from evals.distill.folder import write_json
+from evals.distill.folder import write_json, write_whole
 from evals.distill.trainers.base import Student, Tell, TrainingError
+from evals.distill.trainers.files import sha256_of
+from evals.distill.trainers.gguf_check import check_vocabulary
 from evals.distill.trainers.llama_gguf import (
     Base,
     checkpoint_name,
@@ -28,7 +32,7 @@ from evals.distill.trainers.llama_gguf import (
     to_rotary_pairs,
     tokenizer_of,
 )
-from evals.distill.trainers.local import Recipe, sha256_of
+from evals.distill.trainers.local import Recipe
 from evals.distill.trainers.rows import dataset_hash, labelled, recipe_hash, settings_of, teacher_of
 
 _LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -43,9 +47,7 @@ class Tokens(NamedTuple):
     weight: float
 
 
-def teach(
-    path: Path, rows: Path, out: Path, recipe: Recipe, held: Sequence[Path], tell: Tell, most_steps: int | None = None
-) -> Student:
+def teach(path: Path, rows: Path, out: Path, recipe: Recipe, held: Sequence[Path], tell: Tell) -> Student:
     """Teach the model at ``path``; see ``Local.train``."""
     begun = time.monotonic()
     base = read_base(path)
@@ -56,7 +58,7 @@ def teach(
     torch.manual_seed(recipe.seed)
     tell("loading", 0.0)
     model = _adapted(_load(path, base), base, recipe)
-    losses, before = _learn(model, learned, recipe, key, out / "checkpoint.pt", tell, most_steps)
+    losses, before = _learn(model, learned, recipe, key, out / "checkpoint.pt", tell)
     tell("writing", 0.97)
     weights = out / "model.gguf"
     _write(path, weights, base, get_peft_model_state_dict(model), recipe)
@@ -81,7 +83,7 @@ def _sequences(rows: Sequence[Example], base: Base, recipe: Recipe) -> list[Toke
     template = jinja2.sandbox.ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True).from_string(
         base.template
     )
-    special = {"bos_token": base.tokens[1], "eos_token": base.tokens[base.end]}
+    special = {"bos_token": base.tokens[base.begin], "eos_token": base.tokens[base.end]}
     made: list[Tokens] = []
     for row in rows:
         messages = [{"role": m.role, "content": m.content} for m in row.messages]
@@ -113,28 +115,25 @@ def _answers(row: Example, *, soft: bool) -> list[tuple[str, float]]:
 
 
 def _learn(
-    model: Any, learned: list[Tokens], recipe: Recipe, key: dict[str, str], checkpoint: Path, tell: Tell,
-    most_steps: int | None,
-) -> tuple[list[tuple[int, float]], float]:  # fmt: skip
+    model: Any, learned: list[Tokens], recipe: Recipe, key: dict[str, str], checkpoint: Path, tell: Tell
+) -> tuple[list[tuple[int, float]], float]:
     """Gives back the losses, and the seconds of runs before this one."""
     begun = time.monotonic()
     free = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(free, lr=recipe.rate, weight_decay=0.0)
     a_pass = -(-len(learned) // recipe.batch)
-    steps = recipe.epochs * a_pass
+    steps = min(recipe.epochs * a_pass, recipe.most_steps or recipe.epochs * a_pass)
     warm = max(1, steps // 20)
     losses: list[tuple[int, float]] = []
     first, before = 0, 0.0
     if checkpoint.exists():
-        kept = torch.load(checkpoint, weights_only=True)
-        if kept["key"] == key:
+        kept = _kept(checkpoint)
+        if kept.get("key") == key:
             set_peft_model_state_dict(model, kept["adapter"])
             optimizer.load_state_dict(kept["optimizer"])
             first, before, losses = kept["step"], kept["seconds"], [tuple(pair) for pair in kept["losses"]]
     model.train()
     for step in range(first, steps):
-        if most_steps is not None and step >= most_steps:
-            break
         epoch, at = divmod(step, a_pass)
         order = random.Random(f"{recipe.seed}/{epoch}").sample(range(len(learned)), len(learned))  # noqa: S311
         batch = [learned[place] for place in order[at * recipe.batch : (at + 1) * recipe.batch]]
@@ -148,14 +147,30 @@ def _learn(
         losses.append((step + 1, round(float(loss.detach()), 5)))
         tell(f"step {step + 1} of {steps}, loss {losses[-1][1]:.3f}", 0.05 + 0.9 * (step + 1) / steps)
         if (step + 1) % recipe.every == 0 or step + 1 == steps:
-            new = checkpoint.with_suffix(".new")
-            torch.save(
-                {"key": key, "step": step + 1, "adapter": get_peft_model_state_dict(model),
-                 "optimizer": optimizer.state_dict(), "losses": losses,
-                 "seconds": before + time.monotonic() - begun}, new,
-            )  # fmt: skip
-            new.replace(checkpoint)
+            seconds = before + time.monotonic() - begun
+            _keep(checkpoint, {"key": key, "step": step + 1, "adapter": get_peft_model_state_dict(model),
+                               "optimizer": optimizer.state_dict(), "losses": losses, "seconds": seconds})  # fmt: skip
     return losses, before
+
+
+def _kept(checkpoint: Path) -> dict[str, Any]:
+    """What a run before this one left; nothing where it cannot be read, for then we begin anew."""
+    try:
+        found: dict[str, Any] = torch.load(checkpoint, weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError):
+        return {}
+    return found
+
+
+def _keep(checkpoint: Path, state: dict[str, Any]) -> None:
+    """Replace the checkpoint as a whole.
+
+    Raises:
+        OSError: it cannot be written (torch itself would say so by a RuntimeError); the one before stays.
+    """
+    data = io.BytesIO()
+    torch.save(state, data)
+    write_whole(checkpoint, data.getvalue())
 
 
 def _loss(model: Any, batch: Sequence[Tokens]) -> torch.Tensor:
@@ -226,8 +241,17 @@ def _write(path: Path, target: Path, base: Base, adapter: dict[str, torch.Tensor
 
     The sum is made in 32 bits, from the file's own weights.
     """
-    read = gguf.GGUFReader(path)
     new = target.with_suffix(".new")
+    try:
+        _write_merged(path, new, base, adapter, recipe)
+        check_vocabulary(new, path)
+        new.replace(target)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _write_merged(path: Path, new: Path, base: Base, adapter: dict[str, torch.Tensor], recipe: Recipe) -> None:
+    read = gguf.GGUFReader(path)
     writer = gguf.GGUFWriter(new, "llama")
     for field in read.fields.values():
         if field.name.startswith("GGUF.") or field.name in {"general.architecture", "general.file_type"}:
@@ -250,6 +274,3 @@ def _write(path: Path, target: Path, base: Base, adapter: dict[str, torch.Tensor
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    if read_base(new)[:6] != base[:6]:
-        raise TrainingError("the written file has another vocabulary or template than its base")
-    new.replace(target)

@@ -10,7 +10,6 @@ each judged by a head of the other two; the holdout is not looked at. The thresh
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -97,12 +96,11 @@ class Nano:
         weights, bias = _fit(data, np.arange(len(found)), strength)
         card = {"version": 1, "labels": labels, "tasks": tasks, "threshold": judged.threshold,
                 "familiar": judged.familiar}  # fmt: skip
-        new = out.with_name(f"{out.name}.new")
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir(parents=True)
+        out.mkdir(parents=True, exist_ok=True)
         sha256 = save(
-            new, card, weights.T.astype(np.float32), bias.astype(np.float32), data.seen(np.arange(len(found)))
+            out, card, weights.T.astype(np.float32), bias.astype(np.float32), data.seen(np.arange(len(found)))
         )
+        load(out / "nano.json", sha256)  # what was written can be served
         student = Student(
             kind="nano", name=f"nano-{sha256[:12]}", weights="nano.json", sha256=sha256,
             base=_BASE, teacher=teacher_of(found), dataset_hash=dataset_hash(rows),
@@ -112,10 +110,7 @@ class Nano:
                 "out_of_fold": {"answered": judged.answered, "right": judged.right, "folds": FOLDS},
             },
         )  # fmt: skip
-        write_json(new / "student.json", msgspec.to_builtins(student))
-        load(new / "nano.json", sha256)  # what was written can be served
-        shutil.rmtree(out, ignore_errors=True)
-        new.replace(out)
+        write_json(out / "student.json", msgspec.to_builtins(student))
         tell("done", 1.0)
         return student
 
