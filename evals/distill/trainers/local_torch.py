@@ -1,4 +1,4 @@
-"""The teaching itself. The only module that imports torch, transformers, peft and gguf; it runs in a child process."""
+"""The teaching itself. The only module that imports torch, transformers and peft; it runs in a child process."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import pickle
 import random
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import gguf
 import jinja2.sandbox
 import msgspec
 import numpy as np
@@ -23,6 +23,7 @@ from evals.distill.folder import write_json, write_whole
 from evals.distill.trainers.base import Student, Tell, TrainingError
 from evals.distill.trainers.files import sha256_of
 from evals.distill.trainers.gguf_check import check_vocabulary
+from evals.distill.trainers.gguf_tensors import Changed, Floats, Tensor, numbers_of, tensors_of, write_like
 from evals.distill.trainers.llama_gguf import (
     Base,
     checkpoint_name,
@@ -195,7 +196,8 @@ def _loss(model: Any, batch: Sequence[Tokens]) -> torch.Tensor:
 
 
 def _load(path: Path, base: Base) -> LlamaForCausalLM:
-    tied = not any(tensor.name == "output.weight" for tensor in gguf.GGUFReader(path).tensors)
+    tensors = tensors_of(path)
+    tied = "output.weight" not in tensors
     config = LlamaConfig(
         vocab_size=len(base.tokens), hidden_size=base.width, intermediate_size=base.inner,
         num_hidden_layers=base.layers, num_attention_heads=base.heads, num_key_value_heads=base.kv_heads,
@@ -207,22 +209,17 @@ def _load(path: Path, base: Base) -> LlamaForCausalLM:
     model = model.to_empty(device="cpu")  # 32 bits: without AMX, 16 take ten times as long on a processor
     model.model.rotary_emb = type(model.model.rotary_emb)(config)  # its frequencies are no weights
     state = {}
-    for tensor in gguf.GGUFReader(path).tensors:
-        rows = _float(tensor)
+    for tensor in tensors.values():
+        rows = numbers_of(tensor)
         heads = heads_of(tensor.name, base)
         rows = rows if heads is None else to_rotary_halves(rows, heads)
-        state[checkpoint_name(tensor.name)] = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float32))
+        state[checkpoint_name(tensor.name)] = torch.from_numpy(np.ascontiguousarray(rows))
     missing, unexpected = model.load_state_dict(state, strict=False)
     left = set(missing) - ({"lm_head.weight"} if tied else set())
     if left or unexpected:
         raise TrainingError(f"the file's tensors are not those of a Llama: {sorted([*left, *unexpected])[:3]}")
     model.tie_weights()
     return model
-
-
-def _float(tensor: Any) -> np.ndarray[Any, Any]:
-    rows: np.ndarray[Any, Any] = gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
-    return rows
 
 
 def _adapted(model: LlamaForCausalLM, base: Base, recipe: Recipe) -> Any:
@@ -237,40 +234,32 @@ def _adapted(model: LlamaForCausalLM, base: Base, recipe: Recipe) -> Any:
 
 
 def _write(path: Path, target: Path, base: Base, adapter: dict[str, torch.Tensor], recipe: Recipe) -> None:
-    """The base's file with the adapters merged in: the same keys, vocabulary and template; matrices as 16-bit floats.
+    """The base's file with the adapters merged in, as 16-bit floats; what was not adapted keeps its own numbers.
 
     The sum is made in 32 bits, from the file's own weights.
     """
     new = target.with_suffix(".new")
     try:
-        _write_merged(path, new, base, adapter, recipe)
+        write_like(path, new, _merged(path, base, adapter, recipe))
         check_vocabulary(new, path)
         new.replace(target)
     finally:
         new.unlink(missing_ok=True)
 
 
-def _write_merged(path: Path, new: Path, base: Base, adapter: dict[str, torch.Tensor], recipe: Recipe) -> None:
-    read = gguf.GGUFReader(path)
-    writer = gguf.GGUFWriter(new, "llama")
-    for field in read.fields.values():
-        if field.name.startswith("GGUF.") or field.name in {"general.architecture", "general.file_type"}:
-            continue
-        kind = field.types[0]
-        inner = field.types[-1] if kind == gguf.GGUFValueType.ARRAY else None
-        writer.add_key_value(field.name, field.contents(), kind, sub_type=inner)
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
+def _merged(path: Path, base: Base, adapter: dict[str, torch.Tensor], recipe: Recipe) -> dict[str, Changed]:
+    """Of each tensor that has an adapter, how its new numbers are made."""
     scale = round(recipe.scale * recipe.rank) / recipe.rank
-    for tensor in read.tensors:
-        rows = _float(tensor)
+
+    def sum_of(tensor: Tensor, name: str) -> Floats:
+        up, down = adapter[f"{name}.lora_B.weight"].float(), adapter[f"{name}.lora_A.weight"].float()
+        change = (scale * (up @ down)).numpy()
+        heads = heads_of(tensor.name, base)
+        return numbers_of(tensor) + (change if heads is None else to_rotary_pairs(change, heads))
+
+    changed: dict[str, Changed] = {}
+    for tensor in tensors_of(path).values():
         name = f"base_model.model.{checkpoint_name(tensor.name)}".removesuffix(".weight")
         if f"{name}.lora_A.weight" in adapter:
-            change = scale * (adapter[f"{name}.lora_B.weight"].float() @ adapter[f"{name}.lora_A.weight"].float())
-            heads = heads_of(tensor.name, base)
-            delta = change.numpy()
-            rows = rows + (delta if heads is None else to_rotary_pairs(delta, heads))
-        writer.add_tensor(tensor.name, rows if rows.ndim == 1 else rows.astype(np.float16))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+            changed[tensor.name] = partial(sum_of, tensor, name)
+    return changed
