@@ -41,12 +41,13 @@ bench: .venv-test/ready   ## CPU a request, side by side with the floor and Lite
 	touch $@
 
 # Apart, for what teaches a local model is larger than all the rest. PyTorch without CUDA is on PyTorch's own index (for
-# Linux; elsewhere PyPI's build has none), unless pip knows another place that has it.
+# Linux; elsewhere PyPI's build has none), unless pip knows another place that has it. Most of it is never imported:
+# what is, Python compiles then.
 .venv-distill/ready: requirements-distill.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Stillhouse needs Python 3.11 or newer")'
 	$(PYTHON) -m venv .venv-distill
-	.venv-distill/bin/python $(PIP) $(LOCKED) requirements-distill.lock 2> /dev/null || \
-	    .venv-distill/bin/python $(PIP) $(LOCKED) requirements-distill.lock --extra-index-url $(PYTORCH)
+	.venv-distill/bin/python $(PIP) --no-compile $(LOCKED) requirements-distill.lock 2> /dev/null || \
+	    .venv-distill/bin/python $(PIP) --no-compile $(LOCKED) requirements-distill.lock --extra-index-url $(PYTORCH)
 	.venv-distill/bin/python -c 'import gguf, peft, tokenizers, torch, transformers'
 	touch $@
 
