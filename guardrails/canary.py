@@ -226,7 +226,7 @@ class LeakFamily:
             if end <= reach:
                 continue
             place = self.places[index]
-            a, b = begin, end
+            a, b = max(begin, reach), end  # a block may begin with the last letters of the stretch before
             while (
                 a > reach
                 and place - (begin - a) > 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +19,7 @@ _STRING, _ARRAY = 8, 9
 _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _MAX_ENTRIES = 10_000
 _MAX_KEY = 65_535
+_MAX_AXES = 8
 _CACHE_BYTES_A_NUMBER = 2  # the engine keeps keys and values as 16-bit floats
 
 Value = str | int | float | bool | list["Value"]
@@ -78,6 +79,47 @@ def read_entries(path: Path) -> dict[str, Value]:
             raise GGUFError("the file is damaged or cut short: its GGUF head cannot be read") from None
 
 
+class TensorInfo(NamedTuple):
+    """One tensor of a file.
+
+    Attributes:
+        name: of it. shape: the fastest axis first, as the file has it. kind: of its numbers, ggml's code.
+        offset: from where the file's data begins, bytes.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    kind: int
+    offset: int
+
+
+class Layout(NamedTuple):
+    """Where things lie in a file: entries up to ``tensors_at``, the tensors' list, data from ``data_at``, in bytes."""
+
+    tensors_at: int
+    data_at: int
+    alignment: int
+    tensors: tuple[TensorInfo, ...]
+
+
+def read_layout(path: Path) -> Layout:
+    """Where the tensors lie.
+
+    Raises:
+        GGUFError: not a GGUF, or damaged.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        try:
+            head = _Head(file)
+            alignment = _whole(head.entries().get("general.alignment"), 32)
+            begin = file.tell()
+            tensors = head.tensors()
+            return Layout(begin, -(-file.tell() // alignment) * alignment, alignment, tensors)
+        except (struct.error, UnicodeDecodeError, EOFError, ZeroDivisionError):
+            raise GGUFError("the file is damaged or cut short: its list of tensors cannot be read") from None
+
+
 class _Head:
     """The list of keys and values at the beginning of the file."""
 
@@ -85,11 +127,12 @@ class _Head:
         self._file = file
         self._whole = whole
         self._size = os.fstat(file.fileno()).st_size
+        self._tensors = 0
 
     def entries(self) -> dict[str, Value]:
         if self._file.read(4) != GGUF_MAGIC:
             raise GGUFError("not a GGUF file (its first four bytes are not 'GGUF')")
-        version, _, count = self._numbers("IQQ")
+        version, self._tensors, count = self._numbers("IQQ")
         if version not in _VERSIONS:
             raise GGUFError(f"GGUF version {version} is not supported (2 and 3 are)")
         if count > _MAX_ENTRIES:
@@ -103,6 +146,16 @@ class _Head:
             else:
                 entries[key] = self._value(kind)
         return entries
+
+    def tensors(self) -> tuple[TensorInfo, ...]:
+        """What follows the entries."""
+        found = []
+        for _ in range(self._tensors):
+            name = self._string(_MAX_KEY)
+            shape = self._numbers(f"{min(self._numbers('I')[0], _MAX_AXES)}Q")
+            kind, offset = self._numbers("IQ")
+            found.append(TensorInfo(name, shape, kind, offset))
+        return tuple(found)
 
     def _value(self, kind: int) -> Value:
         if kind == _STRING:

@@ -11,6 +11,7 @@ STEPS: dict[str, str] = {
     "curate": "Choose what to learn from, and freeze what to judge by.",
     "label": "Ask a teacher for the answers that are missing.",
     "export": "Write the rows in another trainer's format.",
+    "train": "Make a student of what was chosen.",
     "gate": "Judge a student against what it would replace, on every metric.",
     "status": "Show what a loop failed on, learned and was told by the gate.",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import click
@@ -73,6 +74,9 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point. Bad input never ends in a traceback."""
+    # Our matrices are small: a second BLAS thread made `train` use three times the CPU and end no sooner, and a
+    # gateway's workers would each hold a buffer for every core of the machine. Read when numpy is imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from stillhouse.names import NameTaken, check_names
 
     try:

