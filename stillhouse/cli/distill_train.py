@@ -32,7 +32,8 @@ def _share(_ctx: click.Context, _param: click.Parameter, said: str) -> float:
 @click.command(
     name="train",
     help="Make a student of the loop NAME. --trainer nano: a linear head, for answers of a closed set; local: LoRA on "
-    "a GGUF model, in an environment that has torch; command: a command line of yours; openai, bedrock: a job there. Refused: fewer than 50 rows, "
+    "a GGUF model, in an environment that has torch; command: a command line of yours; openai, bedrock: "
+    "a job there. Refused: fewer than 50 rows, "
     "rows without an answer, a teacher whose terms forbid it, rows that are held out. The same rows, recipe, base and "
     "trainer name the same student: one that is finished is not made again, one that was cut short goes on. Nothing "
     "is put to use.",

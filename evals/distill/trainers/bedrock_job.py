@@ -1,6 +1,6 @@
 """Bedrock: a model customization job at Amazon Bedrock, by distillation or fine-tuning.
 
-The shapes are those of the service model ``bedrock`` 2023-04-20 (CreateModelCustomizationJob, GetModelCustomizationJob).
+The shapes are those of the service model ``bedrock`` 2023-04-20 (``CreateModelCustomizationJob`` and its ``Get``).
 It reads the rows from S3 and writes there; they are brought there by the user's own means, under a name that is their
 hash. A request is let in by a Bedrock API key (``AWS_BEARER_TOKEN_BEDROCK``), which the service takes for these
 operations as well as signatures: so no AWS library is needed, and a short-term key can be made of any role or login.

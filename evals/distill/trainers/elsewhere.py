@@ -1,7 +1,7 @@
 """What jobs at a vendor's have in common: rows in its format, a yes before they leave, one job for one student.
 
-``job.json`` in the student's folder says how far it is, and is written before each step that cannot be taken back: a run
-that was killed looks after its job again, and never begins a second one. httpx is imported here alone.
+``job.json`` in the student's folder says how far it is, and is written before each step that cannot be taken back: a
+run that was killed looks after its job again, and never begins a second one. httpx is imported here alone.
 """
 
 from __future__ import annotations
@@ -203,8 +203,8 @@ def write_state(out: Path, state: Mapping[str, Any]) -> None:
 def failed(what: str, words: str, out: Path) -> TrainingError:
     """A job ended without a student: in the vendor's words."""
     return TrainingError(
-        f"the job {what}: {words[:_LONG]}. Change the recipe or the rows for another one; to try the same again, remove "
-        f"{out}"
+        f"the job {what}: {words[:_LONG]}. Change the recipe or the rows for another one; to try the same again, "
+        f"remove {out}"
     )
 
 
