@@ -13,8 +13,9 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from evals.distill.apart import check_apart
-from evals.distill.example import Example, read_examples
+from evals.distill.example import Example
 from evals.distill.folder import Folder, write_json, write_whole
+from evals.distill.label.kept import judged_by
 from evals.distill.trainers.base import Student
 from evals.gate.runs import MARK
 from evals.gate.values import Ruling
@@ -71,7 +72,7 @@ async def judge(
     runs: dict[str, str] = {}
     for name, source in (("holdout", folder.holdout), ("general", folder.general)):
         path = folder.root / "gate" / f"{name}.yaml"
-        missing = _write_suite(path, name, source, targets, scorers)
+        missing = _write_suite(path, name, _judged(folder, source), targets, scorers)
         if missing is None:
             continue
         left_out[name] = missing
@@ -91,11 +92,14 @@ async def judge(
     return Judged(ruling, beside, mine, (mine, theirs, *(s for pair in also for s in pair)), left_out)
 
 
+def _judged(folder: Folder, source: Path) -> list[Example]:
+    return judged_by(folder, source) if source.exists() else []
+
+
 def _write_suite(
-    path: Path, name: str, source: Path, targets: dict[str, str], scorers: Sequence[Any]
+    path: Path, name: str, rows: Sequence[Example], targets: dict[str, str], scorers: Sequence[Any]
 ) -> int | None:  # fmt: skip
     """Leave a suite and its rows; how many rows have no answer to judge by, None where none has one."""
-    rows = list(read_examples(source)) if source.exists() else []
     answered = [row for row in rows if row.answer is not None]
     if not answered:
         return None

@@ -248,11 +248,11 @@ async def execute(made: Plan, wishes: Wishes, tell: Callable[[Progress], None] =
         for asker in (*askers, *judges.values()):
             await asker.open()
         if limit is not None:
-            _refuse_unpriced([*askers, *judges.values()], made.rows)
+            refuse_unpriced([*askers, *judges.values()], made.rows)
         with Cache(cache_path(), fresh=wishes.fresh) as cache:
             budget = Budget(None if limit is None else round(limit * 1e9))
             runner = Runner(suite, askers, judges, cache, samples=made.samples, budget=budget, tell=tell)
-            with _stopped_by_signal(runner.stop):
+            with stopped_by_signal(runner.stop):
                 ran = await runner.run(made.rows)
     finally:
         for asker in (*askers, *judges.values()):
@@ -280,7 +280,12 @@ def _judges(suite: Suite, places: Places) -> dict[str, Asker]:
     return judges
 
 
-def _refuse_unpriced(askers: Sequence[Asker], rows: Sequence[Row]) -> None:
+def refuse_unpriced(askers: Sequence[Asker], rows: Sequence[Row]) -> None:
+    """A budget needs prices.
+
+    Raises:
+        ConfigError: one is not known.
+    """
     for asker in askers:
         if asker.calls and not asker.learns and any(asker.foretell(row) is None for row in rows):
             words = f"a budget cannot be kept: the price of a model that {asker.name!r} asks is not known"
@@ -288,8 +293,8 @@ def _refuse_unpriced(askers: Sequence[Asker], rows: Sequence[Row]) -> None:
 
 
 @contextlib.contextmanager
-def _stopped_by_signal(stop: asyncio.Event) -> Iterator[None]:
-    """The first Ctrl-C ends the run with what stands; the second is Python's own."""
+def stopped_by_signal(stop: asyncio.Event) -> Iterator[None]:
+    """The first Ctrl-C ends a run with what stands; the second is Python's own."""
     loop = asyncio.get_running_loop()
 
     def ask_to_stop() -> None:

@@ -21,6 +21,7 @@ class Reply(Frozen, frozen=True, kw_only=True):
             ``None`` where there were none.
         private: whether the decision stays on private models.
         recorded: a recorded outcome.
+        finish, chances: as ``Completion`` has them, where a model alone was asked.
     """
 
     text: str = ""
@@ -39,6 +40,8 @@ class Reply(Frozen, frozen=True, kw_only=True):
     categories: tuple[str, ...] = ()
     alarm: float | None = None
     recorded: float | None = None
+    finish: str = ""
+    chances: tuple[tuple[str, dict[str, float]], ...] | None = None
 
     @property
     def because(self) -> str:

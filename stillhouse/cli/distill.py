@@ -9,6 +9,7 @@ import click
 STEPS: dict[str, str] = {
     "import": "Bring texts into the loop: captures, or logs of other gateways.",
     "curate": "Choose what to learn from, and freeze what to judge by.",
+    "label": "Ask a teacher for the answers that are missing.",
     "export": "Write the rows in another trainer's format.",
     "train": "Make a student of what was chosen.",
     "gate": "Judge a student against what it would replace, on every metric.",

@@ -32,7 +32,8 @@ def _share(_ctx: click.Context, _param: click.Parameter, said: str) -> float:
 @click.command(
     name="train",
     help="Make a student of the loop NAME. --trainer nano: a linear head, for answers of a closed set; local: LoRA on "
-    "a GGUF model, in an environment that has torch; command: a command line of yours. Refused: fewer than 50 rows, "
+    "a GGUF model, in an environment that has torch; command: a command line of yours; openai, bedrock: "
+    "a job there. Refused: fewer than 50 rows, "
     "rows without an answer, a teacher whose terms forbid it, rows that are held out. The same rows, recipe, base and "
     "trainer name the same student: one that is finished is not made again, one that was cut short goes on. Nothing "
     "is put to use.",
@@ -46,10 +47,11 @@ def _share(_ctx: click.Context, _param: click.Parameter, said: str) -> float:
 @click.option("--rows", default="train", show_default=True, metavar="train|control|FILE", help="What is learned from.")
 @click.option("--share", default="100%", show_default=True, callback=_share, metavar="SHARE", help="Of these rows.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the share that is drawn, and of the training.")
+@click.option("--yes", is_flag=True, help="openai, bedrock: rows may leave this machine, and the job may be paid.")
 @click.option("--json", "as_json", is_flag=True, help="The student as one line of JSON instead of words.")
 def command(  # noqa: D103 - the help above is the docstring
     name: str, trainer: str, base: str, python: Path | None, run: str, recipe: tuple[str, ...], rows: str, share: float,
-    seed: int, as_json: bool,
+    seed: int, yes: bool, as_json: bool,
 ) -> None:  # fmt: skip
     from evals.distill.apart import Overlap
     from evals.distill.folder import Folder
@@ -62,7 +64,7 @@ def command(  # noqa: D103 - the help above is the docstring
     # A service manager ends us so; as an exception it ends the trainer's process too.
     before = signal.signal(signal.SIGTERM, _ended)
     try:
-        options = Options(recipe=_recipe(recipe), base=base, python=python, run=run)
+        options = Options(recipe=_recipe(recipe), base=base, python=python, run=run, yes=yes)
         folder = Folder.of(home(), name)
         done = train(folder, trainer, options, Choice(rows, share, seed), _teller())
     except Mistakes as mistakes:

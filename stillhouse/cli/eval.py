@@ -177,10 +177,15 @@ def _run(plan: Plan, wishes: Wishes) -> Done:
 
 
 def _progress(at: Progress) -> None:
+    show.status(progress_line(at))
+
+
+def progress_line(at: Progress) -> str:
+    """Where a run stands, in one line."""
     left = "" if at.left is None or at.done == at.total else f", {_clock(at.left)} left"
     errors = f", {at.errors} without a score" if at.errors else ""
     money = f", {at.spent_nano / 1e9:.4f} usd" if at.calls else ""
-    show.status(f"{at.target}  {at.done:,} of {at.total:,}{errors}, {at.calls:,} calls{money}{left}")
+    return f"{at.target}  {at.done:,} of {at.total:,}{errors}, {at.calls:,} calls{money}{left}"
 
 
 def _clock(seconds: float) -> str:

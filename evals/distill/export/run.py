@@ -69,6 +69,18 @@ def _written(found: list[Example], name: str, source: Path, target: Path) -> dic
     return manifest
 
 
+def lines_for(rows: list[Example], name: str) -> tuple[list[bytes], Counter[str]]:
+    """Rows with answers in the format ``name``, each checked, as a trainer elsewhere takes them; what was left out.
+
+    Raises:
+        ExportError: as ``export``.
+    """
+    _refuse_personal(rows, answers=True)
+    lines, left_out = _lines(rows, FORMATS[name], name)
+    _fits(len(lines), sum(map(len, lines)), left_out, FORMATS[name], name)
+    return lines, left_out
+
+
 def _refuse_answers(rows: list[Example], loop: str) -> None:
     missing = sum(row.answer is None or not row.answer.strip() for row in rows)
     if missing:

@@ -26,6 +26,7 @@ class Options(NamedTuple):
         python: an interpreter that has torch.
         run: a command line.
         seed: of whatever a trainer draws; a recipe that has a ``seed`` of its own takes this one where it says none.
+        yes: rows may leave the machine, and what is done elsewhere may cost money.
         held: files of rows that must not be learned from; each must be there.
     """
 
@@ -34,6 +35,7 @@ class Options(NamedTuple):
     python: Path | None = None
     run: str = ""
     seed: int = 0
+    yes: bool = False
     held: tuple[Path, ...] = ()
 
 
@@ -56,6 +58,8 @@ TRAINERS: Final[Mapping[str, Entry]] = {
     "nano": Entry(f"{_HERE}.nano", frozenset(), "a linear head, for answers of a closed set"),
     "local": Entry(f"{_HERE}.local", frozenset({"base", "python"}), "LoRA on a GGUF model, on this machine"),
     "command": Entry(f"{_HERE}.command", frozenset({"base", "run"}), "a command line of yours"),
+    "openai": Entry(f"{_HERE}.openai_job", frozenset({"base"}), "a fine-tuning job at OpenAI's, or with its API"),
+    "bedrock": Entry(f"{_HERE}.bedrock_job", frozenset({"base"}), "a customization job at Amazon Bedrock"),
 }
 
 

@@ -63,6 +63,16 @@ class Direct:
     def key(self, row: Row, sample: int) -> str:
         return digest(self._who, self._chosen(row).name, body_of(row, sample, self._params, self._system), sample)
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Who may be asked, once it is open."""
+        return tuple(d.model for d in self._there)
+
+    @property
+    def who(self) -> str:
+        """Names what decides the answers, beside the request; once it is open."""
+        return self._who
+
     def _chosen(self, row: Row) -> Deployment:
         """One of several generations, by their shares; the same row always asks the same."""
         if len(self._there) == 1:
@@ -70,7 +80,11 @@ class Direct:
         return pick(self._there, int(digest(row.id)[:12], 16) / 16**12)
 
     def foretell(self, row: Row) -> int | None:
-        usage = Usage(input_tokens=input_tokens(row, self._system), output_tokens=most_output(self._params))
+        return self.cost(row, most_output(self._params))
+
+    def cost(self, row: Row, output_tokens: int) -> int | None:
+        """Nano-dollars of an answer of that length, its prompt by estimate; None where a price is not known."""
+        usage = Usage(input_tokens=input_tokens(row, self._system), output_tokens=output_tokens)
         return cost_of(usage, self._chosen(row).price)
 
     async def ask(self, row: Row, sample: int) -> Reply:
@@ -83,13 +97,15 @@ class Direct:
         except UpstreamError as error:
             raise ask_error(error) from None
         took = (time.perf_counter() - since) * 1e3
-        text, usage = read_completion(answer.body)
+        said = read_completion(answer.body)
+        text, usage = said.text, said.usage
         if usage is None and not text:
             raise AskError("the answer is empty and says nothing of its tokens")
         return self.priced(
             Reply(
                 text=text, calls=1, tier=d.tier, model=d.model, latency_ms=took,
                 tokens_in=usage.input_tokens if usage else None, tokens_out=usage.output_tokens if usage else None,
+                finish=said.finish, chances=said.chances,
             )
         )  # fmt: skip
 

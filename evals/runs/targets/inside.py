@@ -148,7 +148,7 @@ def error_of(status: int, body: bytes, retry_after: str | None) -> AskError:
 
 def reply_of(body: bytes, record: Mapping[str, Any]) -> Reply:
     """The answer with what the ledger says of it: numbers and names."""
-    text, usage = read_completion(body)
+    text, usage, *_ = read_completion(body)
     attempts = record.get("attempts") or []
     paid = [one for one in attempts if one.get("tokens_out") is not None]
     acts = (record.get("guard_in") or "none", record.get("guard_out") or "none")

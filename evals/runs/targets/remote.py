@@ -113,7 +113,7 @@ class Remote:
         return self._reply(raw, response, took)
 
     def _reply(self, raw: bytes, response: Response, took: float) -> Reply:
-        text, usage = read_completion(raw)
+        text, usage, *_ = read_completion(raw)
         if usage is None and not text:
             raise AskError("the answer is empty and says nothing of its tokens")
         cost, tier = response.header("x-stillhouse-cost"), response.header("x-stillhouse-tier")

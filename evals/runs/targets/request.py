@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from evals.runs.asking import AskError
 from router.core.tokens import estimate_tokens
@@ -48,15 +48,32 @@ def input_tokens(row: Row, system: str | None) -> int:
     return sum(estimate_tokens(text) + 4 for text in texts)
 
 
-def read_completion(raw: bytes) -> tuple[str, Usage | None]:
-    """An answer's text and usage. Tool calls stand behind the text, a line of JSON each.
+class Completion(NamedTuple):
+    """What an answer says.
+
+    Attributes:
+        text: tool calls stand behind it, a line of JSON each.
+        finish: why it ended, in OpenAI's words; ``refusal`` where its refusal field is filled; empty where not said.
+        chances: token by token, the token and what else might have stood there, itself included, in nats; None where
+            no log-probabilities came.
+    """
+
+    text: str
+    usage: Usage | None
+    finish: str = ""
+    chances: tuple[tuple[str, dict[str, float]], ...] | None = None
+
+
+def read_completion(raw: bytes) -> Completion:
+    """Read an answer.
 
     Raises:
         AskError: it is no chat completion.
     """
     try:
         answer = json.loads(raw)
-        message = answer["choices"][0]["message"]
+        choice = answer["choices"][0]
+        message = choice["message"]
     except (ValueError, KeyError, IndexError, TypeError):
         raise AskError("what came back is no chat completion") from None
     lines = [message["content"]] if isinstance(message.get("content"), str) else []
@@ -64,7 +81,24 @@ def read_completion(raw: bytes) -> tuple[str, Usage | None]:
         made = call.get("function") or {}
         said = {"name": made.get("name"), "arguments": made.get("arguments")}
         lines.append(json.dumps(said, ensure_ascii=False))
-    return "\n".join(lines), _usage(answer.get("usage"))
+    finish = "refusal" if message.get("refusal") else choice.get("finish_reason")
+    return Completion(
+        "\n".join(lines), _usage(answer.get("usage")), finish if isinstance(finish, str) else "",
+        _chances(choice.get("logprobs")),
+    )  # fmt: skip
+
+
+def _chances(said: Any) -> tuple[tuple[str, dict[str, float]], ...] | None:
+    places = said.get("content") if isinstance(said, dict) else None
+    if not isinstance(places, list) or not places:
+        return None
+    try:
+        return tuple(
+            (place["token"], {other["token"]: float(other["logprob"]) for other in (*place["top_logprobs"], place)})
+            for place in places
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _usage(said: Any) -> Usage | None:
