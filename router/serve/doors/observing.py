@@ -138,7 +138,7 @@ async def _observe(cell: Cell, incoming: Incoming, out: Exchange, tongue: Tongue
     try:
         key = accept(cell, incoming, story, "chat")
         await admit(cell, incoming, story, key)
-        asked = await aside(len(incoming.body), read_asked, incoming.body)
+        asked = await aside(story, len(incoming.body), read_asked, incoming.body)
         story.stream = asked.stream
         wish = order(cell, incoming, story, key, asked.model)
         story.mode = "observed" if cell.pin is None else "pinned"
@@ -287,7 +287,7 @@ async def observe_embeddings(cell: Cell, incoming: Incoming, out: Exchange) -> N
     async with on_record(story, out, lambda error: out.error(error, _marks(story))):
         key = accept(cell, incoming, story, "embeddings")
         await admit(cell, incoming, story, key)
-        asked = await aside(len(incoming.body), read_asked, incoming.body)
+        asked = await aside(story, len(incoming.body), read_asked, incoming.body)
         story.requested_model = recorded(asked.model)
         if key is not None and key.models and asked.model not in key.models:
             words = f"The model {asked.model!r} does not exist, or this key may not use it."
