@@ -54,4 +54,3 @@ def test_one_row_bends_as_many_do_and_to_the_last_bit():
     rows = (9 * draw.normal(size=(50, 36))).astype(np.float32)
     for row, bent in zip(rows, hinges(rows, mean, scale, np.array(KNOTS, np.float32)), strict=True):
         assert bends.of(row)[1].ravel().tolist() == bent.ravel().tolist()
-'''
