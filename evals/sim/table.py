@@ -15,7 +15,7 @@ from evals.sim.world import ARMS, Arm, Fault, World
 
 FAULTS: tuple[Fault, ...] = (
     "dead cell", "dead upstream", "black hole", "retry storm", "poison: errors", "poison: slow", "poison: huge",
-    "poison: kills",
+    "poison: kills", "poison: memory", "poison: unseen",
 )  # fmt: skip
 WORLD = World(tenants=120, rate=600.0, places=80, queue=40, begins=10.0, ends=30.0, lasts=30.0, restart=3.0)
 LOADED = World(tenants=120, places=32, queue=16, rate=200.0, begins=4.0, ends=12.0, lasts=12.0, fault="overload")
