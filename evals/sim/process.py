@@ -184,8 +184,10 @@ class Process:
 class Way:
     """One request's way through a process."""
 
-    __slots__ = ("_answered", "_ask", "_call", "_entry", "_event", "_last", "_name", "_noted", "_over", "_paid",
-                 "_piece", "_process", "_server", "_since", "_steps", "_timer", "_trial", "_tries", "_wait")  # fmt: skip
+    __slots__ = (
+        "_answered", "_ask", "_call", "_entry", "_event", "_last", "_name", "_noted", "_over", "_paid", "_piece",
+        "_process", "_server", "_since", "_steps", "_timer", "_trial", "_tries", "_wait",
+    )  # fmt: skip
 
     def __init__(self, process: Process, ask: Ask, answered: Answered) -> None:
         self._process, self._ask, self._answered = process, ask, answered

@@ -94,6 +94,8 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
         cell = build() if build else open_cell(settings, ledger=ledger)
         app.state.cell = cell
         tasks = [asyncio.create_task(work(cell)) for work in (_watch, _judge, _look, keep_up)]
+        if cell.quarantine is not None:
+            tasks.append(asyncio.create_task(cell.quarantine.keep_watch()))
         try:
             yield
         finally:

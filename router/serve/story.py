@@ -71,6 +71,8 @@ class Story:
 
     heavy = False  # work of it was taken by the cell's workers, see ``router.serve.guards.aside``
     waited = 0.0  # seconds in line for them
+    noted = -1  # where the cell has written down that its tenant is inside, see ``router.serve.limits.quarantine``
+    trial = False  # its tenant is let in again if it ends well
 
     def __init__(self, cell: Cell, request_id: str, endpoint: str) -> None:
         self.cell = cell
@@ -165,6 +167,8 @@ class Story:
         """A deployment is about to be asked."""
         self._call_begun = self.elapsed_ms()
         self._call_first = None
+        if self.noted >= 0 and self.cell.quarantine is not None:
+            self.cell.quarantine.note.waits(self.noted)
 
     def call_first_byte(self) -> None:
         """The head of its answer is there."""
@@ -325,6 +329,8 @@ class Story:
             self.account.leave()
         for name, call in self.calls.values():  # none is left, unless we made a mistake
             self.cell.shield.end(self.tenant, name, call, "gone", self.cell.clock(), None)
+        if self.cell.quarantine is not None:
+            self.cell.quarantine.leave(self)
         if self.gate is not None and self.entry is not None:
             self.gate.leave(self.entry, self.cell.clock())
         total = self.elapsed_ms() if self.total_ms is None else self.total_ms

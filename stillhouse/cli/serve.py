@@ -152,6 +152,8 @@ def serve_on(listener: socket.socket, settings: Settings, ledger: Path | None) -
         show.fail(f"a policy has mistakes:\n{mistakes}", "stillhouse check FILE shows each with its line")
     except (ValueError, OSError, LedgerError) as error:
         show.fail(str(error))
+    if cell.quarantine is not None:
+        cell.quarantine.leave_traces()
     app = create_app(settings, build=lambda: cell)
     config = server_config(app, settings.server)
     server = _server(uvicorn, config, cell, listener.getsockname()[1])

@@ -1,10 +1,11 @@
 """Whose request killed the process? What several crashes say together, and how long a suspect has to wait.
 
 For each tenant, weighed against chance: had the crashes nothing to do with it, it would have been inside with the share
-of the time that it is inside anyway. So a crash with a tenant inside speaks against it by one over that share: against one
-who comes once an hour, and is there each time, by a lot; against one who is there half of the time or more, by nothing,
-for such shares are not known well enough to be multiplied. Where the note says whose request was *at work*, not only waiting, that share is much smaller and speaks louder. A crash of a
-process that knows the tenant, without it, speaks for it. What speaks against several speaks less against each:
+of the time that it is inside anyway. So a crash with a tenant inside speaks against it by one over that share: by a lot
+against one who comes once an hour and is there each time, by nothing against one who is there half of the time or more,
+for such shares are not known well enough to be multiplied. Where the note says whose request was *at work*, not only
+waiting, that share is much smaller and speaks louder. A crash of a process that knows the tenant, without it, speaks
+for it. What speaks against several speaks less against each:
 
     chance(t) = weight(t) / (nobody + sum of all weights)        nobody = as many as there are tenants, at least ``FEW``
 
@@ -35,7 +36,11 @@ SURE: Final = 0.95  # so likely before anybody is held
 LIKELY: Final = 0.75  # and before anybody waits a few seconds, after a crash that left a trace
 FEW: Final = 20
 USUAL: Final = 0.5  # of the time; who is inside as much as this is simply there
-DOUBT: Final = 0.05  # that a crash has another cause than the one that explains the rest
+WORKING, WAITING, DOUBT = 0.5, 0.45, 0.05
+"""Where the cause of some crashes is at one: at work, inside and waiting, or away, for this one has another cause.
+Together 1, so that a weight is 1 on average where a tenant has nothing to do with it (a martingale): however many
+crashes without a trace are looked at, one after the other, anybody is held by chance in fewer than 1 in 19 such series
+(Ville's inequality)."""
 KEPT: Final = 64  # crashes, the latest
 
 Trace = Literal["", "fault", "memory"]
@@ -109,7 +114,8 @@ def chances(crashes: Sequence[Crash], lifted: Mapping[str, float] | None = None)
         name: prod(_weight(crash, name) for crash in crashes if _counts(crash, name, lifted))
         for name in sorted(suspects)
     }
-    nobody = max(len(known), FEW) * prod(_CHANCE[crash.trace] for crash in crashes)
+    # Once, not for each: faults that follow one another may well have one cause, and no tenant be it.
+    nobody = max(len(known), FEW) * min((_CHANCE[crash.trace] for crash in crashes), default=1.0)
     total = nobody + sum(weights.values())
     return {name: weight / total for name, weight in weights.items()}
 
@@ -148,9 +154,9 @@ def _counts(crash: Crash, name: str, lifted: Mapping[str, float]) -> bool:
 def _weight(crash: Crash, name: str) -> float:
     """How much likelier the crash is with this tenant as the cause than by chance."""
     if name == crash.at_work:
-        return 1 / crash.stretch
+        return WORKING / crash.stretch
     if name in crash.inside:
         share = crash.inside[name]
-        weight = 1 / share if share < USUAL else 1.0
+        weight = WAITING / share if share < USUAL else WAITING
         return weight * DOUBT if crash.trace == "fault" and crash.at_work else weight
     return DOUBT if name in crash.away else 1.0

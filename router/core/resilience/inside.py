@@ -7,8 +7,8 @@ inside and how often it came, both fading over a minute: what a crash says depen
 
 The layout, in the machine's own byte order, because nobody else reads it:
 
-    head      8 bytes magic, then words of 4: process id, open, at work, ticks, records used, nothing; 8: born (seconds)
-    records   128 bytes each: words inside, last tick; doubles present, came; word length of the name; the name from 32 on
+    head      8 bytes magic; words: process id, open, at work, ticks, records used, kills; a double: born (seconds)
+    records   128 bytes each: words inside, last tick; doubles present, came; word length of name; the name at 32
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ _USUAL: Final = 5.0  # requests a second of a tenant of whom nothing is known ye
 _RARELY, _BRIEFLY = 0.01, 0.001  # shares below which nothing is told apart
 _MAGIC: Final = b"inside 1"
 _HEAD, _RECORD = 64, 128
-_PID, _OPEN, _WORK, _TICKS, _USED = range(2, 7)  # words
+_PID, _OPEN, _WORK, _TICKS, _USED, _KILLS = range(2, 8)  # words
+OPEN_AT: Final = 8  # the byte at which process id and open stand
 _BORN = 4  # double
 
 
@@ -75,6 +76,15 @@ class Inside:
         """When that process began, seconds."""
         return self._doubles[_BORN]
 
+    @property
+    def kills(self) -> int:
+        """How many processes the kernel had ended for want of memory, when it last looked."""
+        return self._words[_KILLS]
+
+    @kills.setter
+    def kills(self, count: int) -> None:
+        self._words[_KILLS] = count
+
     def begin(self, process: int, now: float) -> None:
         """A process moves in."""
         self.clear()
@@ -96,7 +106,7 @@ class Inside:
     # --- requests
 
     def enter(self, tenant: str) -> int:
-        """A request is let in and gets to work. Gives back its record, for the other calls; -1: there is none."""
+        """A request is let in and gets to work. Gives back its record; -1: there is none, and no ``leave`` is said."""
         slot = self._slots.get(tenant, -1)
         if slot < 0:
             slot = self._new(tenant)
@@ -123,17 +133,20 @@ class Inside:
 
     def tick(self) -> None:
         """``TICK`` seconds have passed. Costs a step for each tenant who came, or was there."""
-        self._words[_TICKS] += 1
-        came, self._came = self._came, {}
         words, doubles, there = self._words, self._doubles, set()
+        came, self._came = self._came, {}
+        words[_TICKS] = now = words[_TICKS] + 1
         for slot in self._there.union(came):
-            present, arrived = self._faded(slot)
-            if words[_at(slot)]:
-                present += 1
+            at = 16 + 32 * slot
+            last, half = words[at + 1], at // 2
+            fade = _FADE if last == now - 1 else _FADE ** (now - last)
+            doubles[half + 2] = doubles[half + 2] * fade + came.get(slot, 0)
+            if words[at]:
                 there.add(slot)
-            at = _at(slot) // 2
-            doubles[at + 1], doubles[at + 2] = present, arrived + came.get(slot, 0)
-            words[_at(slot) + 1] = words[_TICKS]
+                doubles[half + 1] = doubles[half + 1] * fade + 1
+            else:
+                doubles[half + 1] *= fade
+            words[at + 1] = now
         self._there = there
 
     # --- what is told of it
