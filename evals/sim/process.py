@@ -45,7 +45,9 @@ RESTING = UpstreamResting("It is left alone after failures.")
 SPENT = UpstreamResting("The budget of further calls is spent.")
 SILENT = UpstreamSilent("The model's server fell silent.")
 LATE = UpstreamTimeout("Time is up.")
-_TRACES: Mapping[Fault, Trace] = {"poison: kills": "fault", "poison: memory": "memory"}
+TRACES: Mapping[Fault, Trace] = {
+    "poison: kills": "fault", "poison: memory": "memory", "chance: memory": "memory", "chance: faults": "fault",
+}  # fmt: skip
 _NEVER = 1_000_000
 _PACE = 5e-8  # seconds of processor time to read and guard a byte of a large body
 _TAKING = 1e-9  # and to receive one
@@ -249,7 +251,7 @@ class Way:
         self._trial = p.ward.try_out(self._ask.tenant)
         self._noted = p.note.enter(self._ask.tenant)
         if self._ask.kills:
-            p.die(_TRACES.get(p.world.fault, ""))
+            p.die(TRACES.get(p.world.fault, ""))
             return
         self._timer = p.clock.at(max(self._ask.until, p.clock.now), self._late)
         p.work(p.world.serve + self._ask.large * _TAKING, self._large if self._ask.large else self._decide)

@@ -11,7 +11,7 @@ import msgspec
 
 from evals.sim.callers import Callers, Seen
 from evals.sim.clock import Clock
-from evals.sim.process import Answered, Ask, Process
+from evals.sim.process import TRACES, Answered, Ask, Process
 from evals.sim.upstream import Server
 from evals.sim.world import TIERS, World
 from router.core.cells import Cells
@@ -142,3 +142,9 @@ def _faults(clock: Clock, world: World, servers: dict[str, Server], processes: d
         clock.at(world.ends, mode("ok"))
     if world.fault == "dead cell":
         clock.at(world.begins, processes[DEAD_CELL].die)
+    if world.fault.startswith("chance"):
+        dice = Random(f"chance {world.seed}")  # noqa: S311  (to be repeated)
+        at = world.begins
+        while at < world.ends:
+            clock.at(at, partial(processes[dice.choice([*processes])].die, TRACES.get(world.fault, "")))
+            at += 8 * dice.random()

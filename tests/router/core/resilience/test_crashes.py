@@ -170,7 +170,7 @@ crashes = st.lists(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(crashes)
 def test_chances_are_chances_and_leave_room_for_nobody(seen):
     found = chances(seen)
@@ -178,7 +178,7 @@ def test_chances_are_chances_and_leave_room_for_nobody(seen):
     assert all(0 <= chance < 1 for chance in found.values())
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(crashes)
 def test_nobody_waits_for_a_crash_that_it_was_not_inside_at(seen):
     found = held(seen, WAITS)
@@ -187,14 +187,14 @@ def test_nobody_waits_for_a_crash_that_it_was_not_inside_at(seen):
         assert any(each.trace for each in seen if name in each.inside) or verdict.crashes >= 2
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(crashes, st.floats(0.5, 1.0), st.sampled_from(NAMES))
 def test_who_is_inside_half_of_the_time_is_never_suspected_for_it(seen, share, name):
     busy = [msgspec.structs.replace(each, inside={**each.inside, name: share}) for each in seen]
     assert name not in held(busy, WAITS)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(crashes)
 def test_of_two_who_cannot_be_told_apart_neither_waits(seen):
     twins = [
@@ -207,7 +207,7 @@ def test_of_two_who_cannot_be_told_apart_neither_waits(seen):
     assert "twin" not in found
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(crashes, st.randoms(use_true_random=False))
 def test_the_order_of_reading_changes_no_verdict(seen, dice):
     mixed = [msgspec.structs.replace(each, born=float(number)) for number, each in enumerate(seen)]
@@ -220,7 +220,7 @@ def test_the_order_of_reading_changes_no_verdict(seen, dice):
     ("tenants", "shares"), [(3, (0.01, 0.05)), (30, (0.01, 0.2)), (30, (0.05, 1.0)), (200, (0.01, 0.02))]
 )
 def test_crashes_that_have_nothing_to_do_with_tenants_hold_one_in_fewer_than_one_of_nineteen_series(tenants, shares):
-    dice, wrong, series = Random(tenants), 0, 250
+    dice, wrong, series = Random(tenants), 0, 150
     for _ in range(series):
         share = {f"t{i}": dice.uniform(*shares) for i in range(tenants)}
         seen = []
