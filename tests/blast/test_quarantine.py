@@ -84,4 +84,3 @@ def test_a_tenant_that_is_inside_at_two_deaths_is_held_and_others_are_served(it)
     kept = [json.loads(path.read_text()) for path in (it.folder / "home/quarantine").glob("crash-*.json")]
     assert [set(crash["inside"]) for crash in kept] == [{"acme"}] * 2
     assert "What is a cell" not in json.dumps(kept)
-

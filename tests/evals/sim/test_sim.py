@@ -64,11 +64,23 @@ def test_a_bad_tenant_hurts_no_other(kind):
     assert found["after.hurt"] == 0
 
 
-def test_a_tenant_that_kills_processes_takes_down_those_who_share_both_cells_and_replicas_all():
-    kills = {"fault": "poison: kills"}
-    cells = blast(small(**kills), small(), 7.0, 15.0)
-    replicas = blast(small(**kills, arm="replicas"), small(arm="replicas"), 7.0, 15.0)
-    assert cells.down < 0.5 < replicas.down
+@pytest.mark.parametrize("kind", ["poison: kills", "poison: memory", "poison: unseen"])
+def test_a_tenant_that_kills_processes_has_to_wait_and_nobody_else(kind):
+    ran = small(fault=kind)
+    assert ran.waited == {"t0"}
+    assert ran.crashes == 2
+    assert blast(ran, small(), 11.0, 15.0).failing == 0
+
+
+def test_without_a_quarantine_a_tenant_that_kills_processes_takes_all_of_them_down():
+    bare = small(fault="poison: kills", arm="bare")
+    assert blast(bare, small(arm="bare"), 7.0, 15.0).down > 0.5
+
+
+def test_processes_that_end_by_chance_make_nobody_wait():
+    ran = small(fault="chance: kills", rate=60.0)
+    assert ran.crashes > 1
+    assert ran.waited == frozenset()
 
 
 def test_at_five_times_the_load_goodput_stays_and_the_critical_go_first():
