@@ -121,7 +121,6 @@ class Process:
         self.resting: set[str] = set()  # names of deployments whose breaker is not closed
         self.note.begin(1, self.clock.now)
         self.ward = Ward(Waits())
-        self.ward.learn(self._crashes, {})
 
     def learn(self, crashes: list[Crash]) -> None:
         """Hear of a process that died, as soon as it has; one that is dead itself reads it when it rises."""
@@ -164,6 +163,7 @@ class Process:
     def _rise(self) -> None:
         self._reset()
         self.alive = True
+        self.learn(self._crashes)
 
     def look(self) -> None:
         """By the clock: who is inside, and is a server silent? Then whoever waits for it goes elsewhere."""
@@ -216,9 +216,7 @@ class Way:
             return
         p, ask = self._process, self._ask
         now = p.clock.now
-        if not p.bare and p.ward.wait(ask.tenant, now):
-            p.refused.add(ask.tenant)
-            self._finish(503)
+        if self._held():
             return
         if ask.large and not p.bare and p.workers.full(ask.tenant, ask.large):
             self._finish(429)  # by its head alone
@@ -231,6 +229,15 @@ class Way:
             self._inside()
         else:
             self._finish(503)
+
+    def _held(self) -> bool:
+        """Turn it away, if its tenant waits as the likely cause of crashes."""
+        p, tenant = self._process, self._ask.tenant
+        if not p.ward.held or not p.ward.wait(tenant, p.clock.now):
+            return False
+        p.refused.add(tenant)
+        self._finish(503)
+        return True
 
     def _woken(self) -> None:
         Clock.off(self._wait)
@@ -248,6 +255,8 @@ class Way:
 
     def _inside(self) -> None:
         p = self._process
+        if self._held():  # since it came to the gate
+            return
         self._trial = p.ward.try_out(self._ask.tenant)
         self._noted = p.note.enter(self._ask.tenant)
         if self._ask.kills:

@@ -27,8 +27,9 @@ Rows = dict[str, dict[str, list[float]]]
 
 
 def measure(
-    seeds: Sequence[int], world: World = WORLD, loaded: World = LOADED, say: Callable[[str], None] = print
-) -> dict[str, Any]:
+    seeds: Sequence[int], world: World = WORLD, loaded: World = LOADED, say: Callable[[str], None] = print,
+    faults: Sequence[Fault] = (*FAULTS, *BY_CHANCE, "overload"),
+) -> dict[str, Any]:  # fmt: skip
     """Every fault, in every arm, under every seed."""
     rows: Rows = defaultdict(lambda: defaultdict(list))
     waited: dict[str, Waited] = defaultdict(Waited)
@@ -37,7 +38,7 @@ def measure(
         for arm in ARMS:
             base = msgspec.structs.replace(world, seed=seed, arm=arm)
             calm = run(base)
-            for fault in FAULTS:
+            for fault in (each for each in FAULTS if each in faults):
                 if fault in CELLS_ONLY and arm != "cells":
                     continue
                 # A cell that is dead stays dead here; one that a request kills is started again.
@@ -52,15 +53,31 @@ def measure(
                     if value is not None:
                         rows[f"{fault}|{arm}"][name].append(value)
             say(f"seed {seed}, {arm}: done")
-        for fault in BY_CHANCE:
+        for fault in (each for each in BY_CHANCE if each in faults):
             waited[fault].add(run(msgspec.structs.replace(world, seed=seed, fault=fault)))
     return {
         "world": msgspec.to_builtins(world), "seeds": list(seeds), "requests": requests,
         "cpu_seconds_per_100000": 1e5 * spent / requests,
         "rows": {name: {k: _told(v) for k, v in found.items()} for name, found in rows.items()},
         "waited": {name: msgspec.to_builtins(each) for name, each in waited.items()},
-        "overload": overload(seeds, loaded, say),
+        **({"overload": overload(seeds, loaded, say)} if "overload" in faults else {}),
     }  # fmt: skip
+
+
+def renewed(before: dict[str, Any], found: dict[str, Any], stamp: str) -> dict[str, Any]:
+    """An earlier table with the faults of ``found`` measured anew, by the same seeds in the same world.
+
+    Raises:
+        ValueError: they are not the same.
+    """
+    if any(before[name] != found[name] for name in ("world", "seeds")):
+        raise ValueError("the earlier table is of another world or of other seeds; make all of it again")
+    names = sorted({key.partition("|")[0] for key in found["rows"]} | set(found["waited"]))
+    return before | {
+        "rows": before["rows"] | found["rows"],
+        "waited": before.get("waited", {}) | found["waited"],
+        "renewed": before.get("renewed", {}) | dict.fromkeys(names, stamp),
+    }
 
 
 class Waited(msgspec.Struct):
@@ -141,6 +158,14 @@ Mean over {len(found["seeds"])} seeds, in brackets half of the 95 % interval (St
 {found["cpu_seconds_per_100000"]:.1f} s of processor time for 100,000. {stamp}"""
 
 
+def _renewed(found: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Stamp -> the faults that were measured under it, later than the rest."""
+    told: dict[str, list[str]] = defaultdict(list)
+    for fault, stamp in found.get("renewed", {}).items():
+        told[stamp].append(fault)
+    return told
+
+
 def page(found: Mapping[str, Any], stamp: str) -> str:
     """Markdown."""
     rows = found["rows"]
@@ -150,6 +175,7 @@ def page(found: Mapping[str, Any], stamp: str) -> str:
         _how(found["world"]),
         "",
         _spread(found, stamp),
+        *(f"Measured anew since: {', '.join(names)}. {when}" for when, names in _renewed(found).items()),
         "",
         _SHARES,
         "",
@@ -164,8 +190,8 @@ def page(found: Mapping[str, Any], stamp: str) -> str:
 
 
 _WAITING = """\
-Who has to wait as the likely cause of crashes, in cells, over all seeds. By chance: a process ends every four seconds or
-so, and no tenant has to do with it."""
+Who has to wait as the likely cause of crashes, in cells, over all seeds. By chance: a process ends every four
+seconds or so, and no tenant has to do with it."""
 
 
 def _waiting(found: Mapping[str, Any]) -> list[str]:

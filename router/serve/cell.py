@@ -351,6 +351,7 @@ class Cell:
         await self.transport.close()
         if self.quarantine is not None:
             self.quarantine.close()
+            self.quarantine = None
         self.ledger.close()
         if self.shared is not None:
             self.shared.close()

@@ -17,15 +17,15 @@ _FOLDER = "quarantine"
 @click.command(help="Tenants whose requests were inside when cells died, and who has to wait for it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a tenant.")
 def held(as_json: bool) -> None:  # noqa: D103
-    from router.core.resilience import Waits
     from router.core.resilience.crashes import chances
     from router.core.resilience.crashes import held as verdicts
-    from router.serve.limits.quarantine import KEEP, crashes_in, lifted_in
+    from router.serve.limits.quarantine import KEEP, crashes_in, lifted_in, waits_in
 
     folder, now = home() / _FOLDER, time.time()
     crashes, lifted = sorted(crashes_in(folder, now, KEEP), key=lambda crash: crash.at), lifted_in(folder)
-    recent = [crash for crash in crashes if now - crash.at <= Waits().window]
-    waiting = verdicts(recent, Waits(), lifted)
+    waits = waits_in(folder)
+    recent = [crash for crash in crashes if now - crash.at <= waits.window]
+    waiting = verdicts(crashes, waits, lifted)
     rows: list[dict[str, Any]] = []
     for name, chance in sorted(chances(recent, lifted).items(), key=lambda each: -each[1]):
         until = waiting[name].until if name in waiting else None

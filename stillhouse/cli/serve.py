@@ -191,6 +191,8 @@ def _server(uvicorn: Any, config: Any, cell: Cell, port: int) -> Any:
 
         def handle_exit(self, sig: int, frame: Any) -> None:
             cell.draining = True
+            if cell.quarantine is not None:
+                cell.quarantine.stopping()
             super().handle_exit(sig, frame)
 
     return Server(config)

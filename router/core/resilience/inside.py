@@ -91,6 +91,10 @@ class Inside:
         self._words[_PID], self._doubles[_BORN] = process, now
         self._words[_OPEN] = 1
 
+    def excuse(self) -> None:
+        """The process was told to stop: however it ends from now on, nobody is suspected for it."""
+        self._words[_OPEN] = 0
+
     def clear(self) -> None:
         """Nobody is inside, and all is well. What is known of the tenants stays."""
         words = self._words

@@ -51,7 +51,7 @@ class Ward:
     def try_out(self, tenant: str) -> bool:
         """A request came in; whether it is a trial, whose end is told to ``lived``."""
         mine = self.held.get(tenant)
-        if mine is None or self._passed.get(tenant) == mine.until:
+        if mine is None or self._passed.get(tenant) == mine.until or tenant in self._trials:
             return False
         self._trials[tenant] = mine.until
         return True

@@ -6,6 +6,7 @@ All cells with one home folder share ``quarantine/`` in it:
     NAME.trace            what a fault in it wrote on its way out (``faulthandler``: places in the code, no values)
     crash-BORN-NAME.json  one unclean end: who was inside, by name of the tenant
     lifted.json           tenant -> when an operator let it in again
+    waits.json            how long suspects wait, for who only looks
 
 A cell that dies is found by the first who sees its lock free: another cell, which the kernel tells at once where it can
 (a pidfd), or the cell itself at its next start.
@@ -27,7 +28,7 @@ import time
 from collections.abc import Callable, Iterator
 from math import ceil
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
     from router.serve.story import Story
 
 log = logging.getLogger("stillhouse")
-LIFTED = "lifted.json"
+T = TypeVar("T")
+LIFTED, WAITS = "lifted.json", "waits.json"
 KEEP = 7 * 86_400.0  # seconds that the file of a crash stays
 _PATIENCE = 1.0  # seconds to wait for a note that somebody is reading
 _COUNTED = re.compile(rb"^oom_kill (\d+)$", re.MULTILINE)
@@ -63,6 +65,7 @@ class Quarantine:
         self._map = mmap.mmap(self._file.fileno(), size_of())
         self.note = Inside(memoryview(self._map))
         self._kernel = _Kernel()
+        _replace(folder / WAITS, msgspec.json.encode(waits))
         self._examined(self.note, self._path)
         self.note.begin(os.getpid(), now())
         self._trace: IO[bytes] | None = None
@@ -112,8 +115,8 @@ class Quarantine:
         while True:
             await asyncio.sleep(TICK)
             self.note.tick()
-            self.note.kills = self._kernel.kills()
             try:
+                self.note.kills = self._kernel.kills()
                 self.look()
             except OSError as error:  # the folder may be back tomorrow, and requests do not need it
                 log.error("looking for cells that died failed: %s", error.strerror)
@@ -129,6 +132,10 @@ class Quarantine:
         """From now on a fault of this process says so. Once a process: its handlers are the process's own."""
         self._trace = self._path.with_suffix(".trace").open("wb")
         faulthandler.enable(self._trace)
+
+    def stopping(self) -> None:
+        """The process was told to stop; requests that it does not finish in time are no crash."""
+        self.note.excuse()
 
     def close(self) -> None:
         """A clean end: nobody is suspected for it."""
@@ -249,28 +256,33 @@ class _Kernel:
 def crashes_in(folder: Path, now: float, keep: float) -> Iterator[Crash]:
     """The crashes of the last ``keep`` seconds. Files older than ``KEEP`` go; one that cannot be read is said."""
     for path in sorted(folder.glob("crash-*.json")):
-        try:
-            age = now - path.stat().st_mtime
-            if age > KEEP:
-                path.unlink(missing_ok=True)
-                path.with_suffix(".trace").unlink(missing_ok=True)
-            elif age <= keep:
-                yield msgspec.json.decode(path.read_bytes(), type=Crash)
-        except FileNotFoundError:
-            pass
-        except (OSError, msgspec.MsgspecError) as error:
-            log.error("%s cannot be read, and counts for nothing: %s", path.name, type(error).__name__)
+        age = now - _stamp(path) / 1e9
+        if age > KEEP:
+            path.unlink(missing_ok=True)
+            path.with_suffix(".trace").unlink(missing_ok=True)
+        elif age <= keep and (crash := _read(path, Crash)) is not None:
+            yield crash
 
 
 def lifted_in(folder: Path) -> dict[str, float]:
     """Tenant -> until when crashes are not held against it."""
+    return _read(folder / LIFTED, dict[str, float]) or {}
+
+
+def waits_in(folder: Path) -> Waits:
+    """How long suspects wait in the cells that share the folder."""
+    return _read(folder / WAITS, Waits) or Waits()
+
+
+def _read(path: Path, kind: type[T]) -> T | None:
+    """None, said aloud unless there is no file, where it cannot be read."""
     try:
-        return msgspec.json.decode((folder / LIFTED).read_bytes(), type=dict[str, float])
+        return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
-        return {}
+        pass
     except (OSError, msgspec.MsgspecError) as error:
-        log.error("%s cannot be read, and counts for nothing: %s", LIFTED, type(error).__name__)
-        return {}
+        log.error("%s cannot be read, and counts for nothing: %s", path.name, type(error).__name__)
+    return None
 
 
 def lift(folder: Path, tenant: str, now: float) -> None:
@@ -347,6 +359,6 @@ def _stamp(path: Path) -> int:
 
 def _replace(path: Path, content: bytes) -> None:
     """In one step: others read it while we write."""
-    new: Any = path.with_name(f".{path.name}.{os.getpid()}.new")
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
     new.write_bytes(content)
     os.replace(new, path)

@@ -136,6 +136,8 @@ from router.core.resilience import Waits
 from router.serve.limits.quarantine import Quarantine
 it = Quarantine(Path(sys.argv[1]), sys.argv[2], Waits())
 it.leave_traces()
+if int(sys.argv[3]) == signal.SIGTERM:
+    it.stopping()
 it.note.enter("acme")
 print("here", flush=True)
 sys.stdin.readline()
@@ -192,6 +194,14 @@ def test_a_fault_leaves_its_trace_and_makes_who_was_at_work_wait_a_moment(folder
         mine.check("acme")
     assert 1 <= int(told.value.retry_after) <= 5
     mine.check("globex")
+    mine.close()
+
+
+def test_a_process_that_was_told_to_stop_and_is_killed_for_being_slow_has_not_crashed(folder):
+    child = dying(folder, "c0", signal.SIGTERM)
+    die(child)
+    mine = quarantine(folder)
+    assert mine.crashes == []
     mine.close()
 
 
