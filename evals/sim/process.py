@@ -117,7 +117,7 @@ class Process:
         self.workers = Workers(world.share)
         self._cpu = self.clock.now  # when the core is free
         self.guards = {name: Guard(self.dice.random, bare=self.bare) for name in self.servers}
-        self._open: set[Way] = set()
+        self._open: dict[Way, None] = {}  # in order: what breaks off draws from the dice of its callers
         self.resting: set[str] = set()  # names of deployments whose breaker is not closed
         self.note.begin(1, self.clock.now)
         self.ward = Ward(Waits())
@@ -141,12 +141,12 @@ class Process:
     def receive(self, ask: Ask, answered: Answered) -> None:
         """A request arrives; ``answered`` is called once."""
         way = Way(self, ask, answered)
-        self._open.add(way)
+        self._open[way] = None
         self.work(self.world.door, way.enter)
 
     def forget(self, way: Way) -> None:
         """It is over."""
-        self._open.discard(way)
+        self._open.pop(way, None)
 
     def die(self, trace: Trace = "") -> None:
         """What is under way breaks off; the keeper starts it again. ``trace``: what its end leaves behind."""
