@@ -6,7 +6,7 @@ import pytest
 from evals.sim.clock import Clock
 from evals.sim.figures import blast, figures, goodput, mean_of
 from evals.sim.run import run
-from evals.sim.table import measure, page
+from evals.sim.table import measure, page, renewed
 from evals.sim.world import World
 
 SMALL = World(tenants=24, rate=120.0, cells=4, places=64, queue=32, begins=5.0, ends=15.0, lasts=15.0, restart=3.0)
@@ -103,6 +103,19 @@ def test_the_table_names_each_fault_and_each_goal():
     text = page(measure([1, 2], quick, full, say=lambda _: None), "Now.")
     assert "| dead cell | 2 of 8 cells |" in text
     assert "| no try later than its deadline + 1 s |" in text
+
+
+def test_one_fault_can_be_measured_anew_under_a_stamp_of_its_own():
+    quick = World(tenants=4, rate=8.0, cells=2, places=8, begins=1.0, ends=12.0, lasts=12.0)
+    before, found = (
+        measure([1], quick, say=lambda _: None, faults=faults)
+        for faults in (["poison: errors", "poison: kills"], ["poison: kills"])
+    )
+    after = renewed(before, found, "Later.")
+    assert after["rows"] == before["rows"]  # the same seeds in the same world
+    assert after["renewed"] == {"poison: kills": "Later."}
+    with pytest.raises(ValueError, match="other seeds"):
+        renewed(before, found | {"seeds": [2]}, "Later.")
 
 
 def test_an_interval_needs_two_seeds():
