@@ -45,6 +45,7 @@ log = logging.getLogger("stillhouse")
 T = TypeVar("T")
 LIFTED, WAITS = "lifted.json", "waits.json"
 KEEP = 7 * 86_400.0  # seconds that the file of a crash stays
+MOST = 200  # such files
 _PATIENCE = 1.0  # seconds to wait for a note that somebody is reading
 _COUNTED = re.compile(rb"^oom_kill (\d+)$", re.MULTILINE)
 
@@ -254,10 +255,12 @@ class _Kernel:
 
 
 def crashes_in(folder: Path, now: float, keep: float) -> Iterator[Crash]:
-    """The crashes of the last ``keep`` seconds. Files older than ``KEEP`` go; one that cannot be read is said."""
-    for path in sorted(folder.glob("crash-*.json")):
+    """The crashes of the last ``keep`` seconds. Files too old or too many go; one that cannot be read is said."""
+    paths = sorted(folder.glob("crash-*.json"))
+    surplus = set(paths[:-MOST])
+    for path in paths:
         age = now - _stamp(path) / 1e9
-        if age > KEEP:
+        if age > KEEP or path in surplus:
             path.unlink(missing_ok=True)
             path.with_suffix(".trace").unlink(missing_ok=True)
         elif age <= keep and (crash := _read(path, Crash)) is not None:

@@ -225,11 +225,13 @@ def test_a_damaged_record_or_note_counts_for_nothing_and_is_said(folder, caplog)
     mine.close()
 
 
-def test_what_is_older_than_a_week_is_removed_and_what_was_lifted_stays(folder):
-    crashed(folder, 1)
-    os.utime(folder / "crash-1-c9.json", (1, 1))
+def test_what_is_older_than_a_week_or_too_much_is_removed_and_what_was_lifted_stays(folder, monkeypatch):
+    monkeypatch.setattr("router.serve.limits.quarantine.MOST", 2)
+    for born in (1, 2, 3):
+        crashed(folder, born)
+    os.utime(folder / "crash-3-c9.json", (1, 1))
     lift(folder, "acme", time.time())
     lift(folder, "globex", time.time())
-    assert list(crashes_in(folder, time.time(), 60)) == []
-    assert [path.name for path in folder.glob("*.json")] == ["lifted.json"]
+    assert len(list(crashes_in(folder, time.time(), 60))) == 1
+    assert sorted(path.name for path in folder.glob("*.json")) == ["crash-2-c9.json", "lifted.json"]
     assert set(msgspec.json.decode((folder / "lifted.json").read_bytes())) == {"acme", "globex"}
