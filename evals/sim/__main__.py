@@ -25,17 +25,17 @@ def main() -> None:
     )  # fmt: skip
     args = parser.parse_args()
     kept = json.loads((args.out / "blast-radius.json").read_text()) if args.only else None
-    found = measure(range(1, args.seeds + 1), faults=args.only) if args.only else measure(range(1, args.seeds + 1))
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
+    found = measure(range(1, args.seeds + 1), faults=args.only) if args.only else measure(range(1, args.seeds + 1))
     machine = f"{platform.machine()}, CPython {platform.python_version()}"
     day = datetime.now(UTC).date().isoformat()
-    stamp = f"Commit {commit}, {day}, {machine}; `python -m evals.sim`."
     if kept is None:
         found |= {"commit": commit, "date": day, "machine": machine, "command": "python -m evals.sim"}
+        stamp = f"Commit {commit}, {day}, {machine}; `python -m evals.sim`."
     else:
-        found = renewed(kept, found, stamp)
+        found = renewed(kept, found, f"Commit {commit}, {day}, {machine}; `python -m evals.sim --only FAULT`.")
         stamp = f"Commit {found['commit']}, {found['date']}, {found['machine']}; `{found['command']}`."
     text = page(found, stamp)
     args.out.mkdir(parents=True, exist_ok=True)

@@ -175,7 +175,7 @@ def page(found: Mapping[str, Any], stamp: str) -> str:
         _how(found["world"]),
         "",
         _spread(found, stamp),
-        *(f"Measured anew since: {', '.join(names)}. {when}" for when, names in _renewed(found).items()),
+        *(f"\nMeasured anew since: {', '.join(names)}.\n{when}" for when, names in _renewed(found).items()),
         "",
         _SHARES,
         "",
