@@ -24,6 +24,7 @@ from router.registry.home import home
 from router.registry.prices import PriceBook
 from router.registry.references import reference_prices
 from router.registry.weights import WeightsError, candidates, load_weights, state_of
+from router.serve.fitting import Unfit, wearing
 from router.serve.settings import ServerSettings, Settings, deployments_of, embedded_settings, load_settings
 from router.serve.students import with_candidates
 
@@ -140,6 +141,18 @@ class Places:
             wanted = self.settings(config).scorer if chosen else None
             self._scorers[chosen] = open_scorer(Watch(wanted))
         return self._scorers[chosen]
+
+    def worn(self, policy: Policy, config: str | None = None) -> Scorer | None:
+        """The scorer, with the profile that a policy names.
+
+        Raises:
+            ConfigError: it is not here, or does not fit.
+        """
+        scorer = self.scorer(config)
+        try:
+            return None if scorer is None else wearing(scorer, [policy], home())
+        except Unfit as error:
+            raise ConfigError(str(error)) from None
 
     def prices(self, policy: Policy, config: str | None = None) -> Mapping[str, Price]:
         """Tier -> its deployment's price where one is configured, else the family's reference price."""

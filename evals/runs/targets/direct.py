@@ -115,7 +115,8 @@ class Direct:
             return reply
         usage = Usage(input_tokens=reply.tokens_in, output_tokens=reply.tokens_out)
         mine = next((d.price for d in self._there if d.model == reply.model), None)
-        large = next((d.price for d in self._places.deployments(self._config) if d.tier == "large"), None)
+        listed = self._places.deployments(self._config)
+        large = next((d.price for d in listed if d.tier == "large" and not d.candidate), None)
         return msgspec.structs.replace(
             reply,
             cost_nano=cost_of(usage, mine) if mine else reply.cost_nano,
