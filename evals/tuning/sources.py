@@ -94,8 +94,9 @@ class Log:
             OutcomeError: the policy scores by another family than the rows were chosen for.
         """
         if profile_name(policy.body) != self.profile:
+            mine = profile_name(policy.body)
             raise OutcomeError(
-                f"{policy.name!r} scores by family {profile_name(policy.body)!r}, and the other policy by {self.profile!r}: a "
+                f"{policy.name!r} scores by family {mine!r}, and the other policy by {self.profile!r}: a "
                 "ledger knows each request's chances for one family only; compare policies of one family"
             )
         return side(policy, self.known, fleet=fleet)

@@ -1,7 +1,7 @@
 """What is expected of the very models that a policy names: one profile, kept under its SHA-256 beside the evidence.
 
-A policy version names it by that digest, so it is used exactly where that version decides: in the canary's arm, once live
-everywhere, and after a roll-back by nobody. It is copied between gateways with the rest of the evidence.
+A policy version names it by that digest, so it is used exactly where that version decides: in the canary's arm, once
+live everywhere, and after a roll-back by nobody. It is copied between gateways with the rest of the evidence.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from router.registry.proposals import ProposalError
 if TYPE_CHECKING:
     from policies.policy import Policy
     from router.registry.profiles import Profile
-    from router.score import Scorer
+    from router.score import Head, Scorer
     from router.types import Deployment
 
 
@@ -85,13 +85,20 @@ def wearing(scorer: Scorer, policies: Iterable[Policy], home: Path) -> Scorer:
     Raises:
         Unfit: one is not here, or does not fit.
     """
-    from router.score.profile import Head
-
     for policy in policies:
         name = profile_name(policy.body)
         if policy.body.profile is None or name in scorer.families:
             continue
-        found = fitting(policy, scorer.digest, home)
-        heads = {tier: Head(t.ability, t.loading, t.token_level, t.token_slope) for tier, t in found.tiers.items()}
-        scorer = scorer.beside(name, heads)
+        scorer = scorer.beside(name, _heads(fitting(policy, scorer.digest, home)))
     return scorer
+
+
+def _heads(profile: Profile) -> dict[str, Head]:
+    import numpy as np
+
+    from router.score.profile import Head
+
+    return {
+        tier: Head(each.ability, np.array(each.loading, dtype=np.float64), each.token_level, each.token_slope)
+        for tier, each in profile.tiers.items()
+    }
