@@ -12,7 +12,7 @@ import msgspec
 
 from evals.distill.curate.rules import Rules
 from evals.distill.example import Example, Message, prompt_id
-from guardrails import Action, Placeholders, Rails, compile_rails
+from guardrails import Action, Placeholders, compile_rails
 from guardrails.pii.lists import load
 from guardrails.run import judged
 from guardrails.types import Finding
@@ -23,6 +23,7 @@ Reason = Literal[
     "licence unknown", "personal data", "blocked by a guard", "a guard did not run",
 ]  # fmt: skip
 Clean = Callable[[Example], "Example | Reason"]
+Find = Callable[[str], tuple[Finding, ...]]
 
 _SECRETS: Final[Mapping[str, Any]] = {"secrets": {"action": "mask"}}
 #: Told by their form or by the words right before them: next to nothing is taken for it wrongly.
@@ -36,6 +37,7 @@ LIKELY: Final[tuple[Mapping[str, Any], ...]] = (
 OPERATORS: Final = frozenset({"system", "developer"})  # roles
 _ROUNDS: Final = 4
 _SHORTEST: Final = 3  # characters of a value that is looked for where no guard saw it
+_LABEL: Final = 48  # characters of a text that is worth remembering
 _HANGUL: Final = re.compile("[가-힣]")
 
 
@@ -52,8 +54,8 @@ class Masker:
 
     def __init__(self, guards: tuple[Mapping[str, Any], ...] = SURE) -> None:
         self._rails = compile_rails(guards)
-        # System prompts come again and again; they stand first, so their placeholders are numbered alike.
-        self._harmless = lru_cache(maxsize=1024)(lambda text: not self._rails.find(text))
+        # System prompts and labels come again and again.
+        self._remembered = lru_cache(maxsize=4096)(self._rails.find)
 
     def __call__(self, row: Example, spared: frozenset[str] = frozenset()) -> tuple[Example, bool]:
         """The row masked, and whether there was anything to mask.
@@ -65,11 +67,13 @@ class Masker:
         Raises:
             Unmaskable: it must not be kept.
         """
-        texts = [m.content for m in row.messages
-                 if m.role not in spared and not (m.role in OPERATORS and self._harmless(m.content))]  # fmt: skip
+        texts = [m.content for m in row.messages if m.role not in spared]
         texts += [text for text in (row.answer, row.rejected) if text]
         texts += row.soft or ()
-        done = _mask(texts, self._rails)
+        operators = {m.content for m in row.messages if m.role in OPERATORS}
+        done = _mask(texts, lambda text: (
+            self._remembered(text) if len(text) <= _LABEL or text in operators else self._rails.find(text)
+        ))  # fmt: skip
         if not done:
             return msgspec.structs.replace(row, id=prompt_id(row.messages)), False
         messages = tuple(
@@ -89,14 +93,14 @@ class Masker:
         )  # fmt: skip
 
 
-def _mask(texts: Iterable[str], rails: Rails) -> dict[str, str]:
+def _mask(texts: Iterable[str], find: Find) -> dict[str, str]:
     """Text -> masked text, of those that had anything to mask. Placeholders agree across them.
 
     Raises:
         Unmaskable: see there.
     """
     now = {text: text for text in texts}
-    found = _found(now, rails)
+    found = _found(now, find)
     if not found:
         return {}
     held = Placeholders()
@@ -109,15 +113,15 @@ def _mask(texts: Iterable[str], rails: Rails) -> dict[str, str]:
             values |= {said[f.start : f.end]: f.category for f in findings}
             now[text] = judged(said, findings, held).text
         now = {text: _elsewhere(said, values, held) for text, said in now.items()}
-        found = _found(now, rails)
+        found = _found(now, find)
         if not found:
             return {text: said for text, said in now.items() if said != text}
     raise Unmaskable
 
 
-def _found(now: Mapping[str, str], rails: Rails) -> dict[str, tuple[Finding, ...]]:
+def _found(now: Mapping[str, str], find: Find) -> dict[str, tuple[Finding, ...]]:
     """Text -> what is found in what it is now, where there is anything."""
-    found = {text: rails.find(said) for text, said in now.items()}
+    found = {text: find(said) for text, said in now.items()}
     if any(finding.category == "ERROR" for findings in found.values() for finding in findings):
         raise Unmaskable
     return {text: findings for text, findings in found.items() if findings}

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evals.distill.curate.choose import quotas, targeted
-from evals.distill.curate.near import close_to, repeats
+from evals.distill.curate.fence import Fence
+from evals.distill.curate.near import repeats
 from evals.distill.curate.signs import folded, jaccard, shingles, signature
 from evals.distill.example import Message
 
