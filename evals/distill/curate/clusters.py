@@ -36,7 +36,8 @@ def placed(
     """(m, 48) where prompts lie; the origin where one has no words.
 
     Args:
-        words: buckets of all prompts, one after the other. ends: where each prompt's end.
+        words: buckets of all prompts, one after the other.
+        ends: where each prompt's end.
         rows: which prompts.
         ways: ``directions``.
 

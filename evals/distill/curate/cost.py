@@ -104,8 +104,10 @@ def _peak(who: int) -> int:
 
 def projected(made: dict[str, Any], n: int = ROWS, cores: int = 2) -> float:
     """Seconds that ``n`` rows take on ``cores`` quiet cores, at most: only the cleaning is done side by side."""
-    more = n / made["rows"]
-    return round(sum(s * more / (cores if stage == "cleaning" else 1) for stage, s in made["cpu_s"].items()), 1)
+    more: float = n / made["rows"]
+    spent: dict[str, float] = made["cpu_s"]
+    total = sum(s * more / (cores if stage == "cleaning" else 1) for stage, s in spent.items())
+    return round(total, 1)
 
 
 def main() -> None:
@@ -136,13 +138,13 @@ def markdown(made: dict[str, Any]) -> str:
     ]  # fmt: skip
     return "\n".join([
         "# What curating costs", "",
-        (f"{made['rows']:,} made rows, {made['bytes'] / 1e6:,.0f} MB; {counts['train']:,} taken, and as many at random. "
-         f"{of['machine']}, load {made['load']:g}; {of['date']}, {of['commit']}; `{of['command']}`."), "",
+        (f"{made['rows']:,} made rows, {made['bytes'] / 1e6:,.0f} MB; {counts['train']:,} taken, and as many at "
+         f"random. {of['machine']}, load {made['load']:g}; {of['date']}, {of['commit']}; `{of['command']}`."), "",
         "| stage | CPU, s | CPU, µs a row |", "|---|---|---|", *stages,
         f"| all | {sum(made['cpu_s'].values()):,.1f} | {made['cpu_us_per_row']:,.0f} |", "",
         (f"{made['wall_s']:,.0f} s by the clock on {made['cores']} cores. Largest memory of a process: "
-         f"{made['peak_mib']['parent']:,} MiB (parent), {made['peak_mib']['worker']:,} MiB (worker). From the CPU times, "
-         f"{ROWS:,} rows on two quiet cores take {made['projected_wall_s']:,.0f} s at most."), "",
+         f"{made['peak_mib']['parent']:,} MiB (parent), {made['peak_mib']['worker']:,} MiB (worker). From the CPU "
+         f"times, {ROWS:,} rows on two quiet cores take {made['projected_wall_s']:,.0f} s at most."), "",
     ])  # fmt: skip
 
 

@@ -123,7 +123,8 @@ def _frozen(path: Path, held: Path) -> Frozen | None:
         ids.append(row.id)
     before = json.loads(held.read_bytes()).get(path.stem, ()) if held.exists() else ()
     known = np.array([int(one[:16], 16) for one in {*ids, *before}], dtype=np.uint64)
-    return Frozen(frozenset(ids), known, texts, np.array([signature(text) for text in texts], dtype=np.uint32).reshape(-1, PLACES))
+    signs = np.array([signature(text) for text in texts], dtype=np.uint32).reshape(-1, PLACES)
+    return Frozen(frozenset(ids), known, texts, signs)
 
 
 def _remember(folder: Folder, cleaned: Cleaned, new: Mapping[Path, Index]) -> None:
@@ -289,6 +290,7 @@ def _manifest(
         return np.bincount(kinds[[place[row] for row in rows.tolist()]], minlength=len(rates))
 
     aimed, drawn, sizes = taken(train), taken(control), np.bincount(kinds, minlength=len(rates))
+    left = (folder.holdout, folder.general, folder.train, folder.control)
     return {
         "inputs": [file.name for file in files],
         "input_hash": cleaned.digest,
@@ -309,5 +311,5 @@ def _manifest(
             {"rows": int(size), "failure_rate": round(float(rate), 4), "train": int(a), "control": int(d)}
             for size, rate, a, d in zip(sizes, rates, aimed, drawn, strict=True)
         ],
-        "hashes": {path.name: digest_of(path) for path in (folder.holdout, folder.general, folder.train, folder.control)},
+        "hashes": {path.name: digest_of(path) for path in left},
     }  # fmt: skip

@@ -11,7 +11,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from typing import Any, Final
-from unicodedata import is_normalized, normalize
+from unicodedata import normalize
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +30,9 @@ _MARKS = re.compile(r"[\W_]+")
 # Letters as they are, all else a blank: a word is found by splitting.
 _LETTERS: Final = bytes(code if code < 128 and chr(code).isalpha() else 32 for code in range(256))
 _NO_LETTERS: Final = bytes(code for code in range(128) if not chr(code).isalnum())
-_UNSEEN = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
+)
 _rng = np.random.default_rng(20261125)
 _FACTORS: Final = _rng.integers(0, 2**31, (PLACES, 1), dtype=np.uint32) * np.uint32(2) + np.uint32(1)
 _OFFSETS: Final = _rng.integers(0, 2**32, (PLACES, 1), dtype=np.uint32)
@@ -50,6 +52,8 @@ def folded(messages: Sequence[Message]) -> str:
         # folding the case can leave a form that is not the normal one, and the normal one can have a case
         said = normalize("NFKC", normalize("NFKC", said).casefold())
     return _DIGITS.sub("0", " ".join(said.casefold().split()))
+
+
 def bare(text: str) -> str:
     """A folded text's letters and figures alone, so that neither spacing nor punctuation tells two texts apart."""
     if text.isascii():

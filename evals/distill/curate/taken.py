@@ -54,7 +54,9 @@ class Taken:
         self._file = self._stack.enter_context(path.open("w+b"))
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:  # fmt: skip
         """Close it, and end the workers."""
         self._stack.__exit__(kind, error, trace)
 
@@ -88,9 +90,8 @@ class Taken:
         work = partial(_mask_batch, self._rules, self._shared)
         alone = len(places) < _ALONE
         for slab in _cut(places, _SLAB):
-            batches = [
-                list(rows_of(self._work, self._cleaned, np.array(batch, dtype=np.int64))) for batch in _cut(slab, _BATCH)
-            ]
+            places_ = (np.array(batch, dtype=np.int64) for batch in _cut(slab, _BATCH))
+            batches = [list(rows_of(self._work, self._cleaned, some)) for some in places_]
             for done in map(work, batches) if alone else self._workers().map(work, batches):
                 yield from done
 
