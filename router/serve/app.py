@@ -111,7 +111,7 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         cell = build() if build else open_cell(settings, ledger=ledger)
-        app.state.cell = cell
+        app.state.cell = front.cell = cell
         tasks = [asyncio.create_task(work(cell)) for work in (_watch, _judge, _look, keep_up)]
         try:
             yield
@@ -138,7 +138,7 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(Exception, _bug)
     hot = OBSERVING if settings.server.observe else HOT
-    app.door = Front(app.behind, state=app.state, hot=hot, shaped=SHAPED, passed=(MEDIA, media_with_company))
+    app.door = front = Front(app.behind, hot=hot, shaped=SHAPED, passed=(MEDIA, media_with_company))
     if settings.server.cors_origins:
         app.door = CORSMiddleware(
             app.door,

@@ -59,18 +59,18 @@ class Front:
 
     Args:
         app: the framework.
-        state: the application's state; holds the cell once the lifespan has begun.
         hot: path -> handler of POST.
         shaped: the same for paths with a name in them, by their pattern.
         passed: the handler of paths whose bodies are not read here but passed on, and their pattern.
     """
 
+    cell: Cell  # there once the lifespan has begun
+
     def __init__(
-        self, app: App, *, state: Any, hot: Mapping[str, Handler], shaped: Mapping[re.Pattern[str], Handler],
+        self, app: App, *, hot: Mapping[str, Handler], shaped: Mapping[re.Pattern[str], Handler],
         passed: tuple[re.Pattern[str], Passing] | None = None,
     ) -> None:  # fmt: skip
         self._app = app
-        self._state = state
         self._hot = hot
         self._shaped = shaped
         self._passed = passed
@@ -112,7 +112,7 @@ class Front:
         return next((handler for shape, handler in self._shaped.items() if shape.fullmatch(path)), None)
 
     async def _serve(self, handler: Handler, scope: Scope, receive: Receive, out: Exchange) -> None:
-        cell: Cell = self._state.cell
+        cell = self.cell
         mark = [(b"x-request-id", out.request_id.encode())]
         cell.active += 1
         held = 0
@@ -152,7 +152,7 @@ class Front:
                 cell.bodies.give_back(held, tenant)
 
     async def _pass(self, handler: Passing, scope: Scope, receive: Receive, out: Exchange) -> None:
-        cell: Cell = self._state.cell
+        cell = self.cell
         cell.active += 1
         try:
             if cell.draining:
