@@ -63,6 +63,7 @@ class Note(NamedTuple):
     recorded: bool = False
 
 
+NOTHING = Note()
 MOST_FINDINGS = 1_000  # that a record keeps; more are acted on and counted all the same
 
 
@@ -187,7 +188,7 @@ class Story:
             outcome = "rejected"
         elif isinstance(error, UpstreamTimeout):
             outcome = "timeout"
-        note = Note() if self.kept is None or beside else self.kept
+        note = NOTHING if self.kept is None or beside else self.kept
         if not note.recorded:
             self._attempt(
                 step, outcome, None, error, kind=kind or note.kind, signals=note.signals, times=times or note.times
@@ -196,7 +197,7 @@ class Story:
     def call_ended(self, step: Try, outcome: AttemptOutcome, error: UpstreamError | None = None) -> None:
         """Its answer was used, whole or in part."""
         self.deployment = step.deployment
-        note = self.kept or Note()
+        note = self.kept or NOTHING
         if not note.recorded:
             self._attempt(step, outcome, self.usage, error, kind=note.kind, signals=note.signals, times=note.times)
 
@@ -225,7 +226,10 @@ class Story:
 
     def last_try(self) -> AttemptRecord | None:
         """The last call whose answer might have been the caller's; samples and checks are beside them."""
-        return next((each for each in reversed(self.attempts) if each.kind not in ("sample", "check")), None)
+        for each in reversed(self.attempts):
+            if each.kind not in ("sample", "check"):
+                return each
+        return None
 
     def times(self) -> Times:
         """When the call that runs now began, and when its first byte came."""
