@@ -32,6 +32,8 @@ from router.serve.http.respond import error_body
 from router.serve.http.stuck import Stuck
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from uvicorn._types import ASGISendEvent
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -53,27 +55,25 @@ class Cycle(RequestResponseCycle):
 
     async def send(self, message: ASGISendEvent) -> None:
         """See ASGI."""
-        if message["type"] != "http.response.start" or not self._began(message["status"], list(message["headers"])):
+        if message["type"] != "http.response.start" or not self._began(message["status"], message.get("headers", ())):
             await super().send(message)
 
-    def _began(self, status: int, headers: list[tuple[bytes, bytes]]) -> bool:
+    def _began(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bool:
         """Send a head, if it is one of the usual kind; whatever else there is to see or to say is uvicorn's."""
         if self.response_started or self.disconnected or self.flow.write_paused or self.access_log:
             return False
         if not self.keep_alive or status in _WITHOUT_BODY or self.scope["method"] == "HEAD":
             return False
-        headers = [(name.lower(), value) for name, value in (*self.default_headers, *headers)]
-        sizes = [value for name, value in headers if name == b"content-length"]
-        if len(sizes) != 1 or any(name in _FRAMED_OTHERWISE for name, _ in headers):
+        said = [(name.lower(), value) for name, value in (*self.default_headers, *headers)]
+        names = [name for name, _ in said]
+        if names.count(b"content-length") != 1 or not _FRAMED_OTHERWISE.isdisjoint(names):
             return False
-        if HEADER_RE.search(b"".join([name for name, _ in headers])):
-            return False
-        if HEADER_VALUE_RE.search(b"".join([value for _, value in headers])):
+        if HEADER_RE.search(b"".join(names)) or HEADER_VALUE_RE.search(b"".join([value for _, value in said])):
             return False
         self.response_started = True
         self.waiting_for_100_continue = self.chunked_encoding = False
-        self.expected_content_length = int(sizes[0])
-        lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+        self.expected_content_length = int(said[names.index(b"content-length")][1])
+        lines = b"".join([b"%b: %b\r\n" % header for header in said])
         self.transport.write(b"%b%b\r\n" % (STATUS_LINE[status], lines))
         return True
 
@@ -145,6 +145,7 @@ class Edge(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timers."""
         super().connection_lost(exc)
+        self._unset_keepalive_if_required()
         self._disarm()
         if self._stuck is not None:
             self._stuck.end()
