@@ -1,6 +1,5 @@
 """The decision as a table: policy, facts and what is there, to a tier and its reasons."""
 
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
