@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -176,7 +176,9 @@ async def answer_whole(
     policy = wish.policy
     try:
         rails = output_rails(policy, request)
-        body, stopped = await check_answer(request, rails, body, desk_of(cell, wish, decision, story))
+        stopped: Collection[int] = ()
+        if rails.checks:
+            body, stopped = await check_answer(request, rails, body, desk_of(cell, wish, decision, story))
         body = guard_answer(rails, body, held, policy.body.refusal.output, story, stopped)
     except UpstreamError as error:
         story.call_failed(step, error)
@@ -364,8 +366,9 @@ def candidates(
     found: list[tuple[TierName, Deployment]] = []
     fleet = story.fleet or cell.fleet(wish.policy)
     warm = {w.deployment for w in story.stay.memory.warm} if story.stay and story.stay.memory else set()
+    able = fleet.carrying(story.features, private=decision.private)
     for tier in tiers or (decision.served, *decision.fallbacks):
-        serving = fleet.serving(tier, features=story.features, private=decision.private)
+        serving = [d for d in able if d.tier == tier]
         if wish.deployment in serving:
             found.append((tier, wish.deployment))
         elif met := [d for d in serving if d.name in warm]:
