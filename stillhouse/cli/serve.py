@@ -7,6 +7,7 @@ import errno
 import gc
 import os
 import socket
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from router.types import Lineage, TierName
 
 LISTING_SECONDS = 5.0
+SWITCH_SECONDS = float(os.environ.get("SWITCH", "0.0005"))
 
 
 @click.command(help="Start the gateway. Without options: the embedded model, no key, on this machine only.")
@@ -159,6 +161,7 @@ def serve_on(listener: socket.socket, settings: Settings, ledger: Path | None) -
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    sys.setswitchinterval(SWITCH_SECONDS)
     server.run(sockets=[listener])
 
 
