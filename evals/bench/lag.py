@@ -37,7 +37,7 @@ class Lag:
         self._again()
 
     def _again(self) -> None:
-        faulthandler.dump_traceback_later(LATE + EVERY, file=self._stacks)
+        faulthandler.dump_traceback_later(LATE + EVERY, repeat=True, file=self._stacks)
         self._due = time.perf_counter() + EVERY
         self._loop.call_later(EVERY, self._tick)
 

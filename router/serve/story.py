@@ -98,7 +98,7 @@ class Story:
         self.decision: Decision | None = None
         self.lot: Lot | None = None
         self.findings: list[Found] = []
-        self.foreseen: dict[tuple[str, str], tuple[Finding, ...]] | None = None  # see ``router.serve.guards.aside``
+        self.foreseen: dict[tuple[str, int], tuple[str, tuple[Finding, ...]]] | None = None  # ``router.serve.guards.aside``
         self.hurry_in: Hurry | None = None  # until when, where some of the input was looked at ahead
         self.actions: dict[Direction, Action] = {"input": Action.NONE, "output": Action.NONE}
         self.attempts: list[AttemptRecord] = []

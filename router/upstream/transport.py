@@ -10,6 +10,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Mapping
 from functools import lru_cache
+from io import BytesIO
 from typing import Any, Protocol
 
 import aiohttp
@@ -21,6 +22,7 @@ from router.upstream.base import Deadline
 
 Body = bytes | AsyncIterator[bytes] | None  # at once, as it arrives, or none
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
+_AT_ONCE = 256 * 1024  # bytes; a larger body is sent in pieces, others are served between them
 DEAD_SECONDS = 10.0  # a server whose machine or network acknowledges nothing for so long
 
 # Said outright: aiohttp would add its own, and telling it not to costs more than saying them. ``identity``,
@@ -212,9 +214,10 @@ class AiohttpTransport:
         return self._session
 
     async def send(self, method: str, url: str, headers: Mapping[str, str], body: Body, deadline: Deadline) -> Response:
+        data = BytesIO(body) if isinstance(body, bytes) and len(body) > _AT_ONCE else body
         try:
             response = await self._open().request(
-                method, _url(url), data=body, headers=headers, timeout=_timeout(deadline), allow_redirects=False
+                method, _url(url), data=data, headers=headers, timeout=_timeout(deadline), allow_redirects=False
             )
         except TimeoutError:
             raise UpstreamTimeout("The model's server did not answer in time.") from None

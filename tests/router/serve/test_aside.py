@@ -21,7 +21,7 @@ RAILS = compile_rails([{"pii": {"entities": ["EMAIL"], "action": "mask"}}])
 def story(workers=None, tenant="acme"):
     shield = SimpleNamespace(workers=workers or Workers())
     cell = SimpleNamespace(shield=shield, clock=time.perf_counter, verdicts=Verdicts(b"salt"))
-    return SimpleNamespace(cell=cell, tenant=tenant, heavy=False, waited=0.0)
+    return SimpleNamespace(cell=cell, tenant=tenant, heavy=False, waited=0.0, foreseen=None)
 
 
 def chat(*texts):
