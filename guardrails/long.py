@@ -8,6 +8,7 @@ reads each as a text that may still grow, and what it leaves open begins the nex
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -17,13 +18,18 @@ from guardrails.matching import Family, Hit
 WINDOW: Final = 32_768
 
 
-def occurs(one: re.Pattern[str], text: str, window: int = WINDOW) -> bool:
-    """Whether a pattern of single characters is anywhere in ``text``."""
-    return any(one.search(text, at, at + window) is not None for at in range(0, len(text), window))
+def occurs(one: re.Pattern[str], text: str, between: Callable[[], object] | None = None, window: int = WINDOW) -> bool:
+    """Whether a pattern of single characters is anywhere in ``text``; ``between`` as for ``scan_long``."""
+    for at in range(0, len(text), window):
+        if one.search(text, at, at + window) is not None:
+            return True
+        if between is not None:
+            between()
+    return False
 
 
-def scan_long(family: Family, text: str, window: int = WINDOW) -> list[Hit]:
-    """All hits of a whole text, as ``family.scan(text, …, True)`` finds them."""
+def scan_long(family: Family, text: str, between: Callable[[], object] | None = None, window: int = WINDOW) -> list[Hit]:
+    """All hits of a whole text, as ``family.scan(text, …, True)`` finds them; ``between`` is called between windows."""
     positions = [0] * family.width
     hits: list[Hit] = []
     begin = end = 0
@@ -34,6 +40,8 @@ def scan_long(family: Family, text: str, window: int = WINDOW) -> list[Hit]:
         hits += [replace(hit, start=hit.start + begin, end=hit.end + begin) for hit in found] if begin else found
         if last:
             return hits
+        if between is not None:
+            between()
         if (passed := live - family.left) > 0:
             positions = [position - passed for position in positions]
             begin += passed

@@ -194,7 +194,7 @@ class Rails:
         Args:
             text: any text.
             role: who wrote it; guards that are not for this role do not read it.
-            hurry: asked between the guards. A guard that could not be run, for time or for a fault of its own,
+            hurry: asked between the guards, and in a long text on the way. A guard that could not be run, for time or for a fault of its own,
                 is a finding of the category ``ERROR``.
         """
         folded, origins = normalize(text)
@@ -202,7 +202,7 @@ class Rails:
         lost: list[Finding] = []
         # Most kinds of personal data have digits, most texts have none, and one look tells.
         long = len(folded) > WINDOW
-        without = not (occurs(_DIGIT, folded) if long else _DIGIT.search(folded))
+        without = not (occurs(_DIGIT, folded, hurry) if long else _DIGIT.search(folded))
         alike = has_any(folded)
         for one in self._reading(role).whole:
             # What is told by characters that folding drops is not there when every character stayed in its place.
@@ -214,7 +214,7 @@ class Rails:
                 if hurry is not None and hurry():
                     raise TimeoutError
                 steps = long and one.steps
-                if hits := scan_long(family, read) if steps else family.scan(read, [0] * one.width, True)[0]:
+                if hits := scan_long(family, read, hurry) if steps else family.scan(read, [0] * one.width, True)[0]:
                     found += [placed(hit, read, back, raw=one.raw) for hit in hits]
             except Exception as fault:  # noqa: BLE001  (whatever it is, it must not read as "nothing found")
                 lost.append(_lost(one.of, len(text), fault))

@@ -9,6 +9,7 @@ for: see docs/benchmarks.md for what was measured. How many work at once, who is
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from functools import partial
 from math import ceil
@@ -98,6 +99,7 @@ async def look_ahead(story: Story, rails: Rails, sites: list[TextSite], size: in
     they are kept for this request.
     """
     verdicts, tenant = story.cell.verdicts, story.tenant
+    hurry = polite(hurry)
     if size > AT_ONCE:
         await foresee(story, rails, sites, hurry)
     if rails.empty or len(sites) <= MANY:
@@ -114,6 +116,20 @@ async def look_ahead(story: Story, rails: Rails, sites: list[TextSite], size: in
         foresees(story, text, role, findings)
         if len(text) >= SHORT:
             verdicts.keep(tenant, verdicts.name(rails, text, role), findings)
+
+
+def polite(hurry: Hurry) -> Hurry:
+    """The same for work in a thread: who asks gives the interpreter to the loop if it waits for it.
+
+    The loop takes it anew for each thing that happened. If a thread only gives way when it is made to, that is after
+    some time each, and the streams of a busy gateway wait for ten such times in a row.
+    """
+
+    def asked() -> bool:
+        time.sleep(0)
+        return hurry()
+
+    return asked
 
 
 def _find_all(rails: Rails, sites: list[TextSite], hurry: Hurry) -> list[tuple[str, str, tuple[Finding, ...]]]:
