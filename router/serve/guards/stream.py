@@ -216,7 +216,7 @@ class EventGuard:
                 run = []
             if self.over:
                 return
-            if piece is None:
+            if piece is None or piece.key[0] in self.blocked:
                 ready += self.feed(data)
             else:
                 run.append(piece)
@@ -227,7 +227,7 @@ class EventGuard:
         """The event, if all it does is to go on with one text that a guard reads."""
         form = self._form
         if form is not None and (known := form.piece(data)) is not None:
-            return None if known.key[0] in self.blocked else known
+            return known
         if not self._begun or self._rails.empty:
             return None
         try:
@@ -238,9 +238,7 @@ class EventGuard:
         if choices is UNSET or len(choices) != 1 or given(chunk.usage) or given(chunk.error):
             return None
         choice = choices[0]
-        if choice.index in self.blocked or finished(choice) or given(choice.logprobs):
-            return None
-        if not self._asked_for(choice.index):
+        if finished(choice) or given(choice.logprobs) or not self._asked_for(choice.index):
             return None
         sites = delta_sites(choice)
         if len(sites) != 1 or not sites[0].text or is_call(sites[0].path):
