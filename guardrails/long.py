@@ -1,8 +1,8 @@
 """Long texts, a window at a time, so that no single search holds the interpreter for long.
 
-A search of ``re`` gives other threads no turn before its end, and in ten megabytes that is tens of milliseconds in which
-nobody is served. What makes a text in pieces equal to the whole (``matching``) makes windows equal to it, too: a family
-reads each as a text that may still grow, and what it leaves open begins the next.
+A search of ``re`` gives other threads no turn before its end, and in ten megabytes that is tens of milliseconds in
+which nobody is served. What makes a text in pieces equal to the whole (``matching``) makes windows equal to it, too: a
+family reads each as a text that may still grow, and what it leaves open begins the next.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ def occurs(one: re.Pattern[str], text: str, between: Callable[[], object] | None
     return False
 
 
-def scan_long(family: Family, text: str, between: Callable[[], object] | None = None, window: int = WINDOW) -> list[Hit]:
+def scan_long(
+    family: Family, text: str, between: Callable[[], object] | None = None, window: int = WINDOW
+) -> list[Hit]:
     """All hits of a whole text, as ``family.scan(text, …, True)`` finds them; ``between`` is called between windows."""
     positions = [0] * family.width
     hits: list[Hit] = []

@@ -194,8 +194,8 @@ class Rails:
         Args:
             text: any text.
             role: who wrote it; guards that are not for this role do not read it.
-            hurry: asked between the guards, and in a long text on the way. A guard that could not be run, for time or for a fault of its own,
-                is a finding of the category ``ERROR``.
+            hurry: asked between the guards, and on the way through a long text. A guard that could not be run, for
+                time or for a fault of its own, is a finding of the category ``ERROR``.
         """
         folded, origins = normalize(text)
         found: list[Placed] = []

@@ -181,8 +181,7 @@ class StreamRail:
                         self._take(reader, hits, text, None)
             else:
                 live = self._read(reader, last=last)
-            if live < first:
-                first = live
+            first = min(first, live)
         return first
 
     def _read(self, reader: _Reader, *, last: bool) -> int:

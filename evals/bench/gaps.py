@@ -108,7 +108,8 @@ async def open_streams(url: str, requests: list[bytes], a_second: float, seen: S
         reader.ask(request)
         readers.append(reader)
         await asyncio.sleep(1 / a_second)
-    patience = loop.time() + 10
-    while seen.begun + seen.lost < len(readers) and loop.time() < patience:
+    for _ in range(200):
+        if seen.begun + seen.lost >= len(readers):
+            break
         await asyncio.sleep(0.05)
     return readers

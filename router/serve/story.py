@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from router.serve.limits.account import Account
 
 Direction = Literal["input", "output"]
+#: Role and identity of a text -> the text, and what was found in it.
+Foreseen = dict[tuple[str, int], tuple[str, tuple[Finding, ...]]]
 
 
 class Times(NamedTuple):
@@ -98,7 +100,7 @@ class Story:
         self.decision: Decision | None = None
         self.lot: Lot | None = None
         self.findings: list[Found] = []
-        self.foreseen: dict[tuple[str, int], tuple[str, tuple[Finding, ...]]] | None = None  # ``router.serve.guards.aside``
+        self.foreseen: Foreseen | None = None  # see ``router.serve.guards.aside``
         self.hurry_in: Hurry | None = None  # until when, where some of the input was looked at ahead
         self.actions: dict[Direction, Action] = {"input": Action.NONE, "output": Action.NONE}
         self.attempts: list[AttemptRecord] = []

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from router.types import Lineage, TierName
 
 LISTING_SECONDS = 5.0
-SWITCH_SECONDS = float(os.environ.get("SWITCH", "0.0005"))
+SWITCH_SECONDS = (
+    0.0005  # how long a thread keeps the interpreter from the loop; Python's own 5 ms is a stream's stutter
+)
 
 
 @click.command(help="Start the gateway. Without options: the embedded model, no key, on this machine only.")

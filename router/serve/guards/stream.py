@@ -396,7 +396,8 @@ class EventGuard:
             if self._stops_calls(choice.index):
                 return self._block(data, choice, edits, after)
             for index, path in [key for key in self._open if key[0] == choice.index]:
-                before += self._close(index, path)
+                if (index, path) in self._open:  # the end of another may have stopped the choice
+                    before += self._close(index, path)
             if choice.index in self.blocked:
                 self._silence(data, choice, edits)
                 return True
