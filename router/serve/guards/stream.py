@@ -395,9 +395,7 @@ class EventGuard:
         if ends:
             if self._stops_calls(choice.index):
                 return self._block(data, choice, edits, after)
-            for index, path in [key for key in self._open if key[0] == choice.index]:
-                if (index, path) in self._open:  # the end of another may have stopped the choice
-                    before += self._close(index, path)
+            before += self._close_all(choice.index)
             if choice.index in self.blocked:
                 self._silence(data, choice, edits)
                 return True
@@ -480,6 +478,14 @@ class EventGuard:
         rail = self._open.pop((index, path))
         if rail.findings:
             self._on_findings(list(rail.findings), f"choices[{index}].{path}")
+
+    def _close_all(self, index: int) -> list[bytes]:
+        """The same for every text of a choice; the end of one may stop it, and the others with it."""
+        events: list[bytes] = []
+        for key in [key for key in self._open if key[0] == index]:
+            if key in self._open:
+                events += self._close(*key)
+        return events
 
     def _close(self, index: int, path: str) -> list[bytes]:
         """Release what a running text still holds, as an event of its own."""
