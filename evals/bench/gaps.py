@@ -101,6 +101,8 @@ class Reader(asyncio.Protocol):
 async def open_streams(url: str, requests: list[bytes], a_second: float, seen: Seen) -> list[Reader]:
     """Begin one stream for each request, so many a second; when all have begun, or some never will."""
     where = urlsplit(url)
+    assert where.hostname is not None
+    assert where.port is not None
     loop = asyncio.get_running_loop()
     readers: list[Reader] = []
     for request in requests:

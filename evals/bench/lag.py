@@ -64,11 +64,9 @@ class Lag:
         self._file.write_text(json.dumps(made, indent=1) + "\n")
 
 
-def main() -> None:
-    """The command `stillhouse`, under watch."""
+def watch() -> None:
+    """Put the probe into the server that this process will start; what it finds goes to the file of ``BENCH_LAG``."""
     import uvicorn
-
-    from stillhouse.cli.main import main as stillhouse
 
     begin, end, lag = uvicorn.Server.startup, uvicorn.Server.shutdown, Lag(Path(os.environ["BENCH_LAG"]))
 
@@ -81,4 +79,3 @@ def main() -> None:
         await end(self, sockets)
 
     uvicorn.Server.startup, uvicorn.Server.shutdown = startup, shutdown  # type: ignore[method-assign]
-    stillhouse()

@@ -165,7 +165,7 @@ def begin(run: Bench, name: str, lag: Path | None) -> tuple[Running, Target]:
         _, token = KeyStore(Path(launch.env["STILLHOUSE_HOME"]) / "keys.json").add("poster", now=datetime.now(UTC))
         headers = {"authorization": f"Bearer {token}"}
         if lag is not None:
-            watched = "from evals.bench.lag import main; main()"
+            watched = f"from evals.bench.lag import watch; watch(); {launch.command[2]}"
             command = (*launch.command[:2], watched, *launch.command[3:])
             launch = replace(launch, command=command, env={**launch.env, "BENCH_LAG": str(lag.absolute())})
     running = start(launch, port, run.plan.gateway_core, run.folder / f"{name}.log")

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from router.types import Lineage, TierName
 
 LISTING_SECONDS = 5.0
-SWITCH_SECONDS = (
-    0.0005  # how long a thread keeps the interpreter from the loop; Python's own 5 ms is a stream's stutter
-)
+SWITCH_SECONDS = 0.0005
+"""How long a thread that works may keep the loop waiting; Python's own 5 ms would be a stream's stutter."""
 
 
 @click.command(help="Start the gateway. Without options: the embedded model, no key, on this machine only.")
