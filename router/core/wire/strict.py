@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from json.decoder import scanstring
 from typing import Any
 
 import msgspec
@@ -80,7 +79,7 @@ def _check_string(text: str, at: int, end: int) -> None:
             while escape > at and text[escape - 1] == "\\":
                 escape -= 1
             cut = escape if escape > at else end
-        scanstring(f'"{text[at:cut]}"', 1, True)
+        _strict_json.decode(f'"{text[at:cut]}"')
         at = cut
 
 
