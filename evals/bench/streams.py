@@ -67,8 +67,8 @@ all gaps are below zero. Late: how long a chunk was on its way.
 
 The floor only passes bytes on; it neither reads a body nor guards a chunk.
 
-Whoever posts has the scheduler's idle class on the load core, or in the real-time class the lower rank (he waits for the
-readers, not they for him); what the gateway does for him has no such mercy.
+Whoever posts has the scheduler's idle class on the load core, or in the real-time class the lower rank (he waits for
+the readers, not they for him); what the gateway does for him has no such mercy.
 
 One window each: repeat it before a difference of a millisecond is believed.
 """.strip().split("\n\n")
