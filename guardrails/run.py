@@ -15,6 +15,7 @@ from guardrails.common import ROLES, Common
 from guardrails.findings import Placed, Sieve, finding_of, placed, reads_raw, told_once, value_of
 from guardrails.layers import layered
 from guardrails.learned.family import LearnedFamily
+from guardrails.long import WINDOW, occurs, scan_long
 from guardrails.lookalikes import Lookalikes, has_any
 from guardrails.matching import Family
 from guardrails.normalize import normalize
@@ -69,9 +70,11 @@ class _Whole:
 
     Attributes:
         plainly: the family for a text without look-alikes.
+        steps: it reads a long text in windows. Learned guards do not: theirs are their own, and sums of numbers
+            may differ in the last place with what is summed beside them.
     """
 
-    __slots__ = ("digits", "family", "of", "plainly", "raw", "unseen", "width")
+    __slots__ = ("digits", "family", "of", "plainly", "raw", "steps", "unseen", "width")
 
     def __init__(self, of: Guarding) -> None:
         family = of.family
@@ -80,6 +83,7 @@ class _Whole:
         self.plainly = family.inner if isinstance(family, Lookalikes) else family
         self.digits = family.digits
         self.width = family.width
+        self.steps = not isinstance(family, LearnedFamily)
         self.raw = reads_raw(family)
         self.unseen = getattr(family, "unseen", False)
 
@@ -205,14 +209,15 @@ class Rails:
         Args:
             text: any text.
             role: who wrote it; guards that are not for this role do not read it.
-            hurry: asked between the guards, for a brief text once before them. A guard that could not be run, for
-                time or for a fault of its own, is a finding of the category ``ERROR``.
+            hurry: asked between the guards, for a brief text once before them, and on the way through a long one. A
+                guard that could not be run, for time or for a fault of its own, is a finding of the category ``ERROR``.
         """
         folded, origins = normalize(text)
         found: list[Placed] = []
         lost: list[Finding] = []
         # Most kinds of personal data have digits, most texts have none, and one look tells.
-        digits = _DIGIT.search(folded) is not None
+        long = len(folded) > WINDOW
+        digits = occurs(_DIGIT, folded, hurry) if long else _DIGIT.search(folded) is not None
         alike = has_any(folded)
         ask = hurry
         late = False
@@ -224,7 +229,8 @@ class Rails:
             try:
                 if late or (ask is not None and ask()):
                     raise TimeoutError
-                if hits := family.scan(read, [0] * one.width, True)[0]:
+                steps = long and one.steps
+                if hits := scan_long(family, read, hurry) if steps else family.scan(read, [0] * one.width, True)[0]:
                     found += [placed(hit, read, back, raw=one.raw) for hit in hits]
             except Exception as fault:  # noqa: BLE001  (whatever it is, it must not read as "nothing found")
                 lost.append(_lost(one.of, len(text), fault))

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from router.serve.limits.account import Account
 
 Direction = Literal["input", "output"]
+#: Role and identity of a text -> the text, and what was found in it.
+Foreseen = dict[tuple[str, int], tuple[str, tuple[Finding, ...]]]
 
 
 class Times(NamedTuple):
@@ -90,7 +92,7 @@ class Story:
     score: Score | None = None
     decision: Decision | None = None
     lot: Lot | None = None
-    foreseen: dict[tuple[str, str], tuple[Finding, ...]] | None = None  # see ``router.serve.guards.aside``
+    foreseen: Foreseen | None = None  # see ``router.serve.guards.aside``
     hurry_in: Hurry | None = None  # until when, where some of the input was looked at ahead
     heavy = False  # work of it was taken by the cell's workers, see ``router.serve.guards.aside``
     waited = 0.0  # seconds in line for them

@@ -10,6 +10,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Mapping
 from functools import lru_cache
+from io import BytesIO
 from typing import Any, Protocol
 
 import aiohttp
@@ -23,6 +24,7 @@ from router.upstream.hop import SMALL, Hop, Roads
 
 Body = bytes | AsyncIterator[bytes] | None  # at once, as it arrives, or none
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
+_AT_ONCE = 256 * 1024  # bytes; a larger body is sent in pieces, others are served between them
 DEAD_SECONDS = 10.0  # a server whose machine or network acknowledges nothing for so long
 
 # Said outright: aiohttp would add its own, and telling it not to costs more than saying them. ``identity``,
@@ -233,8 +235,9 @@ class AiohttpTransport:
                     hop = Hop(self._alarms)
                     await hop.go(self._connector, road, body, deadline, _until_connected(deadline))
                     return _AiohttpResponse(hop)
+            data = BytesIO(body) if isinstance(body, bytes) and len(body) > _AT_ONCE else body
             response = await session.request(
-                method, _url(url), data=body, headers=headers, timeout=_timeout(deadline), allow_redirects=False
+                method, _url(url), data=data, headers=headers, timeout=_timeout(deadline), allow_redirects=False
             )
         except TimeoutError:
             raise UpstreamTimeout("The model's server did not answer in time.") from None

@@ -7,6 +7,7 @@ import errno
 import gc
 import os
 import socket
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from router.types import Lineage, TierName
 
 LISTING_SECONDS = 5.0
+SWITCH_SECONDS = 0.0005
+"""How long a thread that works may keep the loop waiting; Python's own 5 ms would be a stream's stutter."""
 
 
 @click.command(help="Start the gateway. Without options: the embedded model, no key, on this machine only.")
@@ -161,6 +164,7 @@ def serve_on(listener: socket.socket, settings: Settings, ledger: Path | None) -
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    sys.setswitchinterval(SWITCH_SECONDS)
     server.run(sockets=[listener])
 
 

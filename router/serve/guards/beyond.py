@@ -64,7 +64,7 @@ async def beyond(request: ChatRequest, rails: Rails, story: Story) -> Beyond:
     verdicts = story.cell.verdicts
     new: list[tuple[str, str, Raw]] = []
     names: list[tuple[str, bytes]] = []
-    for path, role, raw in request.beside():
+    for path, role, raw in await aside(story, len(request.body), request.beside):
         name = verdicts.name(rails, bytes(raw).decode(), f"{role} {path} whole")
         if shadow or verdicts.known(story.tenant, name) is None:
             new.append((path, role, raw))
