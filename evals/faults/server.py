@@ -8,6 +8,7 @@ import json
 import socket
 import struct
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 WORDS = ("Hello", " from", " upstream", ".")
@@ -95,11 +96,11 @@ class Server:
             await asyncio.sleep(self.pace)
         finally:
             self.inside -= 1
-        await _write(writer, _whole(200, _completion("m")))
+        await _write(writer, _whole(200, _completion("m", _USAGE)))
 
     async def _good(self, model: str, writer: asyncio.StreamWriter, how: str, *, stream: bool) -> None:
         if not stream:
-            await _write(writer, _whole(200, _completion(model)))
+            await _write(writer, _whole(200, _completion(model, _USAGE)))
             return
         await _write(
             writer, b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -127,10 +128,15 @@ async def _write(writer: asyncio.StreamWriter, data: bytes) -> None:
         await writer.drain()
 
 
-def _completion(model: str) -> dict[str, Any]:
+def whole_answer(model: str, usage: Mapping[str, int]) -> bytes:
+    """A good answer that is not a stream, with its head."""
+    return _whole(200, _completion(model, usage))
+
+
+def _completion(model: str, usage: Mapping[str, int]) -> dict[str, Any]:
     message = {"role": "assistant", "content": "".join(WORDS)}
     choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
-    return {"id": "c", "object": "chat.completion", "created": 1, "model": model, "choices": choices, "usage": _USAGE}
+    return {"id": "c", "object": "chat.completion", "created": 1, "model": model, "choices": choices, "usage": usage}
 
 
 def _chunk(model: str, delta: dict[str, str], finish: str | None = None) -> dict[str, Any]:
