@@ -9,7 +9,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from evals.faults.scenarios import SCENARIOS, Claim
+from evals.faults.claims import Claim
+from evals.faults.scenarios import SCENARIOS
 from evals.stamp import commit, machine, today
 
 RESULTS = Path(__file__).parents[1] / "results"

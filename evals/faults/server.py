@@ -11,12 +11,14 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from evals.faults.vanish import vanish
+
 WORDS = ("Hello", " from", " upstream", ".")
 _USAGE = {"prompt_tokens": 10, "completion_tokens": 4, "total_tokens": 14}
 
 
 class Server:
-    """``how[model]``: well, hang, reset, trickle, garbage, limited, error, long, flood, bounded.
+    """``how[model]``: well, hang, reset, trickle, garbage, limited, error, long, flood, bounded, vanish, fade.
 
     Attributes:
         asked: calls per model.
@@ -30,7 +32,8 @@ class Server:
         self.pace = 0.02
         self.bears = 10
         self.inside = 0
-        self._open: set[asyncio.Task[None]] = set()
+        self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._busy: set[asyncio.StreamReader] = set()
 
     async def start(self) -> None:
         """Listen on a free port of the loopback address."""
@@ -44,29 +47,46 @@ class Server:
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
 
+    @property
+    def open_calls(self) -> int:
+        """Calls that are being answered, and whose caller has not left."""
+        return sum(not reader.at_eof() for reader in self._busy)
+
+    def vanish(self) -> int:
+        """Be gone, for all who are connected now; says how many those are."""
+        for writer in self._open.values():
+            vanish(writer.get_extra_info("socket"))
+        return len(self._open)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._open.add(task)
+        self._open[task] = writer
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).lower()
                 length = int(head.partition(b"content-length:")[2].split(b"\r\n", 1)[0] or 0)
                 body = json.loads(await reader.readexactly(length))
                 self.asked[body["model"]] += 1
-                await self._answer(body, writer)
+                self._busy.add(reader)
+                try:
+                    await self._answer(body, writer)
+                finally:
+                    self._busy.discard(reader)
         except (asyncio.IncompleteReadError, ConnectionError, OSError):
             pass
         except asyncio.CancelledError:
             pass  # told to stop
         finally:
-            self._open.discard(task)
+            self._open.pop(task, None)
             writer.close()
 
     async def _answer(self, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
         how = self.how.get(body["model"], "well")
         stream = bool(body.get("stream"))
-        if how == "hang":
+        if how == "vanish":
+            vanish(writer.get_extra_info("socket"))
+        if how in ("hang", "vanish"):
             await asyncio.sleep(3600)
         elif how == "reset":
             raw = writer.get_extra_info("socket")
@@ -109,6 +129,10 @@ class Server:
             while True:
                 await _write(writer, _event(_chunk(model, {"content": "a"})))
                 await asyncio.sleep(0.3)
+        if how == "fade":
+            await _write(writer, _event(_chunk(model, {"content": "a"})))
+            vanish(writer.get_extra_info("socket"))
+            await asyncio.sleep(3600)
         if how == "flood":
             for _ in range(20_000):
                 await _write(writer, _event(_chunk(model, {"content": "a long word " * 80})))

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evals.faults.scenarios import Claim, most
+from evals.faults.claims import Claim, most
 from evals.faults.stage import Stage, Told, keys_in
 from evals.limits.biller import Biller
 from evals.limits.laws import Asked, Death, Evidence, claims, read

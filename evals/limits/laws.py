@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
-from evals.faults.scenarios import Claim, least, most
+from evals.faults.claims import Claim, least, most
 from evals.faults.stage import Told
 from evals.limits.biller import IN_NANO, OUT_NANO, Bill, Biller
 from router.core.limits import State, state_of

@@ -18,6 +18,7 @@ from yarl import URL
 from router.errors import UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
 from router.sockets import give_up_after, look_for_life
 from router.upstream.base import Deadline
+from router.upstream.lost import Lost
 
 Body = bytes | AsyncIterator[bytes] | None  # at once, as it arrives, or none
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -177,15 +178,6 @@ def _timeout(deadline: Deadline) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=deadline.total, sock_connect=deadline.connect, sock_read=deadline.first_byte)
 
 
-def _watched(info: tuple[Any, ...]) -> socket.socket:
-    """A socket whose dead peer is noticed, though nothing is to be sent to it."""
-    made = socket.socket(info[0], info[1], info[2])
-    made.setblocking(False)
-    give_up_after(made, DEAD_SECONDS)
-    look_for_life(made)
-    return made
-
-
 @lru_cache(maxsize=256)
 def _url(url: str) -> URL:
     return URL(url, encoded=True)
@@ -197,12 +189,22 @@ class AiohttpTransport:
     def __init__(self, *, limit: int = 0) -> None:
         self._limit = limit
         self._session: aiohttp.ClientSession | None = None
+        self._lost = Lost()
+
+    def _socket(self, info: tuple[Any, ...]) -> socket.socket:
+        """A socket whose dead peer is noticed, though nothing is to be sent to it."""
+        made = socket.socket(info[0], info[1], info[2])
+        made.setblocking(False)
+        give_up_after(made, DEAD_SECONDS)
+        look_for_life(made)
+        self._lost.watch(made)
+        return made
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    limit=self._limit, ttl_dns_cache=60, enable_cleanup_closed=False, socket_factory=_watched
+                    limit=self._limit, ttl_dns_cache=60, enable_cleanup_closed=False, socket_factory=self._socket
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
@@ -228,3 +230,4 @@ class AiohttpTransport:
         if self._session is not None:
             await self._session.close()
             self._session = None
+            self._lost.end()
