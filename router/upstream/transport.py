@@ -138,17 +138,18 @@ class _AiohttpResponse:
         content = self._response.content
         silence = self._silence = Silence(content, gap)
         self._end_timeout_of_head()
+        chunk: list[bytes] = []  # so that nothing here holds what was handed on, while its reader is kept waiting
         try:
             while True:
                 if content.is_eof() or content._buffer:  # noqa: SLF001  (aiohttp has no public "is there data")
-                    chunk = content.read_nowait()
+                    chunk.append(content.read_nowait())
                 else:
                     silence.begins()
-                    chunk = await content.readany()
+                    chunk.append(await content.readany())
                     silence.ends()
-                if not chunk and content.at_eof():
+                if not chunk[0] and content.at_eof():
                     return
-                yield chunk
+                yield chunk.pop()
         except TimeoutError:
             raise UpstreamTimeout("The model's server fell silent in the middle of its answer.") from None
         except (aiohttp.ClientError, ConnectionError):
