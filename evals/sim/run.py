@@ -10,9 +10,10 @@ import msgspec
 
 from evals.sim.callers import Callers, Seen
 from evals.sim.clock import Clock
+from evals.sim.meters import Home
 from evals.sim.process import Answered, Ask, Process
 from evals.sim.upstream import Server
-from evals.sim.world import TIERS, World
+from evals.sim.world import BAD, TIERS, World
 from router.core.cells import Cells
 
 LOOK = 0.25  # seconds between two looks of a process at its breakers
@@ -28,6 +29,7 @@ class Ran(msgspec.Struct, frozen=True):
         world: which. seen: requests in the order in which they ended.
         first, further: calls of models for a request's sake, and those beyond the first.
         detected: seconds until the last process that had calls waiting had opened its breaker; None where none did.
+        used: what each tenant had of its limit at most, 1 is all; empty where nothing is limited.
         homes: tenant -> its first cell's name; empty where any process serves anybody.
         events: how many things happened.
     """
@@ -38,6 +40,7 @@ class Ran(msgspec.Struct, frozen=True):
     further: int
     detected: float | None
     homes: dict[int, tuple[str, ...]]
+    used: list[float]
 
 
 class Steering:
@@ -88,21 +91,29 @@ def run(world: World) -> Ran:
     clock = Clock()
     dice = Random(world.seed)  # noqa: S311  (to be repeated)
     servers = {name: Server(clock) for name in TIERS}
-    processes = {f"c{i}": Process(f"c{i}", world, clock, servers, dice) for i in range(world.cells)}
+    home = Home(world, clock)
+    processes = {f"c{i}": Process(f"c{i}", world, clock, servers, dice, home) for i in range(world.cells)}
     steering = Steering(world, clock, processes)
     callers = Callers(world, clock, dice, steering.send)
     for process in processes.values():
         _every(clock, world, LOOK, process.look)
     _every(clock, world, world.detect, steering.check)
-    _faults(clock, world, servers, processes)
+    _faults(clock, world, servers, processes, steering)
     clock.run()
     tripped = [process.tripped[HURT] - world.begins for process in processes.values() if HURT in process.tripped]
     guards = [guard for process in processes.values() for guard in process.guards.values()]
     routes = {i: steering.route(f"t{i}") for i in range(world.tenants)} if world.arm == "cells" else {}
     return Ran(
         world, callers.seen, sum(guard.first for guard in guards), sum(guard.further for guard in guards),
-        max(tripped) if tripped else None, routes,
+        max(tripped) if tripped else None, routes, _used(world, home),
     )  # fmt: skip
+
+
+def _used(world: World, home: Home) -> list[float]:
+    if home.kind is None:
+        return []
+    tenants = [f"t{i}" for i in range(world.tenants)]
+    return [home.used(tenant) / home.cap(tenant).limit for tenant in tenants]
 
 
 def _every(clock: Clock, world: World, seconds: float, what: Callable[[], object]) -> None:
@@ -116,7 +127,9 @@ def _every(clock: Clock, world: World, seconds: float, what: Callable[[], object
     clock.at(0.0, again)
 
 
-def _faults(clock: Clock, world: World, servers: dict[str, Server], processes: dict[str, Process]) -> None:
+def _faults(
+    clock: Clock, world: World, servers: dict[str, Server], processes: dict[str, Process], steering: Steering
+) -> None:
     def mode(name: str) -> Callable[[], None]:
         return lambda: setattr(servers[HURT], "mode", name)
 
@@ -124,5 +137,7 @@ def _faults(clock: Clock, world: World, servers: dict[str, Server], processes: d
     if world.fault in modes:
         clock.at(world.begins, mode(modes[world.fault]))
         clock.at(world.ends, mode("ok"))
+    if world.dies:
+        clock.at(world.dies, processes[steering.route(f"t{BAD}")[0]].die)
     if world.fault == "dead cell":
         clock.at(world.begins, processes[DEAD_CELL].die)

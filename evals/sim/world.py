@@ -13,7 +13,7 @@ them serves anybody. ``bare``: replicas without gates, breakers and budgets."""
 
 Fault = Literal[
     "none", "dead cell", "dead upstream", "black hole", "poison: errors", "poison: slow", "poison: huge",
-    "poison: kills", "retry storm", "overload",
+    "poison: kills", "retry storm", "overload", "storm: requests", "storm: places", "storm: money",
 ]  # fmt: skip
 
 
@@ -35,6 +35,9 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
         detect: seconds between health checks; two in a row must fail. restart: until a dead process serves again.
         tries: how often a caller asks again after an error that is worth it; ``patience``: the first pause.
         poison: how many times its usual load the bad tenant brings.
+        requests, parallel, money: what each tenant may have where a storm hits a limit: requests a minute, requests
+            in progress, or nano-dollars a day. price: nano-dollars of a second of a model's work.
+        dies: when the bad tenant's first cell is killed; 0: never.
         load: times the usual load of everybody while the fault ``overload`` lasts.
     """
 
@@ -61,10 +64,20 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     tries: int = 2
     patience: float = 0.5
     poison: float = 20.0
+    requests: int = 450
+    parallel: int = 12
+    money: int = 160_000_000
+    price: int = 1_000_000
+    dies: float = 0.0
     load: float = 1.0
     begins: float = 15.0
     ends: float = 45.0
     lasts: float = 45.0
+
+    @property
+    def bad(self) -> bool:
+        """Whether one tenant is what goes wrong."""
+        return self.fault.startswith(("poison", "storm"))
 
 
 TIERS = ("small", "medium", "large")
