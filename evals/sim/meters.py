@@ -57,7 +57,7 @@ class Home:
 
     def __init__(self, world: World, clock: Clock) -> None:
         self.kind = KINDS.get(world.fault)
-        self._clock = clock
+        self._clock, self._each = clock, world.limited
         self._limit = {"requests": world.requests, "parallel": world.parallel, "day": world.money}
         self._books: dict[tuple[str, Kind], Book] = defaultdict(Book)
         self.entered: dict[str, list[float]] = defaultdict(list)
@@ -65,8 +65,12 @@ class Home:
         self.most: Counter[str] = Counter()
         self.spent: Counter[str] = Counter()
 
+    def limits(self, tenant: str, *, money: bool) -> bool:
+        """Whether it has a limit, of this sort."""
+        return (self.kind == "day") == money and int(tenant[1:]) % self._each == 0
+
     def cap(self, tenant: str) -> Cap:
-        """The one limit that each tenant has in this world."""
+        """The limit of a tenant that has one."""
         assert self.kind is not None
         return Cap(f"tenant:{tenant}", self.kind, self._limit[self.kind])
 

@@ -251,11 +251,11 @@ class Way:
     def _decide(self) -> None:
         if self._over:
             return
-        meters, kind = self._process.meters, self._process.home.kind
-        if meters is None or kind == "day":
+        p, tenant = self._process, self._ask.tenant
+        if p.meters is None or not p.home.limits(tenant, money=False):
             self._go_on()
         else:
-            meters.take(Need(self._process.home.cap(self._ask.tenant), 1, 1), self._let)
+            p.meters.take(Need(p.home.cap(tenant), 1, 1), self._let)
 
     def _let(self, held: Held | None) -> None:
         """The limits have spoken."""
@@ -291,7 +291,7 @@ class Way:
         if self._over:
             return
         p = self._process
-        if p.meters is None or p.home.kind != "day":
+        if p.meters is None or not p.home.limits(self._ask.tenant, money=True):
             self._call_of(step)
             return
         need = Need(p.home.cap(self._ask.tenant), round(p.world.price * _LIKELY), round(p.world.price * _BOUND))

@@ -29,7 +29,7 @@ class Ran(msgspec.Struct, frozen=True):
         world: which. seen: requests in the order in which they ended.
         first, further: calls of models for a request's sake, and those beyond the first.
         detected: seconds until the last process that had calls waiting had opened its breaker; None where none did.
-        used: what each tenant had of its limit at most, 1 is all; empty where nothing is limited.
+        used: what each tenant with a limit had of it at most, 1 is all; the bad one first; empty where nobody has one.
         homes: tenant -> its first cell's name; empty where any process serves anybody.
         events: how many things happened.
     """
@@ -112,7 +112,7 @@ def run(world: World) -> Ran:
 def _used(world: World, home: Home) -> list[float]:
     if home.kind is None:
         return []
-    tenants = [f"t{i}" for i in range(world.tenants)]
+    tenants = [f"t{i}" for i in range(0, world.tenants, world.limited)]
     return [home.used(tenant) / home.cap(tenant).limit for tenant in tenants]
 
 

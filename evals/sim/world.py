@@ -35,7 +35,8 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
         detect: seconds between health checks; two in a row must fail. restart: until a dead process serves again.
         tries: how often a caller asks again after an error that is worth it; ``patience``: the first pause.
         poison: how many times its usual load the bad tenant brings.
-        requests, parallel, money: what each tenant may have where a storm hits a limit: requests a minute, requests
+        limited: each so manieth tenant has a limit, the bad one among them.
+        requests, parallel, money: what such a tenant may have where a storm hits a limit: requests a minute, requests
             in progress, or nano-dollars a day. price: nano-dollars of a second of a model's work.
         dies: when the bad tenant's first cell is killed; 0: never.
         load: times the usual load of everybody while the fault ``overload`` lasts.
@@ -64,6 +65,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     tries: int = 2
     patience: float = 0.5
     poison: float = 20.0
+    limited: int = 8
     requests: int = 450
     parallel: int = 12
     money: int = 160_000_000
