@@ -66,13 +66,23 @@ async def lone(folder: Path, *, how: str) -> list[Claim]:
     """The only deployment there is goes wrong: callers must learn at once, and it must not be asked in vain."""
     async with stage(folder, tiers=("large",)) as at:
         at.server.how["m-large"] = how
-        told = await at.traffic(20, 10, lambda _: at.ask("large", timeout="5"))
-        after = [each for each in told if each.begun > told[0].begun + 3]
+        at.server.pace = 1.0
+
+        async def ask(i: int) -> Told:
+            if i == 20 * 4:
+                at.server.most = 0
+            return await at.ask("large", timeout="5")
+
+        told = await at.traffic(20, 10, ask)
+        after = [each for each in told if each.begun > told[0].begun + 4]
         quick = [each.seconds for each in after if each.code == "upstream_resting"]
         return [
-            least("share told at once, after 3 seconds", len(quick) / len(after), 0.9),
+            least("share told at once, after 4 seconds", len(quick) / len(after), 0.9),
             most("seconds until told, p99", p99(quick), 0.1),
             most("calls a request", at.server.asked.total() / len(told), 0.3),
+            most(
+                "calls that look at the server at once, after 4 seconds (one alone, one half-open)", at.server.most, 2
+            ),
         ]
 
 

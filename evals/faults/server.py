@@ -22,7 +22,8 @@ class Server:
 
     Attributes:
         asked: calls per model.
-        pace: seconds before a good answer begins.
+        pace: seconds before an answer begins, or an error.
+        most: calls that were being answered at once, at most.
         bears: calls at once that ``bounded`` serves; beyond them it says 503.
     """
 
@@ -31,7 +32,7 @@ class Server:
         self.asked: Counter[str] = Counter()
         self.pace = 0.02
         self.bears = 10
-        self.inside = 0
+        self.inside = self.most = 0
         self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._busy: set[asyncio.StreamReader] = set()
 
@@ -69,6 +70,7 @@ class Server:
                 body = json.loads(await reader.readexactly(length))
                 self.asked[body["model"]] += 1
                 self._busy.add(reader)
+                self.most = max(self.most, len(self._busy))
                 try:
                     await self._answer(body, writer)
                 finally:
@@ -98,8 +100,10 @@ class Server:
                 writer, b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 9\r\n\r\n\x00\xff<html>{"
             )
         elif how == "limited":
+            await asyncio.sleep(self.pace)
             await _write(writer, _whole(429, {"error": {"message": "slow down"}}, b"retry-after: 2\r\n"))
         elif how == "error":
+            await asyncio.sleep(self.pace)
             await _write(writer, _whole(500, {"error": {"message": "no"}}))
         elif how == "bounded":
             await self._bounded(writer)

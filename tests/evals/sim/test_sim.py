@@ -64,6 +64,19 @@ def test_a_bad_tenant_hurts_no_other(kind):
     assert found["after.hurt"] == 0
 
 
+@pytest.mark.parametrize("kind", ["storm: requests", "storm: places", "storm: money"])
+def test_a_storm_that_hits_its_limit_has_all_of_it_and_no_more_and_hurts_no_other(kind):
+    limits = {"requests": 100, "money": 40_000_000}
+    ran = small(fault=kind, **limits)
+    found = figures(ran, small())
+    assert found["overshoot"] == 0
+    assert found["allowed"] >= 0.9
+    assert found["before.any"] == found["before.hurt"] == found["after.hurt"] == 0
+    assert any(one.tenant == 0 and not one.ok for one in ran.seen)
+    killed = figures(small(fault=kind, dies=8.0, **limits), small())
+    assert killed["overshoot"] == 0
+
+
 def test_a_tenant_that_kills_processes_takes_down_those_who_share_both_cells_and_replicas_all():
     kills = {"fault": "poison: kills"}
     cells = blast(small(**kills), small(), 7.0, 15.0)
