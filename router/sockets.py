@@ -8,8 +8,9 @@ behind a dead link would be waited for as long as the policy allows.
 from __future__ import annotations
 
 import socket
+import sys
 
-_KEEPALIVE = (("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 1), ("TCP_KEEPCNT", 3))
+_KEEPALIVE = (("TCP_KEEPINTVL", 1), ("TCP_KEEPCNT", 3))
 
 
 def give_up_after(sock: socket.socket, seconds: float) -> None:
@@ -18,9 +19,22 @@ def give_up_after(sock: socket.socket, seconds: float) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
 
 
-def look_for_life(sock: socket.socket) -> None:
-    """Ask a silent peer every few seconds whether it is still there."""
+def look_for_life(sock: socket.socket, idle: float = 5.0) -> None:
+    """Ask a peer that was silent for ``idle`` seconds whether it is there still; of a listening socket, those it takes.
+
+    It is given up as ``give_up_after`` says, where that was called, or else when it has not answered three times.
+    """
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _KEEPALIVE:
+    for name, value in (("TCP_KEEPIDLE", max(1, round(idle))), *_KEEPALIVE):
         if hasattr(socket, name):
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def unheard(sock: socket.socket) -> int:
+    """How often in a row the kernel has sent the same again, for nobody acknowledged it; 0 where it does not tell."""
+    if sys.platform != "linux":
+        return 0
+    try:
+        return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)[2]  # tcpi_retransmits
+    except OSError:
+        return 0

@@ -11,56 +11,24 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from evals.faults import clocks, halfopen
+from evals.faults.claims import Claim, late, least, most, p99, share
+from evals.faults.halfopen import inside
 from evals.faults.stage import Stage, Told, stage
-
-
-class Claim(NamedTuple):
-    """One thing that was measured."""
-
-    what: str
-    value: float
-    goal: str
-    kept: bool
-
-
-def most(what: str, value: float, limit: float) -> Claim:
-    """It must not be above the limit."""
-    return Claim(what, round(value, 3), f"≤ {limit:g}", value <= limit)
-
-
-def least(what: str, value: float, limit: float) -> Claim:
-    """It must not be below the limit."""
-    return Claim(what, round(value, 3), f"≥ {limit:g}", value >= limit)
-
-
-def share(told: list[Told]) -> float:
-    """Answered well."""
-    return sum(each.whole for each in told) / len(told)
-
-
-def late(told: list[Told], deadline: float) -> float:
-    """Seconds beyond the deadline, of the worst."""
-    return max(each.seconds for each in told) - deadline
-
-
-def p99(seconds: list[float]) -> float:
-    """The 99th percentile."""
-    return float(np.percentile(seconds, 99))
-
 
 # --- a server goes wrong
 
 
-async def black_hole(folder: Path, *, stream: bool) -> list[Claim]:
+async def black_hole(folder: Path, *, stream: bool, how: str = "hang") -> list[Claim]:
     """The small tier's server stops answering under traffic, and comes back."""
     async with stage(folder) as at:
         ask = partial(at.ask, "small", stream=stream, timeout="5")
         await at.traffic(20, 6, lambda _: ask())
-        at.server.how["m-small"] = "hang"
+        at.server.how["m-small"] = how
         hole = asyncio.create_task(at.traffic(20, 10, lambda _: ask()))
         found = await at.until(at.resting, 10)
         told = await hole
@@ -98,13 +66,23 @@ async def lone(folder: Path, *, how: str) -> list[Claim]:
     """The only deployment there is goes wrong: callers must learn at once, and it must not be asked in vain."""
     async with stage(folder, tiers=("large",)) as at:
         at.server.how["m-large"] = how
-        told = await at.traffic(20, 10, lambda _: at.ask("large", timeout="5"))
-        after = [each for each in told if each.begun > told[0].begun + 3]
+        at.server.pace = 1.0
+
+        async def ask(i: int) -> Told:
+            if i == 20 * 4:
+                at.server.most = 0
+            return await at.ask("large", timeout="5")
+
+        told = await at.traffic(20, 10, ask)
+        after = [each for each in told if each.begun > told[0].begun + 4]
         quick = [each.seconds for each in after if each.code == "upstream_resting"]
         return [
-            least("share told at once, after 3 seconds", len(quick) / len(after), 0.9),
+            least("share told at once, after 4 seconds", len(quick) / len(after), 0.9),
             most("seconds until told, p99", p99(quick), 0.1),
             most("calls a request", at.server.asked.total() / len(told), 0.3),
+            most(
+                "calls that look at the server at once, after 4 seconds (one alone, one half-open)", at.server.most, 2
+            ),
         ]
 
 
@@ -195,21 +173,23 @@ async def slow_readers(folder: Path) -> list[Claim]:
             await asyncio.to_thread(sock.connect, (host, int(port)))
             sock.sendall(head.encode() + body)
             sockets.append(sock)
-        await at.until(partial(_inside, at, 40), 10)
-        grown = memory(at.process.pid) - before
-        freed = await at.until(partial(_inside, at, 0), 30)
+        await at.until(partial(inside, at, 40), 10)
+        most_held = before
+
+        async def free() -> bool:
+            nonlocal most_held
+            most_held = max(most_held, memory(at.process.pid))
+            return await inside(at, 0)
+
+        freed = await at.until(free, 30)
         told = await at.ask("small")
         for sock in sockets:
             sock.close()
         return [
             most("seconds until their places are free again (stuck_seconds is 5)", freed, 10),
-            most("megabytes held for each", grown / 40, 1.0),
+            most("megabytes held for each, at most", (most_held - before) / 40, 1.0),
             least("others answered", float(told.whole), 1),
         ]
-
-
-async def _inside(at: Stage, many: int) -> bool:
-    return f'stillhouse_inside{{bulkhead=""}} {many}\n' in await at.page("/metrics")
 
 
 def memory(pid: int) -> float:
@@ -226,7 +206,7 @@ async def drain(folder: Path) -> list[Claim]:
     async with stage(folder) as at:
         at.server.how["m-large"] = "long"
         streams = [asyncio.create_task(at.ask("large", stream=True)) for _ in range(20)]
-        await at.until(partial(_inside, at, 20), 5)
+        await at.until(partial(inside, at, 20), 5)
         at.process.send_signal(signal.SIGTERM)
         told = list(await asyncio.gather(*streams))
         await asyncio.to_thread(at.process.wait, 30)
@@ -294,6 +274,10 @@ Scenario = Callable[[Path], Coroutine[Any, Any, list[Claim]]]
 SCENARIOS: dict[str, Scenario] = {
     "black hole, streams": partial(black_hole, stream=True),
     "black hole, whole answers": partial(black_hole, stream=False),
+    "vanished server": partial(black_hole, stream=True, how="vanish"),
+    "vanished server behind idle connections": halfopen.idle,
+    "server that vanishes in a stream": halfopen.mid_stream,
+    "callers that vanish": halfopen.callers,
     "resets": partial(failing, how="reset"),
     "garbage": partial(failing, how="garbage"),
     "500s, streams": partial(failing, how="error", stream=True),
@@ -305,6 +289,7 @@ SCENARIOS: dict[str, Scenario] = {
     "poison tenant": partial(poison, bulkhead=False),
     "poison tenant in a bulkhead": partial(poison, bulkhead=True),
     "readers that stopped": slow_readers,
+    "clock jumps": clocks.jumps,
     "SIGTERM with open streams": drain,
     "SIGKILL under traffic": killed,
     "full disk": full_disk,

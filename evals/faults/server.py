@@ -8,18 +8,22 @@ import json
 import socket
 import struct
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
+
+from evals.faults.vanish import vanish
 
 WORDS = ("Hello", " from", " upstream", ".")
 _USAGE = {"prompt_tokens": 10, "completion_tokens": 4, "total_tokens": 14}
 
 
 class Server:
-    """``how[model]``: well, hang, reset, trickle, garbage, limited, error, long, flood, bounded.
+    """``how[model]``: well, hang, reset, trickle, garbage, limited, error, long, flood, bounded, vanish, fade.
 
     Attributes:
         asked: calls per model.
-        pace: seconds before a good answer begins.
+        pace: seconds before an answer begins, or an error.
+        most: calls that were being answered at once, at most.
         bears: calls at once that ``bounded`` serves; beyond them it says 503.
     """
 
@@ -28,8 +32,9 @@ class Server:
         self.asked: Counter[str] = Counter()
         self.pace = 0.02
         self.bears = 10
-        self.inside = 0
-        self._open: set[asyncio.Task[None]] = set()
+        self.inside = self.most = 0
+        self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._busy: set[asyncio.StreamReader] = set()
 
     async def start(self) -> None:
         """Listen on a free port of the loopback address."""
@@ -43,29 +48,47 @@ class Server:
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
 
+    @property
+    def open_calls(self) -> int:
+        """Calls that are being answered, and whose caller has not left."""
+        return sum(not reader.at_eof() for reader in self._busy)
+
+    def vanish(self) -> int:
+        """Be gone, for all who are connected now; says how many those are."""
+        for writer in self._open.values():
+            vanish(writer.get_extra_info("socket"))
+        return len(self._open)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._open.add(task)
+        self._open[task] = writer
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).lower()
                 length = int(head.partition(b"content-length:")[2].split(b"\r\n", 1)[0] or 0)
                 body = json.loads(await reader.readexactly(length))
                 self.asked[body["model"]] += 1
-                await self._answer(body, writer)
+                self._busy.add(reader)
+                self.most = max(self.most, len(self._busy))
+                try:
+                    await self._answer(body, writer)
+                finally:
+                    self._busy.discard(reader)
         except (asyncio.IncompleteReadError, ConnectionError, OSError):
             pass
         except asyncio.CancelledError:
             pass  # told to stop
         finally:
-            self._open.discard(task)
+            self._open.pop(task, None)
             writer.close()
 
     async def _answer(self, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
         how = self.how.get(body["model"], "well")
         stream = bool(body.get("stream"))
-        if how == "hang":
+        if how == "vanish":
+            vanish(writer.get_extra_info("socket"))
+        if how in ("hang", "vanish"):
             await asyncio.sleep(3600)
         elif how == "reset":
             raw = writer.get_extra_info("socket")
@@ -77,8 +100,10 @@ class Server:
                 writer, b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 9\r\n\r\n\x00\xff<html>{"
             )
         elif how == "limited":
+            await asyncio.sleep(self.pace)
             await _write(writer, _whole(429, {"error": {"message": "slow down"}}, b"retry-after: 2\r\n"))
         elif how == "error":
+            await asyncio.sleep(self.pace)
             await _write(writer, _whole(500, {"error": {"message": "no"}}))
         elif how == "bounded":
             await self._bounded(writer)
@@ -95,11 +120,11 @@ class Server:
             await asyncio.sleep(self.pace)
         finally:
             self.inside -= 1
-        await _write(writer, _whole(200, _completion("m")))
+        await _write(writer, _whole(200, _completion("m", _USAGE)))
 
     async def _good(self, model: str, writer: asyncio.StreamWriter, how: str, *, stream: bool) -> None:
         if not stream:
-            await _write(writer, _whole(200, _completion(model)))
+            await _write(writer, _whole(200, _completion(model, _USAGE)))
             return
         await _write(
             writer, b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -108,6 +133,10 @@ class Server:
             while True:
                 await _write(writer, _event(_chunk(model, {"content": "a"})))
                 await asyncio.sleep(0.3)
+        if how == "fade":
+            await _write(writer, _event(_chunk(model, {"content": "a"})))
+            vanish(writer.get_extra_info("socket"))
+            await asyncio.sleep(3600)
         if how == "flood":
             for _ in range(20_000):
                 await _write(writer, _event(_chunk(model, {"content": "a long word " * 80})))
@@ -127,10 +156,15 @@ async def _write(writer: asyncio.StreamWriter, data: bytes) -> None:
         await writer.drain()
 
 
-def _completion(model: str) -> dict[str, Any]:
+def whole_answer(model: str, usage: Mapping[str, int]) -> bytes:
+    """A good answer that is not a stream, with its head."""
+    return _whole(200, _completion(model, usage))
+
+
+def _completion(model: str, usage: Mapping[str, int]) -> dict[str, Any]:
     message = {"role": "assistant", "content": "".join(WORDS)}
     choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
-    return {"id": "c", "object": "chat.completion", "created": 1, "model": model, "choices": choices, "usage": _USAGE}
+    return {"id": "c", "object": "chat.completion", "created": 1, "model": model, "choices": choices, "usage": usage}
 
 
 def _chunk(model: str, delta: dict[str, str], finish: str | None = None) -> dict[str, Any]:

@@ -56,6 +56,7 @@ class Stage:
         self.keys = keys
         self._folder = folder
         self._env = {**os.environ, "STILLHOUSE_HOME": str(folder)}
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "policy.yaml").write_text(POLICY)
         rows = "\n".join(f"  - {{tier: {t}, upstream: up, model: m-{t}, price: {PRICE}}}" for t in tiers)
         url = f"http://127.0.0.1:{server.port}/v1"
@@ -95,12 +96,17 @@ class Stage:
         if self.process.stdout is not None:
             self.process.stdout.close()
 
-    async def ask(self, model: str = "small", *, stream: bool = False, tenant: str = "", **headers: str) -> Told:
-        """One question."""
+    async def ask(
+        self, model: str = "small", *, stream: bool = False, tenant: str = "", text: str = "hi", most: int = 0,
+        **headers: str,
+    ) -> Told:  # fmt: skip
+        """One question; ``most`` is its ``max_tokens``."""
         sent = {f"x-stillhouse-{name}": value for name, value in headers.items()}
         if tenant:
             sent["authorization"] = f"Bearer {self.keys[tenant]}"
-        body = {"model": model, "messages": [{"role": "user", "content": "hi"}], "stream": stream}
+        body: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": text}], "stream": stream}
+        if most:
+            body["max_tokens"] = most
         begun = time.monotonic()
         status, tier, code, name, whole = 0, "", "", "", False
         try:
@@ -149,7 +155,8 @@ class Stage:
             return db.execute(sql).fetchall()
 
 
-def _keys(folder: Path, tenants: tuple[str, ...]) -> dict[str, str]:
+def keys_in(folder: Path, tenants: tuple[str, ...]) -> dict[str, str]:
+    """A key for each tenant, in a new home folder."""
     folder.mkdir(parents=True)
     store = KeyStore(folder / "keys.json")
     return {t: store.add(t, headers=("priority", "tag"), now=datetime.now(UTC))[1] for t in tenants}
@@ -164,7 +171,7 @@ async def stage(
     tenants: tuple[str, ...] = (),
 ) -> AsyncIterator[Stage]:
     """A stage in a folder of its own."""
-    keys = _keys(folder, tenants)
+    keys = keys_in(folder, tenants)
     server = Server()
     await server.start()
     built = Stage(folder, server, tiers, more, keys)

@@ -58,7 +58,7 @@ def wishes(world: World) -> list[Wish]:
     more = np.random.default_rng([world.seed, 2])
     if world.fault == "overload" and world.load > 1:
         found += _poisson(world, more, world.rate * (world.load - 1), world.begins, world.ends)
-    if world.fault.startswith("poison"):
+    if world.bad:
         rate = world.poison * world.rate / world.tenants
         found += _poisson(world, more, rate, world.begins, world.ends, only=BAD)
     return sorted(found)
@@ -107,7 +107,7 @@ class Callers:
 
     def _ask(self, wish: Wish, now: float) -> Ask:
         world = self._world
-        kind = world.fault if wish.poison else "none"
+        kind = world.fault if wish.poison and world.fault.startswith("poison") else "none"
         slow = _LONG if kind == "poison: slow" else world.work * wish.slow
         return Ask(
             f"t{wish.tenant}", wish.rank, wish.tier, [slow * part for part in SLOWNESS],

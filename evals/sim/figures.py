@@ -37,7 +37,7 @@ class Blast(msgspec.Struct, frozen=True):
 def blast(ran: Ran, calm: Ran, start: float, end: float) -> Blast:
     """How far a fault reached among requests that were under way between two instants, or should have been."""
     now, before = by_tenant(ran, start, end), by_tenant(calm, start, end)
-    others = [tenant for tenant in before if not (ran.world.fault.startswith("poison") and tenant == BAD)]
+    others = [tenant for tenant in before if not (ran.world.bad and tenant == BAD)]
     any_, down, failing, slow, hurt = 0, 0, 0, 0, 0
     for tenant in others:
         seen = now.get(tenant, [])
@@ -76,6 +76,9 @@ def figures(ran: Ran, calm: Ran) -> dict[str, float | None]:
         "beyond_deadline": max(0.0, *(one.over for one in ran.seen)),
         "detected": ran.detected,
     }
+    if ran.used:
+        found["overshoot"] = max(0.0, max(ran.used) - 1)
+        found["allowed"] = ran.used[BAD]
     if world.fault == "dead cell" and ran.homes:
         found["others_p99"] = _others(ran, world.begins, world.ends) / _others(calm, world.begins, world.ends)
     return found

@@ -12,6 +12,7 @@ from random import Random
 from zlib import crc32
 
 from evals.sim.clock import Clock, Event
+from evals.sim.meters import Held, Home, Meters, Need
 from evals.sim.upstream import Server
 from evals.sim.world import TIERS, Fault, World
 from router.core.plan import Try, plan
@@ -51,6 +52,7 @@ TRACES: Mapping[Fault, Trace] = {
 _NEVER = 1_000_000
 _PACE = 5e-8  # seconds of processor time to read and guard a byte of a large body
 _TAKING = 1e-9  # and to receive one
+_LIKELY, _BOUND = 3.0, 20.0  # seconds of a model's work that an answer hardly exceeds, and that it cannot
 _SLICE = 0.005  # seconds after which a thread that works lets the loop have its turn: the interpreter's interval
 
 
@@ -92,14 +94,16 @@ class Process:
     Attributes:
         name: its own. alive: whether connections are taken. bare: it has no protections.
         tripped: deployment -> when its breaker first opened.
-        world, clock, servers, dice: what it lives in. gate: who is let in. workers: whose heavy work is next.
-        note: who is inside; it outlives the process. ward: who has to wait. refused: tenants who had to, ever.
+        world, clock, servers, dice, home: what it lives in. meters: its part of the limits, None where there are none.
+        gate: who is let in. workers: whose heavy work is next. note: who is inside; it outlives the process.
+        ward: who has to wait. refused: tenants who had to, ever.
     """
 
-    def __init__(
-        self, name: str, world: World, clock: Clock, servers: dict[str, Server], dice: Random, tell: Tell
+    def __init__(  # noqa: PLR0913  (what a process lives in)
+        self, name: str, world: World, clock: Clock, servers: dict[str, Server], dice: Random, home: Home, tell: Tell
     ) -> None:
-        self.name, self.alive = name, True
+        self.name, self.alive, self.lives = name, True, 0
+        self.home = home
         self.note = Inside(bytearray(size_of(world.tenants)))
         self.refused: set[str] = set()
         self._tell, self._crashes = tell, list[Crash]()
@@ -115,6 +119,9 @@ class Process:
             Gate(_NEVER, 0) if self.bare else Gate(world.places, world.queue, world.share)
         )  # fmt: skip
         self.workers = Workers(world.share)
+        self.lives += 1
+        limited = self.home.kind is not None and not self.bare
+        self.meters = Meters(f"{self.name}.{self.lives}", self.clock, self.home) if limited else None
         self._cpu = self.clock.now  # when the core is free
         self.guards = {name: Guard(self.dice.random, bare=self.bare) for name in self.servers}
         self._open: dict[Way, None] = {}  # in order: what breaks off draws from the dice of its callers
@@ -156,6 +163,8 @@ class Process:
         crash = self.note.ended(self.name, self.clock.now, trace)
         if crash is not None:
             self._tell(crash)
+        if self.meters is not None:
+            self.meters.die()
         for way in list(self._open):
             way.torn()
         self.clock.after(self.world.restart, self._rise)
@@ -187,8 +196,8 @@ class Way:
     """One request's way through a process."""
 
     __slots__ = (
-        "_answered", "_ask", "_call", "_entry", "_event", "_last", "_name", "_noted", "_over", "_paid", "_piece",
-        "_process", "_server", "_since", "_steps", "_timer", "_trial", "_tries", "_wait",
+        "_answered", "_ask", "_call", "_entered", "_entry", "_event", "_held", "_last", "_name", "_noted", "_over",
+        "_paid", "_piece", "_process", "_server", "_since", "_steps", "_timer", "_trial", "_tries", "_wait",
     )  # fmt: skip
 
     def __init__(self, process: Process, ask: Ask, answered: Answered) -> None:
@@ -201,6 +210,8 @@ class Way:
         self._call: Call | None = None
         self._server: Server | None = None
         self._piece: Piece | None = None
+        self._held: Held | None = None
+        self._entered = False
         self._since = 0.0
         self._name = ""
         self._last: UpstreamError | None = None
@@ -295,7 +306,26 @@ class Way:
     def _decide(self) -> None:
         if self._over:
             return
+        p, tenant = self._process, self._ask.tenant
+        if p.meters is None or not p.home.limits(tenant, money=False):
+            self._go_on()
+        else:
+            p.meters.take(Need(p.home.cap(tenant), 1, 1), self._let)
+
+    def _let(self, held: Held | None) -> None:
+        """The limits have spoken."""
+        if held is None:
+            self._finish(429)
+        elif self._over:
+            held.give_back(1)
+        else:
+            self._held = held
+            self._go_on()
+
+    def _go_on(self) -> None:
         p, ask = self._process, self._ask
+        p.home.enter(ask.tenant)
+        self._entered = True
         now = p.clock.now
         there = DEPLOYMENTS[ask.tier :]
         if p.resting:
@@ -315,6 +345,24 @@ class Way:
     def _attempt(self, step: Try) -> None:
         if self._over:
             return
+        p = self._process
+        if p.meters is None or not p.home.limits(self._ask.tenant, money=True):
+            self._call_of(step)
+            return
+        need = Need(p.home.cap(self._ask.tenant), round(p.world.price * _LIKELY), round(p.world.price * _BOUND))
+        p.meters.take(need, partial(self._paid_for, step))
+
+    def _paid_for(self, step: Try, held: Held | None) -> None:
+        """The money of a call is set aside, or there is none."""
+        if held is None:
+            self._finish(429)
+        elif self._over:
+            held.give_back(0)
+        else:
+            self._held = held
+            self._call_of(step)
+
+    def _call_of(self, step: Try) -> None:
         p, ask, name = self._process, self._ask, step.deployment.name
         guard = p.guards[name]
         now = p.clock.now
@@ -375,8 +423,19 @@ class Way:
         else:
             self._failed(error)
 
+    def _settle(self, *, free: bool) -> None:
+        """Give back what was set aside for a call, less what it cost: no more than its ``max_tokens`` pays."""
+        held, p = self._held, self._process
+        if held is None or p.home.kind != "day":
+            return
+        self._held = None
+        cost = 0 if free else min(held.amount, round(p.world.price * self._ask.seconds[TIERS.index(self._name)]))
+        p.home.spent[self._ask.tenant] += cost
+        held.give_back(cost)
+
     def _end(self, ending: str, error: UpstreamError | None) -> None:
-        """Tell the breaker, once."""
+        """Tell the breaker, and the purse, once."""
+        self._settle(free=error is not None and error is not LATE)
         if self._server is not None:
             self._server.left(self._event)
         call, self._call = self._call, None
@@ -393,6 +452,7 @@ class Way:
             p.noted(self._name, breaker)
 
     def _failed(self, error: UpstreamError) -> None:
+        self._settle(free=True)  # where nothing was asked
         self._last = error
         assert self._steps is not None
         try:
@@ -429,6 +489,13 @@ class Way:
             p.note.leave(self._noted)
             if self._trial:
                 p.ward.lived(self._ask.tenant)
+        if self._held is not None:
+            if p.home.kind == "day":
+                self._settle(free=not self._name)
+            else:
+                self._held.give_back(1)
+        if self._entered:
+            p.home.leave(self._ask.tenant)
         if self._entry is not None:
             p.gate.leave(self._entry, p.clock.now)
         self._answered(status)

@@ -11,9 +11,10 @@ import msgspec
 
 from evals.sim.callers import Callers, Seen
 from evals.sim.clock import Clock
+from evals.sim.meters import Home
 from evals.sim.process import TRACES, Answered, Ask, Process
 from evals.sim.upstream import Server
-from evals.sim.world import TIERS, World
+from evals.sim.world import BAD, TIERS, World
 from router.core.cells import Cells
 from router.core.resilience import Crash
 from router.core.resilience.inside import TICK
@@ -32,6 +33,7 @@ class Ran(msgspec.Struct, frozen=True):
         world: which. seen: requests in the order in which they ended.
         first, further: calls of models for a request's sake, and those beyond the first.
         detected: seconds until the last process that had calls waiting had opened its breaker; None where none did.
+        used: what each tenant with a limit had of it at most, 1 is all; the bad one first; empty where nobody has one.
         homes: tenant -> its cells, the first one first; empty where any process serves anybody.
         crashes: how many. waited: tenants whom some process held for the cause of one, and let wait.
     """
@@ -44,6 +46,7 @@ class Ran(msgspec.Struct, frozen=True):
     homes: dict[int, tuple[str, ...]]
     crashes: int
     waited: frozenset[str]
+    used: list[float]
 
 
 class Steering:
@@ -94,6 +97,7 @@ def run(world: World) -> Ran:
     clock = Clock()
     dice = Random(world.seed)  # noqa: S311  (to be repeated)
     servers = {name: Server(clock) for name in TIERS}
+    home = Home(world, clock)
     processes: dict[str, Process] = {}
     crashes: list[Crash] = []
 
@@ -103,13 +107,13 @@ def run(world: World) -> Ran:
             clock.after(HEARD, partial(process.learn, crashes))
 
     for name in (f"c{i}" for i in range(world.cells)):
-        processes[name] = Process(name, world, clock, servers, dice, tell)
+        processes[name] = Process(name, world, clock, servers, dice, home, tell)
     steering = Steering(world, clock, processes)
     callers = Callers(world, clock, dice, steering.send)
     for process in processes.values():
         _every(clock, world, LOOK, process.look)
     _every(clock, world, world.detect, steering.check)
-    _faults(clock, world, servers, processes)
+    _faults(clock, world, servers, processes, steering)
     clock.run()
     tripped = [process.tripped[HURT] - world.begins for process in processes.values() if HURT in process.tripped]
     guards = [guard for process in processes.values() for guard in process.guards.values()]
@@ -117,8 +121,15 @@ def run(world: World) -> Ran:
     return Ran(
         world, callers.seen, sum(guard.first for guard in guards), sum(guard.further for guard in guards),
         max(tripped) if tripped else None, routes, len(crashes),
-        frozenset().union(*(process.refused for process in processes.values())),
+        frozenset().union(*(process.refused for process in processes.values())), _used(world, home),
     )  # fmt: skip
+
+
+def _used(world: World, home: Home) -> list[float]:
+    if home.kind is None:
+        return []
+    tenants = [f"t{i}" for i in range(0, world.tenants, world.limited)]
+    return [home.used(tenant) / home.cap(tenant).limit for tenant in tenants]
 
 
 def _every(clock: Clock, world: World, seconds: float, what: Callable[[], object]) -> None:
@@ -132,7 +143,9 @@ def _every(clock: Clock, world: World, seconds: float, what: Callable[[], object
     clock.at(0.0, again)
 
 
-def _faults(clock: Clock, world: World, servers: dict[str, Server], processes: dict[str, Process]) -> None:
+def _faults(
+    clock: Clock, world: World, servers: dict[str, Server], processes: dict[str, Process], steering: Steering
+) -> None:
     def mode(name: str) -> Callable[[], None]:
         return lambda: setattr(servers[HURT], "mode", name)
 
@@ -140,6 +153,8 @@ def _faults(clock: Clock, world: World, servers: dict[str, Server], processes: d
     if world.fault in modes:
         clock.at(world.begins, mode(modes[world.fault]))
         clock.at(world.ends, mode("ok"))
+    if world.dies:
+        clock.at(world.dies, processes[steering.route(f"t{BAD}")[0]].die)
     if world.fault == "dead cell":
         clock.at(world.begins, processes[DEAD_CELL].die)
     if world.fault.startswith("chance"):

@@ -15,7 +15,7 @@ from evals.sim.world import ARMS, BAD, Arm, Fault, World
 
 FAULTS: tuple[Fault, ...] = (
     "dead cell", "dead upstream", "black hole", "retry storm", "poison: errors", "poison: slow", "poison: huge",
-    "poison: kills", "poison: memory", "poison: unseen",
+    "poison: kills", "poison: memory", "poison: unseen", "storm: requests", "storm: places", "storm: money",
 )  # fmt: skip
 CELLS_ONLY = frozenset({"poison: memory", "poison: unseen"})  # without cells they do what ``poison: kills`` does
 BY_CHANCE: tuple[Fault, ...] = ("chance: kills", "chance: memory", "chance: faults")
@@ -148,7 +148,8 @@ def _how(world: Mapping[str, Any]) -> str:
 Simulated, not measured on a network: {world["tenants"]} tenants with equal load, {world["rate"]:.0f} requests a second,
 {world["cells"]} processes with {world["places"]} places each. The processes' gates, breakers, budgets, plans and
 placement are the product's own code in virtual time; models, network, processor time and callers are modelled
-(`evals/sim/world.py` says how). Callers ask again as the usual client libraries do, {world["tries"]} times. Two cells
+(`evals/sim/world.py` says how). In a storm each eighth tenant has a limit, the one that storms among them; books and
+purses are the product's, too. Callers ask again as the usual client libraries do, {world["tries"]} times. Two cells
 of eight a tenant, against the same eight processes serving anybody, with and without protections."""
 
 
@@ -208,6 +209,13 @@ def _waiting(found: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+_STORM = (
+    ("{}: others hurt in 10 s", 0.0, "before.hurt", False),
+    ("{}: overshoot of the limit", 0.0, "overshoot", False),
+    ("{}: of the limit, used by who storms", 0.95, "allowed", True),
+)
+
+
 def _goals(found: Mapping[str, Any]) -> list[str]:
     rows, load = found["rows"], found["overload"]
     dead, hole, storm = (rows[f"{fault}|cells"] for fault in ("dead cell", "black hole", "retry storm"))
@@ -229,6 +237,12 @@ def _goals(found: Mapping[str, Any]) -> list[str]:
             for when, key, limit in (("in 10 s", "before.hurt", 0.04), ("after 10 s", "after.hurt", 0.01))
         ),
         f"| poison that kills: others who wait for it, 0 | {wrong} | {_kept(wrong == 0)} |",
+        *(
+            _goal(words.format(kind), limit, rows[f"{kind}|cells"][key], 100, "%", least=least)
+            for kind in FAULTS
+            if kind.startswith("storm")
+            for words, limit, key, least in _STORM
+        ),
         _goal("5 x overload: goodput, of its peak", 0.90, load["cells"]["goodput"], 100, "%", least=True),
         _goal("5 x overload: critical class succeeds", 0.999, load["cells"]["critical"], 100, "%", least=True),
         _goal("5 x overload: calls a request", 1.1, load["cells"]["amplification"], 1, "x", least=False),

@@ -14,7 +14,7 @@ them serves anybody. ``bare``: replicas without gates, breakers and budgets."""
 Fault = Literal[
     "none", "dead cell", "dead upstream", "black hole", "poison: errors", "poison: slow", "poison: huge",
     "poison: kills", "poison: memory", "poison: unseen", "retry storm", "overload",
-    "chance: kills", "chance: memory", "chance: faults",
+    "storm: requests", "storm: places", "storm: money", "chance: kills", "chance: memory", "chance: faults",
 ]  # fmt: skip
 
 # Three poisons end the process: ``kills`` by a fault in it, which leaves a trace, ``memory`` for want of memory, which
@@ -40,6 +40,10 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
         detect: seconds between health checks; two in a row must fail. restart: until a dead process serves again.
         tries: how often a caller asks again after an error that is worth it; ``patience``: the first pause.
         poison: how many times its usual load the bad tenant brings.
+        limited: each so manieth tenant has a limit, the bad one among them.
+        requests, parallel, money: what such a tenant may have where a storm hits a limit: requests a minute, requests
+            in progress, or nano-dollars a day. price: nano-dollars of a second of a model's work.
+        dies: when the bad tenant's first cell is killed; 0: never.
         load: times the usual load of everybody while the fault ``overload`` lasts.
     """
 
@@ -66,10 +70,21 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     tries: int = 2
     patience: float = 0.5
     poison: float = 20.0
+    limited: int = 8
+    requests: int = 450
+    parallel: int = 12
+    money: int = 160_000_000
+    price: int = 1_000_000
+    dies: float = 0.0
     load: float = 1.0
     begins: float = 15.0
     ends: float = 45.0
     lasts: float = 45.0
+
+    @property
+    def bad(self) -> bool:
+        """Whether one tenant is what goes wrong."""
+        return self.fault.startswith(("poison", "storm"))
 
 
 TIERS = ("small", "medium", "large")

@@ -10,7 +10,8 @@ so whatever cells do with their leases, and whenever one of them dies, the limit
 running total, so a report that is repeated counts once. A lease of money that its cell never gave back stays counted
 until its day or month ends, because nobody knows what was bought with it; one of calls in parallel ends with its cell.
 
-Time is milliseconds since the epoch, by the store's clock; amounts are requests, tokens, calls or nano-dollars.
+Time is milliseconds by the store's clock: since the epoch where windows are meant; whether a cell still lives goes by a
+clock that nobody sets, where the store has one. Amounts are requests, tokens, calls or nano-dollars.
 """
 
 from __future__ import annotations
@@ -175,10 +176,14 @@ class Grant(NamedTuple):
     frees: int
 
 
-def turn(book: Book, ask: Ask, now_ms: int) -> Grant:
-    """Book a report and answer it; changes ``book``. The same ask twice is as good as once."""
+def turn(book: Book, ask: Ask, now_ms: int, alive_ms: int | None = None) -> Grant:
+    """Book a report and answer it; changes ``book``. The same ask twice is as good as once.
+
+    ``alive_ms`` is the clock by which leases are believed to live; the same as ``now_ms`` where there is no other.
+    """
     kind, slot, holder = ask.cap.kind, ask.slot, ask.holder
-    _forget(book, kind, now_ms)
+    alive = now_ms if alive_ms is None else alive_ms
+    _forget(book, kind, now_ms, alive)
     holders = book.leases.setdefault(slot, {})
     mine = holders.get(holder) or Lease(0, 0, 0)
     book.used[slot] = book.used.get(slot, 0) + ask.total - mine.told
@@ -195,22 +200,28 @@ def turn(book: Book, ask: Ask, now_ms: int) -> Grant:
     if not short and room > 0:
         # Of money a call may be given less than it wants, so that the next one finds some, too.
         extra = min(ask.want, max(ask.floor, room // 2) if kind in MONEY else room)
-        if now_ms >= book.hungry:
+        if not _ahead(book.hungry, alive, _HUNGER_MS):
             extra += min(ask.spare, (room - extra) // _SPARE)
-    living = sum(lease.amount for lease in others if lease.until > now_ms)
+    living = sum(lease.amount for lease in others if _ahead(lease.until, alive, TTL_MS))
     if short and living:
-        book.hungry = now_ms + _HUNGER_MS
-    holders[holder] = Lease(ask.keep + extra, ask.total, now_ms + TTL_MS)
+        book.hungry = alive + _HUNGER_MS
+    holders[holder] = Lease(ask.keep + extra, ask.total, alive + TTL_MS)
     frees = _frees(book, kind, slot, ask.floor - room) if short else now_ms
     dead = sum(lease.amount for lease in others) - living
-    return Grant(ask.keep + extra, max(0, room - extra), living, now_ms < book.hungry, used + dead, frees)
+    hungry = _ahead(book.hungry, alive, _HUNGER_MS)
+    return Grant(ask.keep + extra, max(0, room - extra), living, hungry, used + dead, frees)
 
 
-def _forget(book: Book, kind: Kind, now_ms: int) -> None:
+def _ahead(until: int, now: int, most: int) -> bool:
+    """Whether ``until`` is still to come. What lies further ahead than it was ever set is of another boot."""
+    return now < until <= now + 2 * most
+
+
+def _forget(book: Book, kind: Kind, now_ms: int, alive: int) -> None:
     """Drop what counts no more."""
     if kind == "parallel":
         for slot, held in book.leases.items():
-            book.leases[slot] = {name: lease for name, lease in held.items() if lease.until > now_ms}
+            book.leases[slot] = {name: x for name, x in held.items() if _ahead(x.until, alive, TTL_MS)}
         book.used.clear()
         return
     here = slot_of(kind, now_ms)
@@ -219,7 +230,9 @@ def _forget(book: Book, kind: Kind, now_ms: int) -> None:
     leases: dict[int, dict[str, Lease]] = {}
     for slot, held in book.leases.items():
         if abs(slot - here) <= near:
-            leases[slot] = {name: x for name, x in held.items() if x.amount or x.until + _FORGET_MS > now_ms}
+            leases[slot] = {
+                name: x for name, x in held.items() if x.amount or _ahead(x.until, alive - _FORGET_MS, _FORGET_MS)
+            }
     book.leases = leases
 
 
@@ -247,8 +260,8 @@ def state_of(book: Book, kind: Kind, now_ms: int) -> State:
     slot = slot_of(kind, now_ms)
     used = sum(amount for at, amount in book.used.items() if _counts(kind, at, slot) and at <= slot)
     held = [x for at, names in book.leases.items() if _counts(kind, at, slot) for x in names.values()]
-    living = sum(x.amount for x in held if x.until > now_ms)
-    dead = 0 if kind == "parallel" else sum(x.amount for x in held if x.until <= now_ms)
+    living = sum(x.amount for x in held if _ahead(x.until, now_ms, TTL_MS))
+    dead = 0 if kind == "parallel" else sum(x.amount for x in held) - living
     return State(used, living, dead, ends_ms(kind, slot))
 
 
@@ -343,7 +356,7 @@ class Purse:
         return ask
 
     def take_in(self, ask: Ask, grant: Grant, now_ms: int) -> None:
-        """The store's answer; ``now_ms`` is when it was asked."""
+        """The store's answer; ``now_ms`` is when it was asked, by the clock that ``free`` goes by."""
         self.lease, self.told = grant.amount, ask.total
         self.left, self.others, self.hungry, self.frees = grant.left, grant.others, grant.hungry, grant.frees
         self.gone, self.until, self.heard = grant.gone, now_ms + TTL_MS, True

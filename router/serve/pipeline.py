@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("stillhouse")
 T = TypeVar("T")
+_BUNCH = 64 * 1024  # bytes of events that are sent together, at most, and one more event
 Masks = list[tuple[TextSite, str]]
 
 
@@ -265,16 +266,20 @@ async def answer_in_events(
 async def pump(stream: StreamReply, guard: EventGuard, out: Exchange, hearing: Hearing | None = None) -> None:
     """Send what the guard lets through, until the upstream has ended or every choice is blocked.
 
-    Events that came in the same bytes are read and leave together; nobody waits for more to come.
+    Events that came in the same bytes are read and leave together, up to some size: a caller who does not take them
+    keeps them here. Nobody waits for more to come.
 
     Raises:
         UpstreamError: an event is wrong; what came before it has been sent.
     """
     bunch: list[bytes] = []
+    size = 0
     async for data in stream.events():
         bunch.append(data)
         if stream.waiting:
-            continue
+            size += len(data)
+            if size < _BUNCH:
+                continue
         ready: list[bytes] = []
         try:
             guard.feed_all(bunch, ready)
@@ -285,7 +290,7 @@ async def pump(stream: StreamReply, guard: EventGuard, out: Exchange, hearing: H
                 await out.events(ready)
         if guard.over:
             return
-        bunch = []
+        bunch, size = [], 0
 
 
 async def to_its_end(work: Coroutine[Any, Any, None]) -> None:

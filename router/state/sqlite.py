@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from router.core.limits import Ask
+from router.core.limits import Ask, Book
 from router.state.store import Kept, Names, StoreAway, Turned, answer, names_of, read
 
 _BUSY_S: Final = 5.0
@@ -23,12 +23,24 @@ def _wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class SqliteStore:
-    """One file. A commit is on the disk before anything is spent of it (``synchronous = FULL``)."""
+def _boot_ms() -> int:
+    """All processes of a machine share this clock, and nobody sets it."""
+    return time.monotonic_ns() // 1_000_000
 
-    def __init__(self, path: Path, now_ms: Callable[[], int] = _wall_ms) -> None:
+
+class SqliteStore:
+    """One file. A commit is on the disk before anything is spent of it (``synchronous = FULL``).
+
+    Args:
+        path: the file. now_ms: the wall clock, for windows. alive_ms: by which leases live: a wall clock that is set
+            would give places away that a living cell holds, or keep those of a dead one for as long.
+    """
+
+    def __init__(
+        self, path: Path, now_ms: Callable[[], int] = _wall_ms, alive_ms: Callable[[], int] = _boot_ms
+    ) -> None:
         self.path = path
-        self._now_ms = now_ms
+        self._now_ms, self._alive_ms = now_ms, alive_ms
         self._db: sqlite3.Connection | None = None
 
     def __str__(self) -> str:
@@ -41,7 +53,7 @@ class SqliteStore:
             try:
                 now = self._now_ms()
                 kept = {name: row for name in names_of(asks) if (row := self._one(db, name)) is not None}
-                grants, books = answer(kept, asks, now)
+                grants, books = answer(kept, asks, now, self._alive_ms())
                 db.executemany(
                     "INSERT INTO meters VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET book = excluded.book",
                     [(*name, book) for name, book in books.items()],
@@ -58,7 +70,9 @@ class SqliteStore:
             marks = ", ".join("?" * len(subjects))
             query = f"SELECT subject, kind, book FROM meters WHERE subject IN ({marks})"  # noqa: S608  (only marks)
             rows = self._open().execute(query, list(subjects)).fetchall()
-            return self._now_ms(), [Kept(subject, kind, read(book)) for subject, kind, book in rows]
+            now = self._now_ms()
+            ahead = now - self._alive_ms()
+            return now, [Kept(subject, kind, _by_wall(read(book), ahead)) for subject, kind, book in rows]
 
     def close(self) -> None:
         if self._db is not None:
@@ -91,3 +105,11 @@ class SqliteStore:
         except (sqlite3.Error, OSError) as error:
             self.close()
             raise StoreAway(f"{self.path}: {error}") from None
+
+
+def _by_wall(book: Book, ahead: int) -> Book:
+    """For readers, who know one clock: leases live until a time of the wall's."""
+    for held in book.leases.values():
+        for lease in held.values():
+            lease.until += ahead
+    return book

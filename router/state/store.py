@@ -64,10 +64,12 @@ def names_of(asks: Sequence[Ask]) -> list[Names]:
     return sorted({(ask.cap.subject, ask.cap.kind) for ask in asks})
 
 
-def answer(kept: dict[Names, bytes], asks: Sequence[Ask], now_ms: int) -> tuple[list[Grant], dict[Names, bytes]]:
-    """The answers to ``asks``, and the books as they are afterwards."""
+def answer(
+    kept: dict[Names, bytes], asks: Sequence[Ask], now_ms: int, alive_ms: int | None = None
+) -> tuple[list[Grant], dict[Names, bytes]]:
+    """The answers to ``asks``, and the books as they are afterwards; the clocks are those of ``turn``."""
     books = {name: read(kept.get(name)) for name in names_of(asks)}
-    grants = [turn(books[ask.cap.subject, ask.cap.kind], ask, now_ms) for ask in asks]
+    grants = [turn(books[ask.cap.subject, ask.cap.kind], ask, now_ms, alive_ms) for ask in asks]
     return grants, {name: msgspec.json.encode(book) for name, book in books.items()}
 
 

@@ -21,6 +21,7 @@ from router.errors import UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
 from router.sockets import give_up_after, look_for_life
 from router.upstream.base import Deadline
 from router.upstream.hop import SMALL, Hop, Roads
+from router.upstream.lost import Lost
 
 Body = bytes | AsyncIterator[bytes] | None  # at once, as it arrives, or none
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -141,17 +142,18 @@ class _AiohttpResponse:
         content = self._response.content
         silence = self._silence = Silence(content, gap)
         self._end_timeout_of_head()
+        chunk: list[bytes] = []  # so that nothing here holds what was handed on, while its reader is kept waiting
         try:
             while True:
                 if content.is_eof() or content._buffer:  # noqa: SLF001  (aiohttp has no public "is there data")
-                    chunk = content.read_nowait()
+                    chunk.append(content.read_nowait())
                 else:
                     silence.begins()
-                    chunk = await content.readany()
+                    chunk.append(await content.readany())
                     silence.ends()
-                if not chunk and content.at_eof():
+                if not chunk[0] and content.at_eof():
                     return
-                yield chunk
+                yield chunk.pop()
         except TimeoutError:
             raise UpstreamTimeout("The model's server fell silent in the middle of its answer.") from None
         except (aiohttp.ClientError, ConnectionError):
@@ -187,15 +189,6 @@ def _until_connected(deadline: Deadline) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(connect=deadline.total, sock_connect=deadline.connect)
 
 
-def _watched(info: tuple[Any, ...]) -> socket.socket:
-    """A socket whose dead peer is noticed, though nothing is to be sent to it."""
-    made = socket.socket(info[0], info[1], info[2])
-    made.setblocking(False)
-    give_up_after(made, DEAD_SECONDS)
-    look_for_life(made)
-    return made
-
-
 @lru_cache(maxsize=256)
 def _url(url: str) -> URL:
     return URL(url, encoded=True)
@@ -210,11 +203,21 @@ class AiohttpTransport:
         self._connector: aiohttp.TCPConnector
         self._roads: Roads
         self._alarms: Alarms
+        self._lost = Lost()
+
+    def _socket(self, info: tuple[Any, ...]) -> socket.socket:
+        """A socket whose dead peer is noticed, though nothing is to be sent to it."""
+        made = socket.socket(info[0], info[1], info[2])
+        made.setblocking(False)
+        give_up_after(made, DEAD_SECONDS)
+        look_for_life(made)
+        self._lost.watch(made)
+        return made
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._connector = aiohttp.TCPConnector(
-                limit=self._limit, ttl_dns_cache=60, enable_cleanup_closed=False, socket_factory=_watched
+                limit=self._limit, ttl_dns_cache=60, enable_cleanup_closed=False, socket_factory=self._socket
             )
             self._session = aiohttp.ClientSession(
                 connector=self._connector,
@@ -251,3 +254,4 @@ class AiohttpTransport:
         if self._session is not None:
             await self._session.close()
             self._session = None
+            self._lost.end()

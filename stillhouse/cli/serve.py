@@ -132,10 +132,11 @@ def _weights() -> Any:
 
 def run(settings: Settings, ledger: Path | None) -> None:
     """Serve until told to stop."""
-    from router.sockets import give_up_after
+    from router.sockets import give_up_after, look_for_life
 
     with bind(settings.server.host, settings.server.port) as listener:
         give_up_after(listener, settings.server.stuck_seconds)
+        look_for_life(listener, settings.server.stuck_seconds / 2)  # who waits for a long answer may have vanished
         serve_on(listener, settings, ledger)
 
 

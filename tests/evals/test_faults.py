@@ -3,7 +3,8 @@
 import asyncio
 
 from evals.faults.__main__ import page
-from evals.faults.scenarios import SCENARIOS, drain, least, most
+from evals.faults.claims import least, most
+from evals.faults.scenarios import SCENARIOS, drain
 
 
 def test_open_streams_survive_sigterm_and_are_all_on_record(tmp_path):

@@ -87,6 +87,10 @@ class Limiter:
         """The store's time, as far as it is known."""
         return int(self._clock() * 1e3) + self._offset
 
+    def _ticks(self) -> int:
+        """The clock by which we believe in what we hold: the store's may be set."""
+        return int(self._clock() * 1e3)
+
     def purse(self, cap: Cap) -> Purse:
         """The purse of a meter for this moment."""
         now, name = self.now(), (cap.subject, cap.kind)
@@ -142,7 +146,7 @@ class Limiter:
                 return taken
 
     def _all(self, needs: Sequence[Need], *, full: bool) -> list[Held] | None:
-        now = self.now()
+        now = self._ticks()
         purses = [self.purse(need.cap) for need in needs]
         amounts: list[int] = []
         for purse, need in zip(purses, needs, strict=True):
@@ -171,7 +175,7 @@ class Limiter:
         self._beat()
 
     def _lacking(self, needs: Sequence[Need]) -> tuple[Purse, Need]:
-        now = self.now()
+        now = self._ticks()
         pairs = [(self.purse(need.cap), need) for need in needs]
         return next(pair for pair in pairs if pair[0].free(now) < pair[1].floor)
 
@@ -227,7 +231,7 @@ class Limiter:
         """Ask in the next round; False where the store does not answer."""
         if self._clock() < self._retry_at:
             return False
-        now = self.now()
+        now = self._ticks()
         for need in needs:
             purse = self.purse(need.cap)
             if purse.free(now) < need.want:
@@ -283,9 +287,9 @@ class Limiter:
         return True
 
     def _take_in(self, batch: list[Purse], asks: list[Ask], turned: Turned, begun: float) -> None:
-        # The store's clock, as of when it was asked: a lease is believed in too short rather than too long.
-        self._offset = turned.now_ms - int(self._clock() * 1e3)
-        heard = int(begun * 1e3) + self._offset
+        self._offset = turned.now_ms - self._ticks()
+        # As of when it was asked: a lease is believed in too short rather than too long.
+        heard = int(begun * 1e3)
         for purse, ask, grant in zip(batch, asks, turned.grants, strict=True):
             purse.take_in(ask, grant, heard)
             self._told[purse] = begun

