@@ -168,7 +168,8 @@ async def test_a_head_comes_to_traffic_cell_by_cell_and_goes_back_with_what_is_e
         assert [served(await ask(gw, seed)) for seed in (40, 41) for gw in (first, other)] == [(name, "refund")] * 4
         assert len(up.requests) == before  # the head answers alone
         record = await first.record(await ask(first, 42))
-        assert (record["tier"], record["policy_hash"]) == ("small", told["version"])
+        assert [(each["deployment"], each["outcome"]) for each in record["attempts"]] == [(name, "ok")]
+        assert record["policy_hash"] == told["version"]
 
         await run("policy", "rollback", "ours", "--by", "ana", "--why", "complaints")
         await until(lambda: all(gw.cell.policies["ours"].hash == told["base"] for gw in (first, other)))
