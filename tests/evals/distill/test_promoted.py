@@ -132,7 +132,7 @@ def served(answer):
     return answer.headers["x-stillhouse-model"], answer.json()["choices"][0]["message"]["content"]
 
 
-async def test_a_head_comes_to_traffic_cell_by_cell_and_goes_back_with_what_is_expected_of_it(home, up, loop):
+async def test_a_head_comes_to_traffic_cell_by_cell_and_goes_back_with_what_is_expected_of_it(home, up, loop, caplog):
     async with cells(home, up, "c0", "c1") as (first, other):
         assert served(await ask(first)) == ("m-large", "refund")  # nobody expects the small tier to know
 
@@ -171,29 +171,16 @@ async def test_a_head_comes_to_traffic_cell_by_cell_and_goes_back_with_what_is_e
         assert [(each["deployment"], each["outcome"]) for each in record["attempts"]] == [(name, "ok")]
         assert record["policy_hash"] == told["version"]
 
+        async with cells(home, up, "c2") as (later,):
+            assert served(await ask(later)) == (name, "refund")
+        lost = proposals.bundle_path(home, told["profile"]["digest"])
+        lost.rename(home / "aside")
+        async with cells(home, up, "c3") as (later,):  # no reason to decide by another model's figures
+            assert served(await ask(later))[0] == "m-large"
+            assert "the live version stays out" in caplog.text
+        (home / "aside").rename(lost)
+
         await run("policy", "rollback", "ours", "--by", "ana", "--why", "complaints")
         await until(lambda: all(gw.cell.policies["ours"].hash == told["base"] for gw in (first, other)))
         assert {served(await ask(gw, 43)) for gw in (first, other)} == {("m-large", "refund")}
         assert (await ask(first, model=name)).status_code == 404
-
-
-async def test_a_gateway_that_starts_later_serves_what_is_live_with_its_profile_or_says_why_not(home, up, loop, caplog):
-    """A lost profile is no reason to decide by another model's figures: what the file says is served, and it is said."""
-    await asyncio.to_thread(train, loop, "nano", Options(), Choice(), lambda *_: None)
-    name = json.loads(await run("distill", "register", "loop", "--tier", "small", "--json"))["name"]
-    (home / "c0.yaml").write_text(SETTINGS.format(url=up.base_url, cell="c0"))
-    told = json.loads(await run(
-        "distill", "propose", "loop", "--policy", home / "ours.yaml", "--config", home / "c0.yaml", "--by", "ana",
-        "--json", *LOOSE,
-    ))  # fmt: skip
-    await run("policy", "approve", told["proposal"], "--by", "bo", "--why", "read it", "--steps", "100")
-    async with cells(home, up, "c0") as (gw,):
-        await until(lambda: gw.cell.policies["ours"].hash == told["version"])
-    (home / "c0").rename(home / "gone")
-    async with cells(home, up, "c0") as (gw,):
-        assert served(await ask(gw)) == (name, "refund")
-    (home / "c0").rename(home / "gone2")
-    proposals.bundle_path(home, told["profile"]["digest"]).unlink()
-    async with cells(home, up, "c0") as (gw,):
-        assert served(await ask(gw))[0] == "m-large"
-    assert "the live version stays out" in caplog.text

@@ -16,6 +16,7 @@ from evals.distill.registering import find_student, register
 from evals.runs.record import Item
 from policies.load import load_policy
 from router.core.models import profile_name
+from router.core.rollout import Plan
 from router.registry import profiles, proposals, versions, weights
 from router.registry.proposals import ProposalError
 from router.score import load
@@ -208,10 +209,9 @@ async def test_a_head_stands_before_the_model_of_its_tier_and_is_judged_as_it_is
 
 
 async def test_over_a_live_version_the_next_student_is_proposed_on_top_of_it(folder, home):
-    told = json.loads((await run(home, "--json")).output)
-    from router.core.rollout import Plan
-
-    it = proposals.approve(home, told["proposal"], Plan(), by="bo", why="seen", now_ms=3)
+    (home / "next.yaml").write_text(OURS + "models: {small: [m-student]}  # ours\n")
+    first = proposals.propose(home, home / "next.yaml", against=home / "ours.yaml", by="a", now_ms=1, evidence=b"{}")
+    it = proposals.approve(home, first.id, Plan(), by="bo", why="seen", now_ms=3)
     live(home, it)
     other = students.digest("head")
     students.head(folder, other, {made_rows(folder)[0].messages[-1].content: "0"})
@@ -222,7 +222,7 @@ async def test_over_a_live_version_the_next_student_is_proposed_on_top_of_it(fol
     assert second.base == it.version
     body = versions.read(home, second.version).body
     assert body.models == {"small": (name, "m-student")}
-    assert body.profile != versions.read(home, it.version).body.profile
+    assert profiles.read(home, body.profile).models == body.models
 
 
 # --- what is expected of the models --------------------------------------------------------------------
