@@ -36,6 +36,7 @@ from guardrails.types import Action
 
 DEPTH: Final = 2
 _BEHIND: Final = 48  # code points of a stream that are looked at again rather than moving six anchors at every piece
+_QUICK: Final = 4096  # code points of a text that grows, from which a look whether it holds any run at all is cheaper
 _DIGIT: Final = re.compile("[0-9]")
 
 
@@ -114,15 +115,16 @@ class LayerFamily:
 
     def scan(self, text: str, positions: list[int], last: bool) -> tuple[list[Hit], int]:
         """See ``matching.Family``."""
-        if last and not may_hold_runs(text):
+        some = may_hold_runs(text) if last or len(text) > _QUICK else True
+        if last and not some:
             return [], len(text)
         hits: list[Hit] = []
-        live = min(self._inline(text, positions, last, hits), self._packed(text, positions, last, hits))
+        live = min(self._inline(text, positions, last, hits, some), self._packed(text, positions, last, hits, some))
         return hits, live
 
-    def _inline(self, text: str, positions: list[int], last: bool, hits: list[Hit]) -> int:
+    def _inline(self, text: str, positions: list[int], last: bool, hits: list[Hit], some: bool) -> int:
         live, until = (len(text), len(text)) if last else inline_live(text)
-        for start, end in inline(text, positions[0]):
+        for start, end in inline(text, positions[0]) if some else ():
             if not last and end >= until and end - start < INLINE_MAX:
                 live = min(live, start)
                 break
@@ -132,10 +134,10 @@ class LayerFamily:
         positions[0] = max(positions[0], live)
         return live
 
-    def _packed(self, text: str, positions: list[int], last: bool, hits: list[Hit]) -> int:
+    def _packed(self, text: str, positions: list[int], last: bool, hits: list[Hit], some: bool) -> int:
         size = len(text)
         least = min(positions[1:])
-        spans = packed_spans(text, least)
+        spans = packed_spans(text, least) if some else []
         if not spans:
             live = size if last else packed_tail(text)
             if live - least < _BEHIND:

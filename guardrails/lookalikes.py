@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from guardrails.long import occurs
 from guardrails.matching import Family, Hit
 from guardrails.types import Action
 
@@ -36,7 +37,7 @@ _SEEN: Final = 1 << 40  # more than any position
 
 def has_any(text: str) -> bool:
     """Whether look-alikes occur in ``text``."""
-    return not text.isascii() and _ANY.search(text) is not None
+    return not text.isascii() and occurs(_ANY, text)
 
 
 def plain(text: str) -> str:

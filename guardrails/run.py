@@ -15,6 +15,7 @@ from guardrails.common import ROLES, Common
 from guardrails.findings import Placed, Sieve, finding_of, placed, reads_raw, told_once, value_of
 from guardrails.layers import layered
 from guardrails.learned.family import LearnedFamily
+from guardrails.long import WINDOW, occurs, scan_long
 from guardrails.lookalikes import Lookalikes, has_any
 from guardrails.matching import Family
 from guardrails.normalize import normalize
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 
 _DIGIT = re.compile("[0-9]")
+BRIEF = 1024  # code points: a text of which it is asked once whether the time is over
 #: Asked between two guards: whether the time for this text is over.
 Hurry = Callable[[], bool]
 #: What is read in another form (base64, escapes, ...) is read with all guards at once; this names the reading.
@@ -68,9 +70,11 @@ class _Whole:
 
     Attributes:
         plainly: the family for a text without look-alikes.
+        steps: it reads a long text in windows. Learned guards do not: theirs are their own, and sums of numbers
+            may differ in the last place with what is summed beside them.
     """
 
-    __slots__ = ("digits", "family", "of", "plainly", "raw", "unseen", "width")
+    __slots__ = ("digits", "family", "of", "plainly", "raw", "steps", "unseen", "width")
 
     def __init__(self, of: Guarding) -> None:
         family = of.family
@@ -79,6 +83,7 @@ class _Whole:
         self.plainly = family.inner if isinstance(family, Lookalikes) else family
         self.digits = family.digits
         self.width = family.width
+        self.steps = not isinstance(family, LearnedFamily)
         self.raw = reads_raw(family)
         self.unseen = getattr(family, "unseen", False)
 
@@ -86,7 +91,7 @@ class _Whole:
 class _Reading:
     """The rails that read texts of one role: as wholes, and in a stream those that hold it and those that look on."""
 
-    __slots__ = ("holding", "left", "watching", "whole")
+    __slots__ = ("_narrowed", "holding", "left", "watching", "whole")
 
     def __init__(self, rails: Sequence[Rail]) -> None:
         parts: tuple[list[Rail], list[Rail]] = [], []
@@ -102,6 +107,20 @@ class _Reading:
         self.left = max((each.of.family.left for each in self.watching), default=0)
         every = [*parts[0], *parts[1]]
         self.whole = tuple(map(_Whole, (*map(_guarding, every), *_layers(every))))
+        self._narrowed = {
+            (digits, moved): tuple(
+                one for one in self.whole if (digits or not one.digits) and (moved or not one.unseen)
+            )
+            for digits in (False, True)
+            for moved in (False, True)
+        }
+
+    def narrowed(self, *, digits: bool, moved: bool) -> tuple[_Whole, ...]:
+        """Those of ``whole`` that must read a text with or without digits, of which folding moved characters or none.
+
+        What is told by characters that folding drops is not there when every character stayed in its place.
+        """
+        return self._narrowed[digits, moved]
 
 
 def joined(rails: Sequence[Rail]) -> list[Rail]:
@@ -190,25 +209,28 @@ class Rails:
         Args:
             text: any text.
             role: who wrote it; guards that are not for this role do not read it.
-            hurry: asked between the guards. A guard that could not be run, for time or for a fault of its own,
-                is a finding of the category ``ERROR``.
+            hurry: asked between the guards, for a brief text once before them, and on the way through a long one. A
+                guard that could not be run, for time or for a fault of its own, is a finding of the category ``ERROR``.
         """
         folded, origins = normalize(text)
         found: list[Placed] = []
         lost: list[Finding] = []
         # Most kinds of personal data have digits, most texts have none, and one look tells.
-        without = _DIGIT.search(folded) is None
+        long = len(folded) > WINDOW
+        digits = occurs(_DIGIT, folded, hurry) if long else _DIGIT.search(folded) is not None
         alike = has_any(folded)
-        for one in self._reading(role).whole:
-            # What is told by characters that folding drops is not there when every character stayed in its place.
-            if (one.digits and without) or (one.unseen and origins is None):
-                continue
+        ask = hurry
+        late = False
+        if hurry is not None and len(text) <= BRIEF:  # all guards together take less time than asking tells apart
+            ask, late = None, hurry()
+        for one in self._reading(role).narrowed(digits=digits, moved=origins is not None):
             family = one.family if alike else one.plainly
             read, back = (text, None) if one.raw else (folded, origins)
             try:
-                if hurry is not None and hurry():
+                if late or (ask is not None and ask()):
                     raise TimeoutError
-                if hits := family.scan(read, [0] * one.width, True)[0]:
+                steps = long and one.steps
+                if hits := scan_long(family, read, hurry) if steps else family.scan(read, [0] * one.width, True)[0]:
                     found += [placed(hit, read, back, raw=one.raw) for hit in hits]
             except Exception as fault:  # noqa: BLE001  (whatever it is, it must not read as "nothing found")
                 lost.append(_lost(one.of, len(text), fault))

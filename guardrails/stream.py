@@ -50,12 +50,16 @@ class StreamRail:
         "_findings",
         "_left",
         "_names",
+        "_open_from",
         "_origins",
         "_pending",
         "_raw",
         "_raw_base",
         "_readers",
+        "_seen",
         "_sieve",
+        "_steppers",
+        "_stoppers",
         "_text",
         "_wake",
     )
@@ -63,7 +67,12 @@ class StreamRail:
     def __init__(self, watching: Sequence[Watching], left: int, names: Placeholders) -> None:
         """``left`` is how far to the left of a position any of the families looks."""
         self._names = names
-        self._readers = [_Reader(each) for each in watching]
+        readers = [_Reader(each) for each in watching]
+        self._readers = [each for each in readers if not each.late]
+        self._stoppers = [each for each in readers if each.late and each.stops]
+        self._steppers = [each for each in readers if each.late and not each.stops]
+        self._seen = 0  # length of the raw window when the steppers last looked
+        self._open_from = 0  # where the first open candidate of a stepper began then, in the raw window
         self._left = left
         self._sieve = Sieve()
         self._text = ""  # the window, folded
@@ -106,7 +115,11 @@ class StreamRail:
         """Take the next piece; return what is safe to send now (often without the last word)."""
         if self._blocked or self._ended or not delta:
             return ""
-        self._append(delta)
+        if self._origins is None and delta.isascii():
+            self._text += delta
+            self._raw += delta
+        else:
+            self._append(delta)
         if len(self._text) < self._wake:
             return ""
         return self._advance(last=False)
@@ -130,25 +143,46 @@ class StreamRail:
         self._raw += delta
 
     def _advance(self, *, last: bool) -> str:
-        settled = watched = len(self._raw)
-        for reader in self._readers:
-            if not reader.late:
-                settled = min(settled, self._read(reader, last=last))
-            elif last or reader.stops or len(self._raw) - reader.seen >= _STEP:
-                # Nothing waits for a family that only reports: it reads on in steps.
-                reader.seen = len(self._raw)
-                reader.live = self._read(reader, last=last)
-                watched = min(watched, reader.live)
-            else:
-                watched = min(watched, reader.live)
-        sent = self._settle(settled, watched)
-        if self._blocked:
-            return sent
-        sent += self._release(settled)
-        self._trim(min(settled, watched))
+        size = len(self._raw)
+        settled = self._read_on(self._readers, size, last=last)
+        watched = self._read_on(self._stoppers, size, last=last) if self._stoppers else size
+        if self._steppers:
+            # Nothing waits for a family that only reports: it reads on in steps.
+            if last or size - self._seen >= _STEP:
+                self._seen = size
+                self._open_from = self._read_on(self._steppers, size, last=last)
+            watched = min(watched, self._open_from)
+        sent = ""
+        if self._pending:
+            sent = self._settle(settled, watched)
+            if self._blocked:
+                return sent
+        if settled > self._done:
+            sent += self._raw[self._done : settled]
+            self._done = settled
+        if len(self._text) >= _TRIM:
+            self._trim(min(settled, watched))
         held = len(self._raw) - self._done
         self._wake = len(self._text) + held // 8 if held > _LONG else 0
         return sent
+
+    def _read_on(self, readers: list[_Reader], size: int, *, last: bool) -> int:
+        """Let families read on; where their first open candidate begins in the raw window, which is ``size`` long."""
+        text, plain = self._text, self._origins is None
+        first = size
+        for reader in readers:
+            if plain and not reader.raw:  # both windows are one: written out, for it runs many times for every piece
+                try:
+                    hits, live = reader.scan(text, reader.positions, last)
+                except Exception:  # noqa: BLE001  (whatever it is, it must not read as "nothing found")
+                    live = self._lose(reader)
+                else:
+                    if hits:
+                        self._take(reader, hits, text, None)
+            else:
+                live = self._read(reader, last=last)
+            first = min(first, live)
+        return first
 
     def _read(self, reader: _Reader, *, last: bool) -> int:
         """Let one family read on; where its first open candidate begins in the raw window."""
@@ -158,16 +192,21 @@ class StreamRail:
         except Exception:  # noqa: BLE001  (whatever it is, it must not read as "nothing found")
             return self._lose(reader)
         if hits:
-            if reader.stops:
-                hits = [replace(hit, late=True) for hit in hits]
-            self._pending += [placed(hit, text, origins, raw=reader.raw) for hit in hits]
+            self._take(reader, hits, text, origins)
         if live >= len(text):
             return len(self._raw)
         return live if origins is None else origins[live]
 
+    def _take(self, reader: _Reader, hits: list[Hit], text: str, origins: list[int] | None) -> None:
+        if reader.stops:
+            hits = [replace(hit, late=True) for hit in hits]
+        self._pending += [placed(hit, text, origins, raw=reader.raw) for hit in hits]
+
     def _lose(self, reader: _Reader) -> int:
         """A guard broke: say so once, for all that is still undecided, and do without it from here on."""
         self._readers = [each for each in self._readers if each is not reader]
+        self._stoppers = [each for each in self._stoppers if each is not reader]
+        self._steppers = [each for each in self._steppers if each is not reader]
         guard, lost = reader.of.guard, reader.of.lost
         hit = Hit(0, max(1, len(self._raw)), 1.0, "ERROR", lost, f"{guard}.error", guard, _ITEM_OF_ERRORS)
         self._pending.append(Placed(hit, ""))
@@ -175,8 +214,6 @@ class StreamRail:
 
     def _settle(self, settled: int, watched: int) -> str:
         """Decide the hits that begin before what is still open; return the text up to the last of them."""
-        if not self._pending:
-            return ""
         sent: list[str] = []
         waiting: list[Placed] = []
         for one in sorted(self._pending, key=attrgetter("key")):
@@ -209,17 +246,8 @@ class StreamRail:
         self._done = hit.end
         return before + self._names.name(hit.category, one.value, self._raw[hit.start : hit.end])
 
-    def _release(self, until: int) -> str:
-        if until <= self._done:
-            return ""
-        sent = self._raw[self._done : until]
-        self._done = until
-        return sent
-
     def _trim(self, open_from: int) -> None:
         """Drop what no opinion can depend on any more."""
-        if len(self._text) < _TRIM:
-            return
         first = min((one.hit.start for one in self._pending), default=open_from)
         keep_from = min(first, open_from, self._done)
         origins = self._origins
@@ -235,11 +263,11 @@ class StreamRail:
         self._raw = self._raw[raw_cut:]
         self._raw_base += raw_cut
         self._done -= raw_cut
-        for reader in self._readers:
+        for reader in (*self._readers, *self._stoppers, *self._steppers):
             by = raw_cut if reader.raw else cut
             reader.positions = [position - by for position in reader.positions]
-            reader.live -= raw_cut
-            reader.seen -= raw_cut
+        self._open_from -= raw_cut
+        self._seen -= raw_cut
         self._pending = [one.moved(-raw_cut) for one in self._pending]
         if origins is not None:
             left = [origin - raw_cut for origin in origins[cut:]]
@@ -270,11 +298,9 @@ class Watching(NamedTuple):
 class _Reader:
     """A family at work on one text: where it stands, and which text it reads."""
 
-    __slots__ = ("late", "live", "of", "positions", "raw", "scan", "seen", "stops")
+    __slots__ = ("late", "of", "positions", "raw", "scan", "stops")
 
     def __init__(self, watching: Watching) -> None:
         self.of, self.raw, self.late, self.stops, width = watching
         self.scan = self.of.family.scan
         self.positions = [0] * width
-        self.live = 0  # offset in the raw window, as of the last look
-        self.seen = 0  # length of the raw window at the last look

@@ -22,6 +22,7 @@
     ├── HeadTooLarge              431  headers_too_large
     ├── Overloaded                503  overloaded
     ├── NoTier                    503  no_tier_available
+    ├── Quarantined               503  quarantined
     └── UpstreamError             502  upstream_error
         ├── UpstreamRejected      4xx  the upstream's own code: the caller's request is at fault
         ├── UpstreamRateLimited   429  rate_limit_exceeded (keeps Retry-After)
@@ -229,6 +230,13 @@ class NoTier(StillhouseError):
 
     status = 503
     code = "no_tier_available"
+
+
+class Quarantined(StillhouseError):
+    """The tenant's requests are the likely cause of crashes of the gateway; it waits, and is then let in on trial."""
+
+    status = 503
+    code = "quarantined"
 
 
 class UpstreamError(StillhouseError):

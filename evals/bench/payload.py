@@ -18,6 +18,7 @@ PAUSE_SECONDS = 0.05
 FAIL = "FAIL500"  # makes it answer 500
 BREAK = "BREAKOFF"  # makes it break off a stream in the middle
 CHUNK_SECONDS = 0.001
+PACED = "PACED"  # with milliseconds behind it: a stream without end, a chunk each time, stamped (see ``stamped``)
 
 _QUESTION = f"Tell class {MARK} of young gardeners in two sentences why leaves change their colour in autumn."
 _ANSWER = (
@@ -79,6 +80,17 @@ def events(*, usage: bool) -> list[bytes]:
     if usage:
         chunks.append({**_chunk([]), "usage": _USAGE})
     return [*(b"data: %b\n\n" % dump(chunk) for chunk in chunks), b"data: [DONE]\n\n"]
+
+
+def stamped() -> list[bytes]:
+    """Events that go on with the text for ever; ``%d`` stands where each says when it was sent, in ``created``."""
+    chunks = [_chunk([{"index": 0, "delta": {"content": word}, "finish_reason": None}]) for word in _words()]
+    made = (b"data: %b\n\n" % dump(chunk) for chunk in chunks)
+    return [event.replace(b"%", b"%%").replace(b"%d" % _CREATED, b"%d") for event in made]
+
+
+def _words() -> list[str]:
+    return _pieces(f"{_ANSWER} ", CHUNKS)
 
 
 def _chunk(choices: list[dict[str, Any]]) -> dict[str, Any]:

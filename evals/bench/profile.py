@@ -149,7 +149,8 @@ async def ask(app: Any, scope: dict[str, Any], body: bytes) -> bytes:
         else:
             answer.extend(message.get("body", b""))
 
-    await app({**scope, "state": {}}, receive, send)
+    sized = [*scope["headers"], (b"content-length", str(len(body)).encode())]
+    await app({**scope, "headers": sized, "state": {}}, receive, send)
     gone.set()
     if status != 200:
         raise RuntimeError(f"{status}: {bytes(answer[:300])!r}")

@@ -1,6 +1,6 @@
 """The fake upstream: `python -m evals.bench.upstream --port P` answers canned bytes as fast as Python can.
 
-It reads no more of a request than its length, whether it wants a stream, and the word that asks for a pause;
+It reads no more of a request than its length, whether it wants a stream, and the word that asks for a pause or a pace;
 so one core serves it and the load generator beside it without being the limit. (For an upstream that
 misbehaves, see the scripted one in the tests.)
 """
@@ -10,12 +10,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import re
+import time
 from typing import cast
 
 import uvloop
 
 from evals.bench import payload
 
+_EDGE = 2048  # bytes at both ends of a request in which words are looked for
+_PACED = re.compile(rb"PACED(\d+)")
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
@@ -36,6 +39,7 @@ _FAILED = b"HTTP/1.1 500 Oops\r\ncontent-type: application/json\r\ncontent-lengt
 _STREAMS = {
     wanted: [*(_framed(event) for event in payload.events(usage=wanted)), b"0\r\n\r\n"] for wanted in (False, True)
 }
+_STAMPED = payload.stamped()
 
 
 class FakeUpstream(asyncio.Protocol):
@@ -43,7 +47,8 @@ class FakeUpstream(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._buffer = b""
+        self._held: list[bytes] = []
+        self._size = self._wanted = 0
         self._breaks = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -52,27 +57,41 @@ class FakeUpstream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Answer every request that has arrived whole."""
-        data = self._buffer + data if self._buffer else data
+        self._size += len(data)
+        if self._held:  # a big body is put together once, not once for each of its pieces
+            self._held.append(data)
+            if self._size < self._wanted:
+                return
+            data = b"".join(self._held)
         head = data.find(b"\r\n\r\n")
-        if head < 0:
-            self._buffer = data
+        length = None if head < 0 else _LENGTH.search(data, 0, head)
+        self._wanted = head + 4 + (int(length[1]) if length else 0)
+        if head < 0 or self._size < self._wanted:
+            self._held = [data]
             return
-        length = _LENGTH.search(data, 0, head)
-        if len(data) < head + 4 + (int(length[1]) if length else 0):
-            self._buffer = data
-            return
-        self._buffer = b""
+        self._held, self._size = [], 0
+        self._answer(data if len(data) < 4 * _EDGE else data[:_EDGE] + data[-_EDGE:])
+
+    def _answer(self, data: bytes) -> None:
         if b'"stream":true' in data or b'"stream": true' in data:
             wanted = b'"include_usage":true' in data or b'"include_usage": true' in data
             self._transport.write(_STREAM_HEAD)
             self._breaks = payload.BREAK.encode() in data
-            self._stream(_STREAMS[wanted], 0)
+            if paced := _PACED.search(data):
+                self._paced(int(paced[1]) / 1000, 0)
+            else:
+                self._stream(_STREAMS[wanted], 0)
         elif payload.FAIL.encode() in data:
             self._transport.write(_FAILED)
         elif payload.PAUSE.encode() in data:
             self._loop.call_later(payload.PAUSE_SECONDS, self._transport.write, _WHOLE)
         else:
             self._transport.write(_WHOLE)
+
+    def _paced(self, seconds: float, at: int) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(_framed(_STAMPED[at % payload.CHUNKS] % time.monotonic_ns()))
+            self._loop.call_later(seconds, self._paced, seconds, at + 1)
 
     def _stream(self, frames: list[bytes], at: int) -> None:
         if self._transport.is_closing():

@@ -19,6 +19,7 @@ Send = Callable[[Ask, Callable[[int], None]], None]
 _WORTH_IT = frozenset({0, 429, 500, 502, 503, 504})  # what the usual client libraries ask again after
 _STORM = (5, 0.02)  # tries and first pause of clients that make everything worse
 _LARGE, _HUGE = 200_000, 1_000_000  # bytes of a body that is work for a worker: an ordinary one, and the poison's
+_DEADLY = frozenset({"poison: kills", "poison: memory", "poison: unseen"})
 _LONG = 600.0  # seconds that a request takes which never ends in time
 
 
@@ -111,7 +112,7 @@ class Callers:
         return Ask(
             f"t{wish.tenant}", wish.rank, wish.tier, [slow * part for part in SLOWNESS],
             _HUGE if kind == "poison: huge" else _LARGE if wish.large else 0, now + world.deadline,
-            breaks=kind == "poison: errors", kills=kind == "poison: kills",
+            breaks=kind == "poison: errors", kills=kind in _DEADLY,
         )  # fmt: skip
 
     def _answered(self, wish: Wish, began: float, errors: int, over: float, status: int) -> None:

@@ -6,20 +6,36 @@ callbacks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
 from random import Random
 from zlib import crc32
 
 from evals.sim.clock import Clock, Event
 from evals.sim.upstream import Server
-from evals.sim.world import TIERS, World
+from evals.sim.world import TIERS, Fault, World
 from router.core.plan import Try, plan
-from router.core.resilience import Breaker, Call, Entry, Gate, Piece, Rank, RetryBudget, Workers
+from router.core.resilience import (
+    Breaker,
+    Call,
+    Crash,
+    Entry,
+    Gate,
+    Inside,
+    Piece,
+    Rank,
+    RetryBudget,
+    Waits,
+    Ward,
+    Workers,
+)
+from router.core.resilience.crashes import Trace
+from router.core.resilience.inside import size_of
 from router.errors import UpstreamError, UpstreamResting, UpstreamSilent, UpstreamTimeout
 from router.types import Deployment, TierName
 
 Answered = Callable[[int], None]  # HTTP's status; 0: the connection broke
+Tell = Callable[[Crash], None]
 
 DEPLOYMENTS: tuple[tuple[TierName, Deployment], ...] = tuple(
     (tier, Deployment(name=tier, tier=tier, model=tier, upstream=tier))  # type: ignore[arg-type,misc]
@@ -29,6 +45,9 @@ RESTING = UpstreamResting("It is left alone after failures.")
 SPENT = UpstreamResting("The budget of further calls is spent.")
 SILENT = UpstreamSilent("The model's server fell silent.")
 LATE = UpstreamTimeout("Time is up.")
+TRACES: Mapping[Fault, Trace] = {
+    "poison: kills": "fault", "poison: memory": "memory", "chance: memory": "memory", "chance: faults": "fault",
+}  # fmt: skip
 _NEVER = 1_000_000
 _PACE = 5e-8  # seconds of processor time to read and guard a byte of a large body
 _TAKING = 1e-9  # and to receive one
@@ -74,10 +93,16 @@ class Process:
         name: its own. alive: whether connections are taken. bare: it has no protections.
         tripped: deployment -> when its breaker first opened.
         world, clock, servers, dice: what it lives in. gate: who is let in. workers: whose heavy work is next.
+        note: who is inside; it outlives the process. ward: who has to wait. refused: tenants who had to, ever.
     """
 
-    def __init__(self, name: str, world: World, clock: Clock, servers: dict[str, Server], dice: Random) -> None:
+    def __init__(
+        self, name: str, world: World, clock: Clock, servers: dict[str, Server], dice: Random, tell: Tell
+    ) -> None:
         self.name, self.alive = name, True
+        self.note = Inside(bytearray(size_of(world.tenants)))
+        self.refused: set[str] = set()
+        self._tell, self._crashes = tell, list[Crash]()
         self.tripped: dict[str, float] = {}
         self.world, self.clock, self.servers, self.dice = world, clock, servers, dice
         self.bare = world.arm == "bare"
@@ -92,8 +117,16 @@ class Process:
         self.workers = Workers(world.share)
         self._cpu = self.clock.now  # when the core is free
         self.guards = {name: Guard(self.dice.random, bare=self.bare) for name in self.servers}
-        self._open: set[Way] = set()
+        self._open: dict[Way, None] = {}  # in order: what breaks off draws from the dice of its callers
         self.resting: set[str] = set()  # names of deployments whose breaker is not closed
+        self.note.begin(1, self.clock.now)
+        self.ward = Ward(Waits())
+
+    def learn(self, crashes: list[Crash]) -> None:
+        """Hear of a process that died, as soon as it has; one that is dead itself reads it when it rises."""
+        self._crashes = crashes
+        if self.alive and not self.bare:
+            self.ward.learn(crashes, {})
 
     def work(self, seconds: float, then: Callable[[], None]) -> None:
         """Have the core do something, after what it has begun already."""
@@ -108,18 +141,21 @@ class Process:
     def receive(self, ask: Ask, answered: Answered) -> None:
         """A request arrives; ``answered`` is called once."""
         way = Way(self, ask, answered)
-        self._open.add(way)
+        self._open[way] = None
         self.work(self.world.door, way.enter)
 
     def forget(self, way: Way) -> None:
         """It is over."""
-        self._open.discard(way)
+        self._open.pop(way, None)
 
-    def die(self) -> None:
-        """SIGKILL: what is under way breaks off; the keeper starts it again."""
+    def die(self, trace: Trace = "") -> None:
+        """What is under way breaks off; the keeper starts it again. ``trace``: what its end leaves behind."""
         if not self.alive:
             return
         self.alive = False
+        crash = self.note.ended(self.name, self.clock.now, trace)
+        if crash is not None:
+            self._tell(crash)
         for way in list(self._open):
             way.torn()
         self.clock.after(self.world.restart, self._rise)
@@ -127,9 +163,12 @@ class Process:
     def _rise(self) -> None:
         self._reset()
         self.alive = True
+        self.learn(self._crashes)
 
     def look(self) -> None:
-        """By the clock: is a server silent? Then whoever waits for it goes elsewhere."""
+        """By the clock: who is inside, and is a server silent? Then whoever waits for it goes elsewhere."""
+        if self.alive:
+            self.note.tick()
         for name, guard in self.guards.items():
             if guard.breaker is not None:
                 guard.breaker.look(self.clock.now)
@@ -147,8 +186,10 @@ class Process:
 class Way:
     """One request's way through a process."""
 
-    __slots__ = ("_answered", "_ask", "_call", "_entry", "_event", "_last", "_name", "_over", "_paid", "_piece",
-                 "_process", "_server", "_since", "_steps", "_timer", "_tries", "_wait")  # fmt: skip
+    __slots__ = (
+        "_answered", "_ask", "_call", "_entry", "_event", "_last", "_name", "_noted", "_over", "_paid", "_piece",
+        "_process", "_server", "_since", "_steps", "_timer", "_trial", "_tries", "_wait",
+    )  # fmt: skip
 
     def __init__(self, process: Process, ask: Ask, answered: Answered) -> None:
         self._process, self._ask, self._answered = process, ask, answered
@@ -163,7 +204,8 @@ class Way:
         self._since = 0.0
         self._name = ""
         self._last: UpstreamError | None = None
-        self._paid = self._over = False
+        self._paid = self._over = self._trial = False
+        self._noted = -1
         self._tries = 0
 
     # --- the gate
@@ -173,10 +215,9 @@ class Way:
         if self._over:
             return
         p, ask = self._process, self._ask
-        if ask.kills:
-            p.die()
-            return
         now = p.clock.now
+        if self._held():
+            return
         if ask.large and not p.bare and p.workers.full(ask.tenant, ask.large):
             self._finish(429)  # by its head alone
             return
@@ -188,6 +229,15 @@ class Way:
             self._inside()
         else:
             self._finish(503)
+
+    def _held(self) -> bool:
+        """Turn it away, if its tenant waits as the likely cause of crashes."""
+        p, tenant = self._process, self._ask.tenant
+        if not p.ward.held or not p.ward.wait(tenant, p.clock.now):
+            return False
+        p.refused.add(tenant)
+        self._finish(503)
+        return True
 
     def _woken(self) -> None:
         Clock.off(self._wait)
@@ -205,6 +255,13 @@ class Way:
 
     def _inside(self) -> None:
         p = self._process
+        if self._held():  # since it came to the gate
+            return
+        self._trial = p.ward.try_out(self._ask.tenant)
+        self._noted = p.note.enter(self._ask.tenant)
+        if self._ask.kills:
+            p.die(TRACES.get(p.world.fault, ""))
+            return
         self._timer = p.clock.at(max(self._ask.until, p.clock.now), self._late)
         p.work(p.world.serve + self._ask.large * _TAKING, self._large if self._ask.large else self._decide)
 
@@ -275,6 +332,7 @@ class Way:
             if ask.tier < len(TIERS) - 1:  # there is a fallback to go to
                 call.wake = self._silent
         self._name, self._server = name, p.servers[name]
+        p.note.waits(self._noted)
         seconds = ask.seconds[TIERS.index(step.tier)]
         self._event = self._server.ask(seconds, self._told, breaks=ask.breaks)
 
@@ -367,6 +425,10 @@ class Way:
         p.forget(self)
         if self._piece is not None and self._piece.state == "waiting":
             p.workers.end(self._piece, 0.0)
+        if p.alive and self._noted >= 0:
+            p.note.leave(self._noted)
+            if self._trial:
+                p.ward.lived(self._ask.tenant)
         if self._entry is not None:
             p.gate.leave(self._entry, p.clock.now)
         self._answered(status)

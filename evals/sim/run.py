@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from random import Random
 
@@ -10,12 +11,15 @@ import msgspec
 
 from evals.sim.callers import Callers, Seen
 from evals.sim.clock import Clock
-from evals.sim.process import Answered, Ask, Process
+from evals.sim.process import TRACES, Answered, Ask, Process
 from evals.sim.upstream import Server
 from evals.sim.world import TIERS, World
 from router.core.cells import Cells
+from router.core.resilience import Crash
+from router.core.resilience.inside import TICK
 
-LOOK = 0.25  # seconds between two looks of a process at its breakers
+LOOK = TICK  # seconds between two looks of a process at its breakers, and at who is inside
+HEARD = 0.001  # seconds until other processes hear that one has died: the kernel tells them
 DOWN_AFTER = UP_AFTER = 2  # health checks in a row
 DEAD_CELL = "c0"
 HURT = "medium"  # the deployment that fails where one does
@@ -28,8 +32,8 @@ class Ran(msgspec.Struct, frozen=True):
         world: which. seen: requests in the order in which they ended.
         first, further: calls of models for a request's sake, and those beyond the first.
         detected: seconds until the last process that had calls waiting had opened its breaker; None where none did.
-        homes: tenant -> its first cell's name; empty where any process serves anybody.
-        events: how many things happened.
+        homes: tenant -> its cells, the first one first; empty where any process serves anybody.
+        crashes: how many. waited: tenants whom some process held for the cause of one, and let wait.
     """
 
     world: World
@@ -38,6 +42,8 @@ class Ran(msgspec.Struct, frozen=True):
     further: int
     detected: float | None
     homes: dict[int, tuple[str, ...]]
+    crashes: int
+    waited: frozenset[str]
 
 
 class Steering:
@@ -88,7 +94,16 @@ def run(world: World) -> Ran:
     clock = Clock()
     dice = Random(world.seed)  # noqa: S311  (to be repeated)
     servers = {name: Server(clock) for name in TIERS}
-    processes = {f"c{i}": Process(f"c{i}", world, clock, servers, dice) for i in range(world.cells)}
+    processes: dict[str, Process] = {}
+    crashes: list[Crash] = []
+
+    def tell(crash: Crash) -> None:
+        crashes.append(crash)
+        for process in processes.values():
+            clock.after(HEARD, partial(process.learn, crashes))
+
+    for name in (f"c{i}" for i in range(world.cells)):
+        processes[name] = Process(name, world, clock, servers, dice, tell)
     steering = Steering(world, clock, processes)
     callers = Callers(world, clock, dice, steering.send)
     for process in processes.values():
@@ -101,7 +116,8 @@ def run(world: World) -> Ran:
     routes = {i: steering.route(f"t{i}") for i in range(world.tenants)} if world.arm == "cells" else {}
     return Ran(
         world, callers.seen, sum(guard.first for guard in guards), sum(guard.further for guard in guards),
-        max(tripped) if tripped else None, routes,
+        max(tripped) if tripped else None, routes, len(crashes),
+        frozenset().union(*(process.refused for process in processes.values())),
     )  # fmt: skip
 
 
@@ -126,3 +142,9 @@ def _faults(clock: Clock, world: World, servers: dict[str, Server], processes: d
         clock.at(world.ends, mode("ok"))
     if world.fault == "dead cell":
         clock.at(world.begins, processes[DEAD_CELL].die)
+    if world.fault.startswith("chance"):
+        dice = Random(f"chance {world.seed}")  # noqa: S311  (to be repeated)
+        at = world.begins
+        while at < world.ends:
+            clock.at(at, partial(processes[dice.choice([*processes])].die, TRACES.get(world.fault, "")))
+            at += 8 * dice.random()

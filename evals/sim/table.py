@@ -11,12 +11,14 @@ import msgspec
 
 from evals.sim.figures import figures, goodput, mean_of
 from evals.sim.run import Ran, run
-from evals.sim.world import ARMS, Arm, Fault, World
+from evals.sim.world import ARMS, BAD, Arm, Fault, World
 
 FAULTS: tuple[Fault, ...] = (
     "dead cell", "dead upstream", "black hole", "retry storm", "poison: errors", "poison: slow", "poison: huge",
-    "poison: kills",
+    "poison: kills", "poison: memory", "poison: unseen",
 )  # fmt: skip
+CELLS_ONLY = frozenset({"poison: memory", "poison: unseen"})  # without cells they do what ``poison: kills`` does
+BY_CHANCE: tuple[Fault, ...] = ("chance: kills", "chance: memory", "chance: faults")
 WORLD = World(tenants=120, rate=600.0, places=80, queue=40, begins=10.0, ends=30.0, lasts=30.0, restart=3.0)
 LOADED = World(tenants=120, places=32, queue=16, rate=200.0, begins=4.0, ends=12.0, lasts=12.0, fault="overload")
 LOADS = (1.0, 1.2)  # of the capacity by sums; the best goodput of these is the peak
@@ -25,32 +27,79 @@ Rows = dict[str, dict[str, list[float]]]
 
 
 def measure(
-    seeds: Sequence[int], world: World = WORLD, loaded: World = LOADED, say: Callable[[str], None] = print
-) -> dict[str, Any]:
+    seeds: Sequence[int], world: World = WORLD, loaded: World = LOADED, say: Callable[[str], None] = print,
+    faults: Sequence[Fault] = (*FAULTS, *BY_CHANCE, "overload"),
+) -> dict[str, Any]:  # fmt: skip
     """Every fault, in every arm, under every seed."""
     rows: Rows = defaultdict(lambda: defaultdict(list))
+    waited: dict[str, Waited] = defaultdict(Waited)
     requests, spent = 0, 0.0
     for seed in seeds:
         for arm in ARMS:
             base = msgspec.structs.replace(world, seed=seed, arm=arm)
             calm = run(base)
-            for fault in FAULTS:
+            for fault in (each for each in FAULTS if each in faults):
+                if fault in CELLS_ONLY and arm != "cells":
+                    continue
                 # A cell that is dead stays dead here; one that a request kills is started again.
                 change = {"restart": 3600.0} if fault == "dead cell" else {}
                 began = time.process_time()
                 ran = run(msgspec.structs.replace(base, fault=fault, **change))
                 spent += time.process_time() - began
                 requests += len(ran.seen)
+                if arm == "cells":
+                    waited[fault].add(ran)
                 for name, value in figures(ran, calm).items():
                     if value is not None:
                         rows[f"{fault}|{arm}"][name].append(value)
             say(f"seed {seed}, {arm}: done")
+        for fault in (each for each in BY_CHANCE if each in faults):
+            waited[fault].add(run(msgspec.structs.replace(world, seed=seed, fault=fault)))
     return {
         "world": msgspec.to_builtins(world), "seeds": list(seeds), "requests": requests,
         "cpu_seconds_per_100000": 1e5 * spent / requests,
         "rows": {name: {k: _told(v) for k, v in found.items()} for name, found in rows.items()},
-        "overload": overload(seeds, loaded, say),
+        "waited": {name: msgspec.to_builtins(each) for name, each in waited.items()},
+        **({"overload": overload(seeds, loaded, say)} if "overload" in faults else {}),
     }  # fmt: skip
+
+
+def renewed(before: dict[str, Any], found: dict[str, Any], stamp: str) -> dict[str, Any]:
+    """An earlier table with the faults of ``found`` measured anew, by the same seeds in the same world.
+
+    Raises:
+        ValueError: they are not the same.
+    """
+    if any(before[name] != found[name] for name in ("world", "seeds")):
+        raise ValueError("the earlier table is of another world or of other seeds; make all of it again")
+    names = sorted({key.partition("|")[0] for key in found["rows"]} | set(found["waited"]))
+    return before | {
+        "rows": before["rows"] | found["rows"],
+        "waited": before.get("waited", {}) | found["waited"],
+        "renewed": before.get("renewed", {}) | dict.fromkeys(names, stamp),
+    }
+
+
+class Waited(msgspec.Struct):
+    """Over all runs of a fault: who had to wait as the likely cause of crashes.
+
+    Attributes:
+        runs: how many. crashes: in all of them. poison: runs in which the one to blame had to wait.
+        others: tenants, each once a run, who had to wait though they were not to blame.
+    """
+
+    runs: int = 0
+    crashes: int = 0
+    poison: int = 0
+    others: int = 0
+
+    def add(self, ran: Ran) -> None:
+        """One more run."""
+        blamed = {f"t{BAD}"} if ran.world.fault.startswith("poison") else set[str]()
+        self.runs += 1
+        self.crashes += ran.crashes
+        self.poison += bool(ran.waited & blamed)
+        self.others += len(ran.waited - blamed)
 
 
 def overload(seeds: Sequence[int], world: World, say: Callable[[str], None]) -> dict[str, Any]:
@@ -109,6 +158,14 @@ Mean over {len(found["seeds"])} seeds, in brackets half of the 95 % interval (St
 {found["cpu_seconds_per_100000"]:.1f} s of processor time for 100,000. {stamp}"""
 
 
+def _renewed(found: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Stamp -> the faults that were measured under it, later than the rest."""
+    told: dict[str, list[str]] = defaultdict(list)
+    for fault, stamp in found.get("renewed", {}).items():
+        told[stamp].append(fault)
+    return told
+
+
 def page(found: Mapping[str, Any], stamp: str) -> str:
     """Markdown."""
     rows = found["rows"]
@@ -118,6 +175,7 @@ def page(found: Mapping[str, Any], stamp: str) -> str:
         _how(found["world"]),
         "",
         _spread(found, stamp),
+        *(f"\nMeasured anew since: {', '.join(names)}.\n{when}" for when, names in _renewed(found).items()),
         "",
         _SHARES,
         "",
@@ -125,15 +183,35 @@ def page(found: Mapping[str, Any], stamp: str) -> str:
         "|---|---|" + "---|" * len(_COLUMNS),
     ]
     for fault in FAULTS:
-        for arm in ARMS:
+        for arm in ("cells",) if fault in CELLS_ONLY else ARMS:
             cells = " | ".join(_percent(rows[f"{fault}|{arm}"][key]) for _, key in _COLUMNS)
             lines.append(f"| {fault} | {_WORDS[arm]} | {cells} |")
-    return "\n".join([*lines, "", *_goals(found), ""])
+    return "\n".join([*lines, "", *_waiting(found), "", *_goals(found), ""])
+
+
+_WAITING = """\
+Who has to wait as the likely cause of crashes, in cells, over all seeds. By chance: a process ends every four
+seconds or so, and no tenant has to do with it."""
+
+
+def _waiting(found: Mapping[str, Any]) -> list[str]:
+    lines = [
+        _WAITING,
+        "",
+        "| fault | crashes | runs in which the poison waited | others that waited |",
+        "|---|---|---|---|",
+    ]
+    for fault, each in found["waited"].items():
+        if each["crashes"]:
+            poison = f"{each['poison']} of {each['runs']}" if fault.startswith("poison") else "-"
+            lines.append(f"| {fault} | {each['crashes']} | {poison} | {each['others']} |")
+    return lines
 
 
 def _goals(found: Mapping[str, Any]) -> list[str]:
     rows, load = found["rows"], found["overload"]
     dead, hole, storm = (rows[f"{fault}|cells"] for fault in ("dead cell", "black hole", "retry storm"))
+    wrong = sum(each["others"] for name, each in found["waited"].items() if name.startswith("poison"))
     late = max(row["beyond_deadline"]["mean"] for row in rows.values())
     return [
         "| goal | reached | |",
@@ -150,6 +228,7 @@ def _goals(found: Mapping[str, Any]) -> list[str]:
             if kind.startswith("poison")
             for when, key, limit in (("in 10 s", "before.hurt", 0.04), ("after 10 s", "after.hurt", 0.01))
         ),
+        f"| poison that kills: others who wait for it, 0 | {wrong} | {_kept(wrong == 0)} |",
         _goal("5 x overload: goodput, of its peak", 0.90, load["cells"]["goodput"], 100, "%", least=True),
         _goal("5 x overload: critical class succeeds", 0.999, load["cells"]["critical"], 100, "%", least=True),
         _goal("5 x overload: calls a request", 1.1, load["cells"]["amplification"], 1, "x", least=False),

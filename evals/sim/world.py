@@ -13,8 +13,13 @@ them serves anybody. ``bare``: replicas without gates, breakers and budgets."""
 
 Fault = Literal[
     "none", "dead cell", "dead upstream", "black hole", "poison: errors", "poison: slow", "poison: huge",
-    "poison: kills", "retry storm", "overload",
+    "poison: kills", "poison: memory", "poison: unseen", "retry storm", "overload",
+    "chance: kills", "chance: memory", "chance: faults",
 ]  # fmt: skip
+
+# Three poisons end the process: ``kills`` by a fault in it, which leaves a trace, ``memory`` for want of memory, which
+# the kernel counts, ``unseen`` in a way that leaves nothing. By ``chance`` processes end in the same three ways, one
+# every four seconds or so, and no tenant has to do with it.
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):

@@ -141,9 +141,10 @@ def _errand(request: ChatRequest, ask: str) -> str:
 def errand_of(text: str) -> str:
     """The kind of housekeeping that the beginning of a text asks for, or an empty string."""
     head = text[:ERRAND_HEAD].lower()
-    if not any(mark in head for mark in ERRAND_MARKS):
-        return ""
-    return next((kind for kind, pattern in ERRANDS if pattern.search(head)), "")
+    for mark in ERRAND_MARKS:
+        if mark in head:
+            return next((kind for kind, pattern in ERRANDS if pattern.search(head)), "")
+    return ""
 
 
 def closes(ask: str) -> bool:

@@ -11,11 +11,16 @@ PER_MILLION = 1_000_000
 
 def cost_of(usage: Usage, price: Price) -> int | None:
     """Nano-dollars for ``usage`` at ``price``, rounded up; cached input at its own price where one is known."""
+    return money_for(usage.input_tokens, usage.output_tokens, usage.cached_tokens, price)
+
+
+def money_for(input_tokens: int, output_tokens: int, cached_tokens: int, price: Price) -> int | None:
+    """The same for counts that are no ``Usage`` yet."""
     if price.input is None or price.output is None:
         return None
     cached_price = price.input if price.cached_input is None else price.cached_input
-    cached = min(usage.cached_tokens, usage.input_tokens)
-    total = (usage.input_tokens - cached) * price.input + cached * cached_price + usage.output_tokens * price.output
+    cached = min(cached_tokens, input_tokens)
+    total = (input_tokens - cached) * price.input + cached * cached_price + output_tokens * price.output
     return -(-total // PER_MILLION)
 
 
@@ -28,7 +33,7 @@ def predicted_costs(input_tokens: int, score: Score | None, prices: Mapping[str,
         price, tokens = prices.get(tier), score.output_tokens.get(tier)
         if price is None or tokens is None:
             continue
-        cost = cost_of(Usage(input_tokens=input_tokens, output_tokens=round(tokens), source="estimated"), price)
+        cost = money_for(input_tokens, round(tokens), 0, price)
         if cost is not None:
             costs[tier] = cost
     return costs
@@ -42,6 +47,7 @@ _USUAL_SHARE: Mapping[str, float] = {"small": 0.1, "medium": 0.3, "large": 1.0}
 def cost_shares(tiers: tuple[TierName, ...], costs: Mapping[str, int]) -> dict[str, float]:
     """Each tier's predicted cost as a share of the dearest's."""
     known = [costs[t] for t in tiers if t in costs]
-    if len(known) < len(tiers) or not max(known):
+    dearest = max(known) if len(known) == len(tiers) else 0
+    if not dearest:
         return {t: _USUAL_SHARE[t] for t in tiers}
-    return {t: costs[t] / max(known) for t in tiers}
+    return {t: costs[t] / dearest for t in tiers}

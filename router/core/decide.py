@@ -21,6 +21,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from policies.policy import LayeredRule, Policy
 from policies.schema import USUAL_QUALITY, PolicyBody
 from router.core.affinity import Stay
@@ -37,8 +39,7 @@ PRIVATELY = "keeps it on private models"  # what the reason of a ``private`` rul
 RANK: Mapping[str, int] = {name: i for i, name in enumerate(TIER_NAMES)}
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """Who asks, as far as a decision may depend on it.
 
     Attributes:

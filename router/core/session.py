@@ -7,7 +7,8 @@ it is, never below that. All of it happens inside what rules leave, what is ther
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from policies.schema import PolicyBody
 from router.core.affinity import Memory, Stay, recall, settle, staying_pays
@@ -15,8 +16,7 @@ from router.core.turns import Turn
 from router.types import Price, Reason, Score, TierName
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """What a turn may choose from.
 
     Attributes:

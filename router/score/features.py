@@ -188,9 +188,14 @@ class Reading(NamedTuple):
     structure: NDArray[np.float32]
 
 
+def window_of(text: str) -> str:
+    """What is read of a prompt, beside its length."""
+    return text if len(text) <= HEAD + TAIL else text[:HEAD] + "\n" + text[-TAIL:]
+
+
 def read(text: str) -> Reading:
     """Read a prompt. Any ``str`` is fine: empty, huge, emoji, lone surrogates."""
-    window = text if len(text) <= HEAD + TAIL else text[:HEAD] + "\n" + text[-TAIL:]
+    window = window_of(text)
     kept = canonical(window)[: HEAD + TAIL]  # a compatibility form may have grown
     length = len(text) - len(window) + len(kept)
     # The frame of newlines makes every word have two edges and every array have members.
@@ -311,7 +316,7 @@ def _numbers(classes: bytes) -> tuple[int, int]:
 
 def spelled(text: str) -> list[str]:
     """The grams of ``read(text)`` as they are written, in the same order; for people only."""
-    kept = canonical(text if len(text) <= HEAD + TAIL else text[:HEAD] + "\n" + text[-TAIL:])[: HEAD + TAIL]
+    kept = canonical(window_of(text))[: HEAD + TAIL]
     classes = _classed(f"\n{kept}\n")[1].translate(_AS_WORDS)
     words = [kept[run.start() - 1 : run.end() - 1] for run in _RUN.finditer(classes)]
     return [*words, *(f"{one} {two}" for one, two in itertools.pairwise(words))]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 AUTO = "auto"
 TIERS: frozenset[str] = frozenset(get_args(TierName))
-_HEADERS = ("policy", "tier", "tag", "session", "guard-tag")
+_HEADERS = {name: f"x-stillhouse-{name}".encode() for name in ("policy", "tier", "tag", "session", "guard-tag")}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}")
 _GUARD_TAG = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
@@ -145,11 +145,13 @@ def _guard_tag(policy: Policy, suffix: str | None) -> str | None:
 
 def _sent_headers(incoming: Incoming, key: Key | None) -> dict[str, str]:
     sent: dict[str, str] = {}
-    for name in _HEADERS:
-        header = f"x-stillhouse-{name}"
-        value = text_header(incoming.headers, header.encode())
+    for name, written in _HEADERS.items():
+        if written not in incoming.headers:
+            continue
+        value = text_header(incoming.headers, written)
         if value is None:
             continue
+        header = written.decode()
         if key is not None and name not in key.headers:
             raise Forbidden(f"The API key {key.id} may not send the header '{header}'.", param=header)
         sent[name] = value

@@ -29,7 +29,7 @@ from router.serve.doors.pages import pages
 from router.serve.doors.responses import RESPONSES, kept_answers
 from router.serve.doors.sides import embeddings, route
 from router.serve.http.exchange import Incoming, error_headers
-from router.serve.http.front import Front
+from router.serve.http.front import A_MISTAKE, Front
 from router.serve.http.schema import openapi_of
 from router.serve.judge import Judge
 from router.serve.pipeline import chat
@@ -37,7 +37,8 @@ from router.serve.settings import Settings
 from router.serve.upkeep import keep_up
 
 if TYPE_CHECKING:
-    from router.serve.http.front import Handler
+    from router.serve.http.exchange import Receive, Scope, Send
+    from router.serve.http.front import App, Handler
 
 HOT: dict[str, Handler] = {
     "/v1/chat/completions": chat,
@@ -80,6 +81,24 @@ EXPOSED = (
 )  # fmt: skip
 
 
+class Gateway(FastAPI):
+    """The framework behind a door of our own.
+
+    What the framework puts around its middleware costs a hot request as much as reading it; nothing of it does
+    anything for one.
+    """
+
+    door: App
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        await self.door(scope, receive, send)
+
+    async def behind(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What the door does not serve itself."""
+        await super().__call__(scope, receive, send)
+
+
 def create_app(settings: Settings, *, ledger: Path | None = None, build: Callable[[], Cell] | None = None) -> FastAPI:
     """The gateway as an ASGI application; mount it, or serve it with uvicorn.
 
@@ -92,8 +111,10 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         cell = build() if build else open_cell(settings, ledger=ledger)
-        app.state.cell = cell
+        app.state.cell = front.cell = cell
         tasks = [asyncio.create_task(work(cell)) for work in (_watch, _judge, _look, keep_up)]
+        if cell.quarantine is not None:
+            tasks.append(asyncio.create_task(cell.quarantine.keep_watch()))
         try:
             yield
         finally:
@@ -101,7 +122,7 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
                 task.cancel()
             await cell.close()
 
-    app = FastAPI(
+    app = Gateway(
         title="Stillhouse",
         description="Sends every prompt to the smallest distilled model that answers it well.",
         lifespan=lifespan,
@@ -119,10 +140,10 @@ def create_app(settings: Settings, *, ledger: Path | None = None, build: Callabl
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(Exception, _bug)
     hot = OBSERVING if settings.server.observe else HOT
-    app.add_middleware(Front, state=app.state, hot=hot, shaped=SHAPED, passed=(MEDIA, media_with_company))
+    app.door = front = Front(app.behind, hot=hot, shaped=SHAPED, passed=(MEDIA, media_with_company))
     if settings.server.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
+        app.door = CORSMiddleware(
+            app.door,
             allow_origins=settings.server.cors_origins,
             allow_methods=("GET", "HEAD", "POST", "DELETE"),
             allow_headers=("*",),
@@ -192,7 +213,7 @@ async def _validation_error(request: Request, error: Exception) -> Response:
 
 
 async def _bug(request: Request, _error: Exception) -> Response:
-    return _answer(request, StillhouseError("The gateway made a mistake. Report the request id to its operator."))
+    return _answer(request, StillhouseError(A_MISTAKE))
 
 
 def incoming_of(request: Request) -> Incoming:

@@ -42,6 +42,7 @@ from router.errors import (
 from router.serve.accept import Order
 from router.serve.calling import attempt, beside, fault_of
 from router.serve.forward import forwarded
+from router.serve.guards.aside import aside
 from router.serve.limits.account import capped, settle
 from router.serve.story import Note, Story, Times
 from router.types import TIER_NAMES, Deployment, Reason, TierName, Usage
@@ -335,7 +336,7 @@ async def _call(
     """
     deployment = ask.step.deployment
     upstream = cell.upstreams[deployment.upstream]
-    plain = forwarded(request, deployment, masks, story)
+    plain = await aside(story, len(request.body), forwarded, request, deployment, masks, story)
     adds = bool(ask.above) and way.terms.needs_logprobs and not way.wishes.logprobs
     left = ask.seconds
     # A stream may last longer than the cascade: only its opening is bound by the deadline.

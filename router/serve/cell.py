@@ -44,6 +44,7 @@ from router.serve.guards.prover import Prover
 from router.serve.guards.verdicts import Verdicts
 from router.serve.http.bodies import Bodies
 from router.serve.limits.owners import Limits, open_limits
+from router.serve.limits.quarantine import Quarantine
 from router.serve.limits.shield import Shield
 from router.serve.memory.kept import Answers
 from router.serve.memory.scores import Scores
@@ -95,6 +96,7 @@ class Cell:
     draw: Callable[[], float] = random.random
     metrics: Metrics = field(default_factory=Metrics)
     limits: Limits | None = None
+    quarantine: Quarantine | None = None
     pin: TierName | None = None
     draining: bool = False
     active: int = 0
@@ -381,6 +383,9 @@ class Cell:
         for upstream in self.upstreams.values():
             await upstream.close()
         await self.transport.close()
+        if self.quarantine is not None:
+            self.quarantine.close()
+            self.quarantine = None
         self.ledger.close()
         if self.shared is not None:
             self.shared.close()
@@ -438,6 +443,8 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
         capture_salt=salt,
     )
     cell.limits = open_limits(settings, cell.keys, cell.clock, cell.now_ms, cell.metrics)
+    if settings.quarantine.when == "always" and cell.keys_on:  # without keys all callers are one tenant
+        cell.quarantine = Quarantine(home() / "quarantine", settings.server.cell, settings.quarantine.waits())
     cell.take_candidates(arrivals)
     cell.reload()
     return cell

@@ -151,9 +151,13 @@ class Estate:
         cell = {cell.name: cell for cell in self.file.cells}[name]
         loaded = load_settings(self._path(self.file.settings))
         change = {"host": cell.host, "port": cell.port, "cell": name, "keys": "required"}
+        quarantine = loaded.quarantine
+        if quarantine.when == "cells":
+            quarantine = quarantine.model_copy(update={"when": "always"})
         return loaded.model_copy(
             update={
                 "server": loaded.server.model_copy(update=change),
+                "quarantine": quarantine,
                 "keys_file": str(self.keys_path),
                 "ledger": str(self.ledger(name)),
             }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -68,6 +68,7 @@ async def chat(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         if cell.limits is not None:
             await enter(cell.limits, key, story)
         masks = await guard_in(request, wish, held, story)
+        story.prompt_hash = await aside(story, len(incoming.body), hashed, cell, request, story)
         decision = score_and_decide(cell, request, wish, story)
         if wish.policy.body.capture is not None:
             hear(cell, request, wish, masks, held, story, partial(output_rails, wish.policy, request))
@@ -101,6 +102,11 @@ async def guard_in(request: ChatRequest, wish: Order, held: Placeholders, story:
         story.spend("guard_in", since)
 
 
+def hashed(cell: Cell, request: ChatRequest, story: Story) -> str | None:
+    """By what a repeat of the ask is known."""
+    return cell.prompt_hash(story.tenant, request.ask())
+
+
 def score_and_decide(cell: Cell, request: ChatRequest, wish: Order, story: Story) -> Decision:
     """Score the present turn and choose a tier.
 
@@ -111,7 +117,6 @@ def score_and_decide(cell: Cell, request: ChatRequest, wish: Order, story: Story
     """
     since = cell.clock()
     ask = request.ask()
-    story.prompt_hash = cell.prompt_hash(story.tenant, ask)
     story.features = features_of(request, ask, finding_names(story))
     turn = turn_of(request, lambda text: score_of(cell, wish, text))
     story.score, story.stay = turn.score, stay_in(cell, request, wish, story)
@@ -165,7 +170,8 @@ async def answer_whole(
     """Call, guard the answer, respond."""
 
     async def ask(upstream: Upstream, deployment: Deployment, deadline: Deadline) -> bytes:
-        return (await upstream.chat(forwarded(request, deployment, masks, story), deadline)).body
+        body = await aside(story, len(request.body), forwarded, request, deployment, masks, story)
+        return (await upstream.chat(body, deadline)).body
 
     way = cascading.way_of(cell, request, wish, story, partial(candidates, cell, wish, decision, story))
     if way is None:
@@ -176,7 +182,9 @@ async def answer_whole(
     policy = wish.policy
     try:
         rails = output_rails(policy, request)
-        body, stopped = await check_answer(request, rails, body, desk_of(cell, wish, decision, story))
+        stopped: Collection[int] = ()
+        if rails.checks:
+            body, stopped = await check_answer(request, rails, body, desk_of(cell, wish, decision, story))
         body = guard_answer(rails, body, held, policy.body.refusal.output, story, stopped)
     except UpstreamError as error:
         story.call_failed(step, error)
@@ -204,12 +212,14 @@ async def answer_in_events(
     policy, features, rails = wish.policy, story.features, output_rails(wish.policy, request)
     mode = policy.body.stream
     stream: StreamReply
+
+    async def ask(upstream: Upstream, deployment: Deployment, deadline: Deadline) -> StreamReply:
+        body = await aside(story, len(request.body), forwarded, request, deployment, masks, story)
+        return await upstream.chat_stream(body, deadline)
+
     way = cascading.way_of(cell, request, wish, story, partial(candidates, cell, wish, decision, story))
     if way is None:
-        stream, step = await call(
-            cell, wish, decision, story,
-            lambda upstream, d, deadline: upstream.chat_stream(forwarded(request, d, masks, story), deadline),
-        )  # fmt: skip
+        stream, step = await call(cell, wish, decision, story, ask)
     else:
         stream, step = await cascading.climb_events(cell, request, masks, way, story)
         if rails.empty:
@@ -364,8 +374,9 @@ def candidates(
     found: list[tuple[TierName, Deployment]] = []
     fleet = story.fleet or cell.fleet(wish.policy)
     warm = {w.deployment for w in story.stay.memory.warm} if story.stay and story.stay.memory else set()
+    able = fleet.carrying(story.features, private=decision.private)
     for tier in tiers or (decision.served, *decision.fallbacks):
-        serving = fleet.serving(tier, features=story.features, private=decision.private)
+        serving = [d for d in able if d.tier == tier]
         if wish.deployment in serving:
             found.append((tier, wish.deployment))
         elif met := [d for d in serving if d.name in warm]:

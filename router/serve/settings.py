@@ -15,6 +15,7 @@ from pydantic import Field, field_validator, model_validator
 
 from policies.schema import Strict, TierName
 from policies.yaml import load_strict, read_text
+from router.core.resilience import Waits
 from router.postgres import SCHEMES, Dsn
 from router.registry.prices import PriceBook
 from router.registry.weights import Weights
@@ -85,6 +86,20 @@ class BulkheadSettings(Strict):
     tenants: Annotated[tuple[str, ...], Field(min_length=1)]
     max_concurrent: Annotated[int, Field(ge=1)]
     queue: Annotated[int, Field(ge=0)] = 0
+
+
+class QuarantineSettings(Strict):
+    """When a tenant whose requests kill the process waits, and how long; see ``router.core.resilience.crashes``."""
+
+    when: Literal["cells", "always", "never"] = "cells"
+    first: Annotated[float, Field(gt=0)] = 5
+    hold: Annotated[float, Field(gt=0)] = 60
+    longest: Annotated[float, Field(gt=0)] = 1800
+    window: Annotated[float, Field(gt=0)] = 3600
+
+    def waits(self) -> Waits:
+        """As the machine knows them."""
+        return Waits(first=self.first, hold=self.hold, longest=self.longest, window=self.window)
 
 
 class ResponsesSettings(Strict):
@@ -208,6 +223,7 @@ class Settings(Strict):
     breaker: BreakerSettings = BreakerSettings()
     retries: RetrySettings = RetrySettings()
     bulkheads: dict[BulkheadName, BulkheadSettings] = Field(default_factory=dict)
+    quarantine: QuarantineSettings = QuarantineSettings()
 
     @model_validator(mode="after")
     def _parted(self) -> Settings:

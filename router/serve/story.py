@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from router.serve.limits.account import Account
 
 Direction = Literal["input", "output"]
+#: Role and identity of a text -> the text, and what was found in it.
+Foreseen = dict[tuple[str, int], tuple[str, tuple[Finding, ...]]]
 
 
 class Times(NamedTuple):
@@ -63,66 +65,70 @@ class Note(NamedTuple):
     recorded: bool = False
 
 
+NOTHING = Note()
 MOST_FINDINGS = 1_000  # that a record keeps; more are acted on and counted all the same
 
 
 class Story:
     """Mutable, one a request, never shared. ``finish`` turns it into frozen records and gives its place back."""
 
+    # What most requests never change stands here, so that making a story does not cost fifty assignments.
+    account: Account | None = None  # what it may use; None without limits
+    output_cap: int | None = None  # the max_tokens that the money reserved for this call pays
+    tenant = "default"
+    key_id: str | None = None
+    session: str | None = None
+    session_name = b""
+    stay: Stay | None = None
+    tag: str | None = None
+    stream = False
+    requested_model = ""
+    mode: Mode = "routed"
+    variant = ""
+    on_trial: Reason | None = None
+    policy: Policy | None = None
+    prompt_hash: str | None = None
+    features: Features | None = None
+    score: Score | None = None
+    decision: Decision | None = None
+    lot: Lot | None = None
+    foreseen: Foreseen | None = None  # see ``router.serve.guards.aside``
+    hurry_in: Hurry | None = None  # until when, where some of the input was looked at ahead
     heavy = False  # work of it was taken by the cell's workers, see ``router.serve.guards.aside``
     waited = 0.0  # seconds in line for them
+    noted = -1  # where the cell has written down that its tenant is inside, see ``router.serve.limits.quarantine``
+    trial = False  # its tenant is let in again if it ends well
+    deployment: Deployment | None = None
+    fleet: Fleet | None = None  # what was there when it was decided; the request sees no other
+    limit = NONE
+    gate: Gate | None = None
+    entry: Entry | None = None
+    last_error: UpstreamError | None = None
+    looks: frozenset[str] = frozenset()  # resting deployments that it may ask, for there is nobody else
+    usage: Usage | None = None
+    finish_reason: str | None = None
+    kept: Note | None = None
+    outcome: Outcome = "ok"
+    status = 200
+    error_code: str | None = None
+    total_ms: float | None = None  # where work goes on after the last byte: when that left
+    delivered = False  # the caller has all of the answer: leaving now is no loss
+    hearing: Hearing | None = None  # what is said in it, where it is kept; see ``router.serve.capturing``
+    carried: Carried | None = None  # see ``router.core.surfaces``
+    _call_begun = 0.0
+    _call_first: float | None = None
 
     def __init__(self, cell: Cell, request_id: str, endpoint: str) -> None:
         self.cell = cell
-        self.account: Account | None = None  # what it may use; None without limits
-        self.output_cap: int | None = None  # the max_tokens that the money reserved for this call pays
         self.id = request_id
         self.endpoint = endpoint
         self.at_ms = cell.now_ms()
         self.begun = cell.clock()
-        self.tenant = "default"
-        self.key_id: str | None = None
-        self.session: str | None = None
-        self.session_name = b""
-        self.stay: Stay | None = None
-        self.tag: str | None = None
-        self.stream = False
-        self.requested_model = ""
-        self.mode: Mode = "routed"
-        self.variant = ""
-        self.on_trial: Reason | None = None
-        self.policy: Policy | None = None
-        self.prompt_hash: str | None = None
-        self.features: Features | None = None
-        self.score: Score | None = None
-        self.decision: Decision | None = None
-        self.lot: Lot | None = None
         self.findings: list[Found] = []
-        self.foreseen: dict[tuple[str, str], tuple[Finding, ...]] | None = None  # see ``router.serve.guards.aside``
-        self.hurry_in: Hurry | None = None  # until when, where some of the input was looked at ahead
         self.actions: dict[Direction, Action] = {"input": Action.NONE, "output": Action.NONE}
         self.attempts: list[AttemptRecord] = []
-        self.deployment: Deployment | None = None
-        self.fleet: Fleet | None = None  # what was there when it was decided; the request sees no other
-        self.limit = NONE
-        self.gate: Gate | None = None
-        self.entry: Entry | None = None
         self.calls: dict[int, tuple[str, Call]] = {}  # under way: index of the try -> deployment, its breaker's
-        self.last_error: UpstreamError | None = None
-        self.looks: frozenset[str] = frozenset()  # resting deployments that it may ask, for there is nobody else
-        self.usage: Usage | None = None
-        self.finish_reason: str | None = None
-        self.kept: Note | None = None
-        self.outcome: Outcome = "ok"
-        self.status = 200
-        self.error_code: str | None = None
         self.spent: dict[str, float] = {}
-        self.total_ms: float | None = None  # where work goes on after the last byte: when that left
-        self.delivered = False  # the caller has all of the answer: leaving now is no loss
-        self.hearing: Hearing | None = None  # what is said in it, where it is kept; see ``router.serve.capturing``
-        self.carried: Carried | None = None  # see ``router.core.surfaces``
-        self._call_begun = 0.0
-        self._call_first: float | None = None
 
     def elapsed_ms(self) -> float:
         """Milliseconds since the request arrived."""
@@ -165,6 +171,8 @@ class Story:
         """A deployment is about to be asked."""
         self._call_begun = self.elapsed_ms()
         self._call_first = None
+        if self.noted >= 0 and self.cell.quarantine is not None:
+            self.cell.quarantine.note.waits(self.noted)
 
     def call_first_byte(self) -> None:
         """The head of its answer is there."""
@@ -187,7 +195,7 @@ class Story:
             outcome = "rejected"
         elif isinstance(error, UpstreamTimeout):
             outcome = "timeout"
-        note = Note() if self.kept is None or beside else self.kept
+        note = NOTHING if self.kept is None or beside else self.kept
         if not note.recorded:
             self._attempt(
                 step, outcome, None, error, kind=kind or note.kind, signals=note.signals, times=times or note.times
@@ -196,7 +204,7 @@ class Story:
     def call_ended(self, step: Try, outcome: AttemptOutcome, error: UpstreamError | None = None) -> None:
         """Its answer was used, whole or in part."""
         self.deployment = step.deployment
-        note = self.kept or Note()
+        note = self.kept or NOTHING
         if not note.recorded:
             self._attempt(step, outcome, self.usage, error, kind=note.kind, signals=note.signals, times=note.times)
 
@@ -225,7 +233,10 @@ class Story:
 
     def last_try(self) -> AttemptRecord | None:
         """The last call whose answer might have been the caller's; samples and checks are beside them."""
-        return next((each for each in reversed(self.attempts) if each.kind not in ("sample", "check")), None)
+        for each in reversed(self.attempts):
+            if each.kind not in ("sample", "check"):
+                return each
+        return None
 
     def times(self) -> Times:
         """When the call that runs now began, and when its first byte came."""
@@ -325,6 +336,8 @@ class Story:
             self.account.leave()
         for name, call in self.calls.values():  # none is left, unless we made a mistake
             self.cell.shield.end(self.tenant, name, call, "gone", self.cell.clock(), None)
+        if self.cell.quarantine is not None:
+            self.cell.quarantine.leave(self)
         if self.gate is not None and self.entry is not None:
             self.gate.leave(self.entry, self.cell.clock())
         total = self.elapsed_ms() if self.total_ms is None else self.total_ms

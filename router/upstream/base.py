@@ -7,12 +7,12 @@ An upstream takes the body of an OpenAI chat completion and gives back OpenAI by
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+
+class Deadline(msgspec.Struct, frozen=True):
     """Time limits of one call in seconds. ``gap`` is the longest silence inside a stream."""
 
     connect: float = 5.0
@@ -21,8 +21,7 @@ class Deadline:
     total: float = 600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """A whole answer: the JSON bytes of a ``chat.completion`` (or another endpoint's object)."""
 
     body: bytes

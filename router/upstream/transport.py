@@ -10,17 +10,21 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Mapping
 from functools import lru_cache
+from io import BytesIO
 from typing import Any, Protocol
 
 import aiohttp
 from yarl import URL
 
+from router.alarms import Alarms
 from router.errors import UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
 from router.sockets import give_up_after, look_for_life
 from router.upstream.base import Deadline
+from router.upstream.hop import SMALL, Hop, Roads
 
 Body = bytes | AsyncIterator[bytes] | None  # at once, as it arrives, or none
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
+_AT_ONCE = 256 * 1024  # bytes; a larger body is sent in pieces, others are served between them
 DEAD_SECONDS = 10.0  # a server whose machine or network acknowledges nothing for so long
 
 # Said outright: aiohttp would add its own, and telling it not to costs more than saying them. ``identity``,
@@ -106,7 +110,7 @@ class Silence:
 class _AiohttpResponse:
     __slots__ = ("_response", "_silence", "status")
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: aiohttp.ClientResponse | Hop) -> None:
         self._response = response
         self._silence: Silence | None = None
         self.status = response.status
@@ -177,6 +181,12 @@ def _timeout(deadline: Deadline) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=deadline.total, sock_connect=deadline.connect, sock_read=deadline.first_byte)
 
 
+@lru_cache(maxsize=256)
+def _until_connected(deadline: Deadline) -> aiohttp.ClientTimeout:
+    """``connect`` is all that must be done for a connection, names looked up included."""
+    return aiohttp.ClientTimeout(connect=deadline.total, sock_connect=deadline.connect)
+
+
 def _watched(info: tuple[Any, ...]) -> socket.socket:
     """A socket whose dead peer is noticed, though nothing is to be sent to it."""
     made = socket.socket(info[0], info[1], info[2])
@@ -197,24 +207,37 @@ class AiohttpTransport:
     def __init__(self, *, limit: int = 0) -> None:
         self._limit = limit
         self._session: aiohttp.ClientSession | None = None
+        self._connector: aiohttp.TCPConnector
+        self._roads: Roads
+        self._alarms: Alarms
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
+            self._connector = aiohttp.TCPConnector(
+                limit=self._limit, ttl_dns_cache=60, enable_cleanup_closed=False, socket_factory=_watched
+            )
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=self._limit, ttl_dns_cache=60, enable_cleanup_closed=False, socket_factory=_watched
-                ),
+                connector=self._connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 trust_env=False,
                 headers=_USUAL_HEADERS,
             )
+            self._roads, self._alarms = Roads(_USUAL_HEADERS), Alarms(asyncio.get_running_loop())
         return self._session
 
     async def send(self, method: str, url: str, headers: Mapping[str, str], body: Body, deadline: Deadline) -> Response:
+        session = self._open()
         try:
-            response = await self._open().request(
-                method, _url(url), data=body, headers=headers, timeout=_timeout(deadline), allow_redirects=False
+            if method == "POST" and isinstance(body, bytes) and len(body) <= SMALL:
+                road = self._roads.to(url, headers)
+                if road is not None:
+                    hop = Hop(self._alarms)
+                    await hop.go(self._connector, road, body, deadline, _until_connected(deadline))
+                    return _AiohttpResponse(hop)
+            data = BytesIO(body) if isinstance(body, bytes) and len(body) > _AT_ONCE else body
+            response = await session.request(
+                method, _url(url), data=data, headers=headers, timeout=_timeout(deadline), allow_redirects=False
             )
         except TimeoutError:
             raise UpstreamTimeout("The model's server did not answer in time.") from None

@@ -10,6 +10,7 @@ import click
 
 from policies.mistakes import Mistakes
 from stillhouse.cli import show
+from stillhouse.cli.cells_held import held, release
 
 if TYPE_CHECKING:
     from router.serve.cells_file import Estate, Proxy
@@ -20,6 +21,10 @@ _file = click.argument("file", type=click.Path(dir_okay=False, path_type=Path), 
 @click.group(help="Cells: processes of which each serves some of the tenants, so that a failure stays in its cell.")
 def command() -> None:  # noqa: D103
     pass
+
+
+command.add_command(held)
+command.add_command(release)
 
 
 @command.command(help="Who lives where; with --add or --remove, who would move.")

@@ -7,6 +7,7 @@ import errno
 import gc
 import os
 import socket
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from router.types import Lineage, TierName
 
 LISTING_SECONDS = 5.0
+SWITCH_SECONDS = 0.0005
+"""How long a thread that works may keep the loop waiting; Python's own 5 ms would be a stream's stutter."""
 
 
 @click.command(help="Start the gateway. Without options: the embedded model, no key, on this machine only.")
@@ -152,6 +155,8 @@ def serve_on(listener: socket.socket, settings: Settings, ledger: Path | None) -
         show.fail(f"a policy has mistakes:\n{mistakes}", "stillhouse check FILE shows each with its line")
     except (ValueError, OSError, LedgerError) as error:
         show.fail(str(error))
+    if cell.quarantine is not None:
+        cell.quarantine.leave_traces()
     app = create_app(settings, build=lambda: cell)
     config = server_config(app, settings.server)
     server = _server(uvicorn, config, cell, listener.getsockname()[1])
@@ -159,6 +164,7 @@ def serve_on(listener: socket.socket, settings: Settings, ledger: Path | None) -
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    sys.setswitchinterval(SWITCH_SECONDS)
     server.run(sockets=[listener])
 
 
@@ -189,6 +195,8 @@ def _server(uvicorn: Any, config: Any, cell: Cell, port: int) -> Any:
 
         def handle_exit(self, sig: int, frame: Any) -> None:
             cell.draining = True
+            if cell.quarantine is not None:
+                cell.quarantine.stopping()
             super().handle_exit(sig, frame)
 
     return Server(config)

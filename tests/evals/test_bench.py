@@ -1,3 +1,4 @@
+import argparse
 import itertools
 import json
 import sys
@@ -5,9 +6,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from evals.bench import meter, payload, report, soak
+from evals.bench import meter, payload, report, soak, streams
 from evals.bench.__main__ import main
 from evals.bench.flame import svg
+from evals.bench.gaps import Reader, Seen
 from evals.bench.load import Tally, percentile, questions_of, request_of, summary
 from evals.bench.measure import Plan, bench
 from evals.bench.peers import HERE, PEERS, Launch, NotHere, configure
@@ -257,3 +259,31 @@ def test_a_small_soak_against_a_real_gateway_has_no_faults(tmp_path):
     made = json.loads((tmp_path / "soak.json").read_text())
     assert sum(made["sent"].values()) == 150
     assert made["ledger"]["rows"] >= 150
+
+
+def test_many_streams_are_opened_and_every_chunk_is_timed(tmp_path):
+    options = argparse.Namespace(
+        streams=4, pace=0.02, seconds=0.3, posts=10.0, megabytes=0.3, peers="", lag=None, realtime=False
+    )
+    with bench(Plan(), tmp_path, lambda _: None) as run:
+        rows = streams.measure(run, options)
+    one = rows["direct"]
+    assert (one["open"], one["lost"], one["fault"], one["posts"]["errors"]) == (4, 0, "", 0)
+    assert one["posts"]["ok"] > 0
+    assert one["calm"]["chunks"] > 4
+    assert one["calm"]["late_p50_ms"] > 0
+    made = streams.result({**rows, "stillhouse": one}, options, report.facts(Plan()))
+    assert made["reached"] == (one["posting"]["gap_p99_ms"] <= streams.GOAL_MS)
+    page = streams.page(made)
+    assert page.index(streams.CAVEATS[0][:40]) < page.index("| direct | 4, 0 | calm |")
+
+
+def test_a_gap_is_told_by_the_stamps_also_where_an_event_comes_in_two_parts():
+    seen = Seen()
+    reader = Reader(seen)
+    events = [payload.stamped()[0] % (10**15 + at) for at in (0, 5_000_000)]
+    reader.data_received(b"HTTP/1.1 200 OK\r\n\r\n" + events[0])
+    reader.data_received(events[1][:40])
+    reader.data_received(events[1][40:])
+    assert (seen.begun, len(seen.gaps.late), len(seen.gaps.added)) == (1, 2, 1)
+    assert seen.gaps.late[1] - seen.gaps.late[0] == seen.gaps.added[0]

@@ -100,8 +100,15 @@ def test_a_guard_that_broke_may_pass_on_record(broken_pii):
 def test_a_guard_for_which_no_time_is_left_is_an_error():
     rails = compile_rails([{"words": WORDS}, {"pii": {"entities": ["EMAIL"]}}])
     asked = itertools.chain([False], itertools.repeat(True))
-    verdict = rails.check("a@example.com", hurry=lambda: next(asked))
+    verdict = rails.check("a@example.com" + " and more" * 200, hurry=lambda: next(asked))
     assert {f.reason for f in verdict.findings} == {"pii.timeout", "layers.timeout"}
+    assert verdict.action is Action.BLOCK
+
+
+def test_a_brief_text_for_which_no_time_is_left_is_read_by_no_guard():
+    rails = compile_rails([{"words": WORDS}, {"pii": {"entities": ["EMAIL"]}}])
+    verdict = rails.check("apex a@example.com", hurry=lambda: True)
+    assert {f.reason for f in verdict.findings} == {"words.timeout", "pii.timeout", "layers.timeout"}
     assert verdict.action is Action.BLOCK
 
 

@@ -3,12 +3,13 @@
 import base64
 import itertools
 import random
+import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guardrails import Action, compile_rails
+from guardrails import Action, compile_rails, encodings
 from guardrails.encodings import WINDOW, unescaped
 from guardrails.layers import runs_of
 
@@ -194,3 +195,8 @@ def test_long_deep_and_broken_text_has_a_verdict():
     assert RAILS.check(deep).checked == len(deep)
     big = "".join(chance.choices(["lorem ", "ipsum ", "안녕 ", "x%41 ", "QUJDREVGR0hJSktM "], k=60_000))
     assert RAILS.check(big).checked == len(big)
+
+
+@given(st.text(st.sampled_from("aZ09+/_-%&#\\ux<!*~` .é한"), max_size=40))
+def test_the_quick_look_for_runs_says_what_the_long_one_says(text):
+    assert encodings.may_hold_runs(text) == (re.search(encodings._GATE.pattern, text) is not None)

@@ -318,12 +318,19 @@ def _message_sites(path: str, message: _Message, sites: list[TextSite]) -> bool:
                 texts_in(f"{path}.content[{k}].content", role, part.content, sites)
         elif not is_null(content):
             raise BadRequest(f"'{path}.content' must be a string, a list of parts or null.", param=f"{path}.content")
-    add_text(f"{path}.refusal", role, message.refusal, sites)
-    add_text(f"{path}.reasoning_content", role, message.reasoning_content, sites)
-    texts_in(f"{path}.reasoning", role, message.reasoning, sites)
-    texts_in(f"{path}.thinking_blocks", role, message.thinking_blocks, sites)
-    texts_in(f"{path}.reasoning_details", role, message.reasoning_details, sites)
-    _call_sites(path, role, message, sites)
+    # Asked here and not there: nearly no message has any, and each would cost a call and a path that nobody reads.
+    if message.refusal is not NULL:
+        add_text(f"{path}.refusal", role, message.refusal, sites)
+    if message.reasoning_content is not NULL:
+        add_text(f"{path}.reasoning_content", role, message.reasoning_content, sites)
+    if message.reasoning is not NULL:
+        texts_in(f"{path}.reasoning", role, message.reasoning, sites)
+    if message.thinking_blocks is not NULL:
+        texts_in(f"{path}.thinking_blocks", role, message.thinking_blocks, sites)
+    if message.reasoning_details is not NULL:
+        texts_in(f"{path}.reasoning_details", role, message.reasoning_details, sites)
+    if message.tool_calls is not NULL or message.function_call is not NULL:
+        _call_sites(path, role, message, sites)
     return images
 
 

@@ -12,6 +12,7 @@ from router.errors import LimitsAway, ModelNotFound, NotFound
 from router.serve.accept import AUTO, accept
 from router.serve.cell import served_by
 from router.serve.http.exchange import Incoming
+from router.serve.limits import quarantine
 from router.serve.limits.shield import readings_of
 from router.serve.story import Story
 from router.state.store import StoreAway
@@ -142,6 +143,8 @@ async def metrics(request: Request) -> Response:
         ("stillhouse_held_bytes", "Announced bytes of the bodies being held.", float(cell.bodies.held)),
     )
     more = readings_of(cell.shield, cell.clock())
+    if cell.quarantine is not None:
+        more += quarantine.readings_of(cell.quarantine)
     return Response(cell.metrics.render(gauges, more), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

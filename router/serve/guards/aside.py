@@ -9,6 +9,7 @@ for: see docs/benchmarks.md for what was measured. How many work at once, who is
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from functools import partial
 from math import ceil
@@ -98,6 +99,7 @@ async def look_ahead(story: Story, rails: Rails, sites: list[TextSite], size: in
     they are kept for this request.
     """
     verdicts, tenant = story.cell.verdicts, story.tenant
+    hurry = polite(hurry)
     if size > AT_ONCE:
         await foresee(story, rails, sites, hurry)
     if rails.empty or len(sites) <= MANY:
@@ -110,17 +112,51 @@ async def look_ahead(story: Story, rails: Rails, sites: list[TextSite], size: in
             unknown.append(site)
     story.hurry_in = hurry
     length = sum(len(site.text) for site in unknown)
-    story.foreseen = await in_turn(story, length, partial(_find_all, rails, unknown, hurry))
+    for text, role, findings in await in_turn(story, length, partial(_find_all, rails, unknown, hurry)):
+        foresees(story, text, role, findings)
+        if len(text) >= SHORT:
+            verdicts.keep(tenant, verdicts.name(rails, text, role), findings)
 
 
-def _find_all(rails: Rails, sites: list[TextSite], hurry: Hurry) -> dict[tuple[str, str], tuple[Finding, ...]]:
+def polite(hurry: Hurry) -> Hurry:
+    """The same for work in a thread: who asks gives the interpreter to the loop if it waits for it.
+
+    The loop takes it anew for each thing that happened. If a thread only gives way when it is made to, that is after
+    some time each, and the streams of a busy gateway wait for ten such times in a row.
+    """
+
+    def asked() -> bool:
+        time.sleep(0)
+        return hurry()
+
+    return asked
+
+
+def _find_all(rails: Rails, sites: list[TextSite], hurry: Hurry) -> list[tuple[str, str, tuple[Finding, ...]]]:
     found: dict[tuple[str, str], tuple[Finding, ...]] = {}
+    made: list[tuple[str, str, tuple[Finding, ...]]] = []
     for site in sites:
         if (site.role, site.text) not in found:
             found[site.role, site.text] = rails.find(site.text, site.role, hurry)
-            if hurry():
-                break
-    return found
+        made.append((site.text, site.role, found[site.role, site.text]))
+        if hurry():
+            break
+    return made
+
+
+def foresees(story: Story, text: str, role: str, findings: tuple[Finding, ...]) -> None:
+    """Keep what was found in a text for this request, under the very string: to hash a long one holds the loop."""
+    if story.foreseen is None:
+        story.foreseen = {}
+    story.foreseen[role, id(text)] = text, findings
+
+
+def foreseen(story: Story, text: str, role: str) -> tuple[Finding, ...] | None:
+    """What was found in it ahead, if anybody looked."""
+    if story.foreseen is None:
+        return None
+    seen = story.foreseen.get((role, id(text)))
+    return None if seen is None else seen[1]
 
 
 async def foresee(story: Story, rails: Rails, sites: list[TextSite], hurry: Hurry) -> None:
@@ -131,6 +167,9 @@ async def foresee(story: Story, rails: Rails, sites: list[TextSite], hurry: Hurr
     for site in sites:
         if len(site.text) > AT_ONCE:
             name = await in_turn(story, len(site.text), partial(verdicts.name, rails, site.text, site.role))
-            if verdicts.known(tenant, name) is None:
+            findings = verdicts.known(tenant, name)
+            if findings is None:
                 find = partial(rails.find, site.text, site.role, hurry)
-                verdicts.keep(tenant, name, await in_turn(story, len(site.text), find))
+                findings = await in_turn(story, len(site.text), find)
+                verdicts.keep(tenant, name, findings)
+            foresees(story, site.text, site.role, findings)

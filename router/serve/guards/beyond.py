@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from router.core.wire import ChatRequest, TextSite, span, strings_in
-from router.serve.guards.aside import aside, look_ahead
+from router.serve.guards.aside import AT_ONCE, MANY, aside, look_ahead
 from router.serve.guards.guarding import guard_request, hurry_of
 from router.serve.story import MOST_FINDINGS, Story
 
@@ -45,7 +45,7 @@ async def guard_chat(
     """
     more = await beyond(request, rails, story)
     texts = [*request.texts, *more.sites] if more.sites else request.texts
-    if tag is None:
+    if tag is None and (len(request.body) > AT_ONCE or len(texts) > MANY):
         await look_ahead(story, rails, texts, len(request.body), hurry_of(story))
     masks = guard_request(rails, texts, held, story, tag)
     remember(more, story)
@@ -64,7 +64,7 @@ async def beyond(request: ChatRequest, rails: Rails, story: Story) -> Beyond:
     verdicts = story.cell.verdicts
     new: list[tuple[str, str, Raw]] = []
     names: list[tuple[str, bytes]] = []
-    for path, role, raw in request.beside():
+    for path, role, raw in await aside(story, len(request.body), request.beside):
         name = verdicts.name(rails, bytes(raw).decode(), f"{role} {path} whole")
         if shadow or verdicts.known(story.tenant, name) is None:
             new.append((path, role, raw))

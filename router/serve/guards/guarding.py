@@ -24,8 +24,8 @@ from router.core.wire import (
     splice,
 )
 from router.errors import UpstreamInvalid
+from router.serve.guards.aside import foreseen
 from router.serve.guards.onlooker import is_call
-from router.serve.guards.verdicts import SHORT
 from router.serve.http.respond import refused_choice
 from router.serve.story import Story
 from router.types import Usage
@@ -81,12 +81,9 @@ def guard_text(
 ) -> str:
     """Check one text of a request, or a part of it that begins ``at``; give back what may travel."""
     shadow = story.policy.shadow if story.policy is not None else {}
-    foreseen = story.foreseen
-    findings = foreseen.get((site.role, text)) if foreseen is not None else None
+    findings = foreseen(story, text, site.role)
     if findings is None:
         findings = story.cell.verdicts.find(rails, story.tenant, text, site.role, hurry)
-    elif len(text) >= SHORT:
-        story.cell.verdicts.keep(story.tenant, story.cell.verdicts.name(rails, text, site.role), findings)
     if shadow:
         seen = story.cell.verdicts.find(shadow["input"], story.tenant, text, site.role)
         story.shadowed(moved(seen, at), "input", site.path)

@@ -52,17 +52,55 @@ MOST_CHOICES = 128  # each has guards of its own; more are no choices of anybody
 
 
 class Piece(NamedTuple):
-    """An event that does nothing but go on with one text of one choice; ``key`` is which."""
+    """An event that does nothing but go on with one text of one choice.
+
+    Attributes:
+        key: which choice, which text.
+        text: what it says.
+        start, end: where that is written, with its quotes.
+    """
 
     key: tuple[int, str]
     data: bytes
-    site: TextSite
+    text: str
+    start: int
+    end: int
 
     def saying(self, text: str) -> bytes:
         """The event with another text."""
-        if text == self.site.text:
+        if text == self.text:
             return self.data
-        return splice(self.data, [Edit(*span(self.data, self.site.raw), msgspec.json.encode(text))])
+        return self.data[: self.start] + msgspec.json.encode(text) + self.data[self.end :]
+
+
+class Form:
+    """How the events of a stream are written: they differ in the text alone, so most need not be parsed.
+
+    An event that begins and ends as one that was parsed, with nothing between but characters that stand for themselves
+    in a JSON string, is that event with another text.
+    """
+
+    __slots__ = ("_after", "_before", "_key", "_least")
+
+    def __init__(self, piece: Piece) -> None:
+        self._key = piece.key
+        self._before, self._after = piece.data[: piece.start + 1], piece.data[piece.end - 1 :]
+        self._least = len(self._before) + len(self._after)
+
+    def piece(self, data: bytes) -> Piece | None:
+        """The event, if it is written like this and says something."""
+        size, start = len(data), len(self._before)
+        if size <= self._least or not data.startswith(self._before) or not data.endswith(self._after):
+            return None
+        end = size - len(self._after)
+        said = data[start:end]
+        if b'"' in said or b"\\" in said:
+            return None
+        try:
+            text = said.decode()
+        except UnicodeDecodeError:
+            return None
+        return Piece(self._key, data, text, start - 1, end + 1) if text.isprintable() else None
 
 
 class EventGuard:
@@ -110,6 +148,7 @@ class EventGuard:
         self._kept: list[bytes] = []
         self._text_tokens = 0
         self._begun = False
+        self._form: Form | None = None
         self.blocked: set[int] = set()
         self.finish_reason: str | None = None
 
@@ -166,17 +205,18 @@ class EventGuard:
         Raises:
             UpstreamError: as ``feed``.
         """
-        together = len(bunch) > 1 and self._mode == "guarded" and self._onlooker is None and self._back is None
-        together &= not self._blocks  # there the first event of a block ends the one before
+        # Where blocks follow one another, the first event of one ends the one before.
+        plain = self._onlooker is None and self._back is None and not self._blocks
+        together = len(bunch) > 1 and self._mode == "guarded"
         run: list[Piece] = []
         for data in bunch:
-            piece = self._piece(data) if together else None
-            if run and (piece is None or piece.key != run[0].key):
+            piece = self._piece(data) if plain else None
+            if run and (piece is None or not together or piece.key != run[0].key):
                 ready += self._feed_run(run)
                 run = []
             if self.over:
                 return
-            if piece is None:
+            if piece is None or piece.key[0] in self.blocked:
                 ready += self.feed(data)
             else:
                 run.append(piece)
@@ -185,6 +225,9 @@ class EventGuard:
 
     def _piece(self, data: bytes) -> Piece | None:
         """The event, if all it does is to go on with one text that a guard reads."""
+        form = self._form
+        if form is not None and (known := form.piece(data)) is not None:
+            return known
         if not self._begun or self._rails.empty:
             return None
         try:
@@ -195,24 +238,23 @@ class EventGuard:
         if choices is UNSET or len(choices) != 1 or given(chunk.usage) or given(chunk.error):
             return None
         choice = choices[0]
-        if choice.index in self.blocked or finished(choice) or given(choice.logprobs):
+        if finished(choice) or given(choice.logprobs) or not self._asked_for(choice.index):
             return None
         sites = delta_sites(choice)
         if len(sites) != 1 or not sites[0].text or is_call(sites[0].path):
             return None
-        return Piece((choice.index, sites[0].path), data, sites[0])
+        piece = Piece((choice.index, sites[0].path), data, sites[0].text, *span(data, sites[0].raw))
+        self._form = Form(piece)
+        return piece
 
     def _feed_run(self, run: list[Piece]) -> list[bytes]:
         """Events that go on with one text. How the text is parted among them may change, the text does not."""
-        if len(run) == 1:
-            return self.feed(run[0].data)
         index, path = run[0].key
-        if self._blocks and any(key[0] == index and key[1] != path for key in self._open):
-            begun = self.feed(run[0].data)  # ends the block before
-            return begun if index in self.blocked or not run[1:] else [*begun, *self._feed_run(run[1:])]
         rail = self._rail(index, path)
-        came = rail.waiting + "".join([piece.site.text for piece in run])
-        self._text_tokens += sum([estimate_tokens(piece.site.text) for piece in run])
+        if len(run) == 1:
+            return self._feed_one(run[0], rail)
+        came = rail.waiting + "".join([piece.text for piece in run])
+        self._text_tokens += sum([estimate_tokens(piece.text) for piece in run])
         released = rail.feed(came[rail.held :])
         if rail.blocked:
             self._stop(index)
@@ -221,12 +263,26 @@ class EventGuard:
         if not came.startswith(released):  # something was masked: its neighbours cannot be told apart any more
             return [piece.saying(released if piece is run[0] else "") for piece in run]
         shares: list[bytes] = []
-        begin, end = 0, len(came) - sum([len(piece.site.text) for piece in run])
+        begin, end = 0, len(came) - sum([len(piece.text) for piece in run])
         for piece in run:
-            end += len(piece.site.text)
+            end += len(piece.text)
             shares.append(piece.saying(released[begin:end]))
             begin = end
         return shares
+
+    def _feed_one(self, piece: Piece, rail: StreamRail) -> list[bytes]:
+        """What ``feed`` makes of such an event."""
+        self._text_tokens += estimate_tokens(piece.text)
+        released = rail.feed(piece.text)
+        if rail.blocked:
+            self._stop(piece.key[0])
+            events = self._refuse(piece.key[0])
+        else:
+            events = [piece.data if self._mode == "immediate" else piece.saying(released)]
+        if self._mode == "checked":
+            self._kept += events
+            return []
+        return events
 
     def finish(self, input_tokens: int) -> list[bytes]:
         """The upstream has ended well: what was held, and the usage event if the caller wants it."""
@@ -292,12 +348,15 @@ class EventGuard:
         after: list[bytes] = []
         silent = bool(choices)
         for choice in choices:
-            if not 0 <= choice.index < max(self._choices, MOST_CHOICES):
+            if not self._asked_for(choice.index):
                 raise UpstreamInvalid("The model's server sent a choice that nobody asked for.")
             silent &= self._choice(data, choice, edits, before, after)
         if silent:
             return [*before, *after]
         return [*before, splice(data, edits) if edits else data, *after]
+
+    def _asked_for(self, index: int) -> bool:
+        return 0 <= index < max(self._choices, MOST_CHOICES)
 
     def _begin(self, chunk: Chunk) -> None:
         self._begun = True
@@ -336,8 +395,7 @@ class EventGuard:
         if ends:
             if self._stops_calls(choice.index):
                 return self._block(data, choice, edits, after)
-            for index, path in [key for key in self._open if key[0] == choice.index]:
-                before += self._close(index, path)
+            before += self._close_all(choice.index)
             if choice.index in self.blocked:
                 self._silence(data, choice, edits)
                 return True
@@ -420,6 +478,14 @@ class EventGuard:
         rail = self._open.pop((index, path))
         if rail.findings:
             self._on_findings(list(rail.findings), f"choices[{index}].{path}")
+
+    def _close_all(self, index: int) -> list[bytes]:
+        """The same for every text of a choice; the end of one may stop it, and the others with it."""
+        events: list[bytes] = []
+        for key in [key for key in self._open if key[0] == index]:
+            if key in self._open:
+                events += self._close(*key)
+        return events
 
     def _close(self, index: int, path: str) -> list[bytes]:
         """Release what a running text still holds, as an event of its own."""

@@ -1,7 +1,6 @@
-"""The outermost middleware: a request id for every answer, and the shortest way to the hot routes.
+"""The door before the framework: a request id for every answer, and the shortest way to the hot routes.
 
-Pure ASGI. The hot routes never enter the framework's router; everything else passes through with the
-id added to its head.
+Pure ASGI. The hot routes never enter the framework; everything else passes through it with the id added to its head.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
+from router.alarms import Alarms
 from router.errors import MethodNotAllowed, Overloaded, StillhouseError
 from router.serve.http.bodies import BIG, check_heavy, whose
 from router.serve.http.exchange import (
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 Handler = Callable[["Cell", Incoming, Exchange], Awaitable[None]]
 Passing = Callable[["Cell", str, Incoming, Receive, Exchange], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+A_MISTAKE = "The gateway made a mistake. Report the request id to its operator."
 WATCH_AFTER = 0.1  # seconds from the whole request to the first look whether its caller is still there
 
 
@@ -58,22 +59,23 @@ class Front:
 
     Args:
         app: the framework.
-        state: the application's state; holds the cell once the lifespan has begun.
         hot: path -> handler of POST.
         shaped: the same for paths with a name in them, by their pattern.
         passed: the handler of paths whose bodies are not read here but passed on, and their pattern.
     """
 
+    cell: Cell  # there once the lifespan has begun
+
     def __init__(
-        self, app: App, *, state: Any, hot: Mapping[str, Handler], shaped: Mapping[re.Pattern[str], Handler],
+        self, app: App, *, hot: Mapping[str, Handler], shaped: Mapping[re.Pattern[str], Handler],
         passed: tuple[re.Pattern[str], Passing] | None = None,
     ) -> None:  # fmt: skip
         self._app = app
-        self._state = state
         self._hot = hot
         self._shaped = shaped
         self._passed = passed
         self._ids = Ids()
+        self._alarms: Alarms | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -110,7 +112,7 @@ class Front:
         return next((handler for shape, handler in self._shaped.items() if shape.fullmatch(path)), None)
 
     async def _serve(self, handler: Handler, scope: Scope, receive: Receive, out: Exchange) -> None:
-        cell: Cell = self._state.cell
+        cell = self.cell
         mark = [(b"x-request-id", out.request_id.encode())]
         cell.active += 1
         held = 0
@@ -140,13 +142,17 @@ class Front:
                 await self._with_company(handler, cell, Incoming(scope["path"], headers, body, out.request_id), out)
         except StillhouseError as error:
             await _spoken(handler, out).error(error, mark)
+        except Exception:
+            if not out.begun:
+                await _spoken(handler, out).error(StillhouseError(A_MISTAKE), mark)
+            raise  # the server writes it to its log
         finally:
             cell.active -= 1
             if held:
                 cell.bodies.give_back(held, tenant)
 
     async def _pass(self, handler: Passing, scope: Scope, receive: Receive, out: Exchange) -> None:
-        cell: Cell = self._state.cell
+        cell = self.cell
         cell.active += 1
         try:
             if cell.draining:
@@ -158,15 +164,21 @@ class Front:
             await handler(cell, scope["method"], head, receive, out)
         except StillhouseError as error:
             await out.error(error, [(b"x-request-id", out.request_id.encode())])
+        except Exception:
+            if not out.begun:
+                await out.error(StillhouseError(A_MISTAKE), [(b"x-request-id", out.request_id.encode())])
+            raise
         finally:
             cell.active -= 1
 
-    @staticmethod
-    async def _with_company(handler: Handler, cell: Cell, incoming: Incoming, out: Exchange) -> None:
+    async def _with_company(self, handler: Handler, cell: Cell, incoming: Incoming, out: Exchange) -> None:
         """Run the handler while watching the caller: who leaves takes the upstream's work along."""
         task = asyncio.current_task()
         assert task is not None
-        watch = Watch(out, task)
+        loop = task.get_loop()
+        if self._alarms is None or self._alarms.loop is not loop:
+            self._alarms = Alarms(loop)
+        watch = Watch(out, task, self._alarms)
         try:
             await handler(cell, incoming, out)
         except asyncio.CancelledError:
@@ -190,14 +202,16 @@ class Watch:
     sooner would be over before anybody could be told to stop.
     """
 
-    __slots__ = ("_out", "_task", "_timer", "_work")
+    __slots__ = ("_alarms", "_out", "_task", "_work", "due")
 
-    def __init__(self, out: Exchange, work: asyncio.Task[None]) -> None:
-        self._out, self._work = out, work
+    def __init__(self, out: Exchange, work: asyncio.Task[None], alarms: Alarms) -> None:
+        self._out, self._work, self._alarms = out, work, alarms
         self._task: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER, self._begin)
+        self.due = alarms.loop.time() + WATCH_AFTER
+        alarms.set(self)
 
-    def _begin(self) -> None:
+    def ring(self) -> None:
+        """The moment is over."""
         self._task = asyncio.ensure_future(until_gone(self._out, self._work))
 
     def done(self) -> bool:
@@ -206,6 +220,7 @@ class Watch:
 
     def cancel(self) -> None:
         """The work is over: nobody is watched any more."""
-        self._timer.cancel()
-        if self._task is not None:
+        if self._task is None:
+            self._alarms.drop(self)
+        else:
             self._task.cancel()

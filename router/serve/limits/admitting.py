@@ -33,7 +33,10 @@ async def admit(cell: Cell, incoming: Incoming, story: Story, key: Key | None) -
         BadRequest: a header of the two is malformed.
         Forbidden: the key may not ask for this class.
         Overloaded: the cell is full. TooManyAtOnce: the tenant's own part of it is.
+        Quarantined: its requests are the likely cause of crashes.
     """
+    if cell.quarantine is not None:
+        cell.quarantine.check(story.tenant)
     headers = incoming.headers
     story.limit = _limit(headers.get(TIMEOUT), headers.get(_PYTHON) or headers.get(_NODE))
     said = headers.get(PRIORITY)
@@ -55,6 +58,8 @@ async def admit(cell: Cell, incoming: Incoming, story: Story, key: Key | None) -
         shed = cell.shield.shed
         shed[bulkhead, rank] = shed.get((bulkhead, rank), 0) + 1
         raise _turned_away(bulkhead, full=gate.inside >= gate.places)
+    if cell.quarantine is not None:
+        cell.quarantine.enter(story)
 
 
 @lru_cache(maxsize=256)

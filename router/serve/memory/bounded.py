@@ -30,9 +30,8 @@ class Memory(Generic[T]):
 
     def name(self, beside: str, text: str) -> bytes:
         """What names ``text`` under the words beside it."""
-        digest = hashlib.blake2b(f"{beside} ".encode(), key=self._salt, digest_size=16)
-        digest.update(text.encode("utf-8", "surrogatepass"))
-        return digest.digest()
+        said = b"%b %b" % (beside.encode(), text.encode("utf-8", "surrogatepass"))
+        return hashlib.blake2b(said, key=self._salt, digest_size=16).digest()
 
     def get(self, tenant: str, name: bytes) -> T | None:
         """What is remembered, if anything."""

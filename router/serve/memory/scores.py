@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from router.score.features import window_of
 from router.serve.memory.bounded import TENANTS, Memory
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ class Scores:
 
     def of(self, scorer: Scorer, tenant: str, text: str, family: str) -> Score:
         """``scorer.score``, or what it gave before."""
-        name = self._memory.name(f"{scorer.digest} {family}", text)
+        # Of a long text the scorer reads both ends and the length: more need not be hashed.
+        name = self._memory.name(f"{scorer.digest} {family} {len(text)}", window_of(text))
         score = self._memory.get(tenant, name)
         if score is None:
             score = scorer.score(text, family)

@@ -43,11 +43,11 @@ class Sessions:
 
 def session_name(request: ChatRequest, tenant: str, policy: str, sent: str | None, salt: bytes) -> bytes:
     """A keyed hash of who asks, under what policy, in which conversation."""
-    digest = hashlib.blake2b(key=salt, digest_size=16)
+    said: list[bytes] = []
     for part in (tenant, policy, sent or request.cache_key or "", *_beginning(request)):
         data = part.encode("utf-8", "surrogatepass")
-        digest.update(len(data).to_bytes(4, "big") + data)
-    return digest.digest()
+        said += (len(data).to_bytes(4, "big"), data)
+    return hashlib.blake2b(b"".join(said), key=salt, digest_size=16).digest()
 
 
 def _beginning(request: ChatRequest) -> list[str]:

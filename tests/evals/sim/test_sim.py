@@ -6,7 +6,7 @@ import pytest
 from evals.sim.clock import Clock
 from evals.sim.figures import blast, figures, goodput, mean_of
 from evals.sim.run import run
-from evals.sim.table import measure, page
+from evals.sim.table import measure, page, renewed
 from evals.sim.world import World
 
 SMALL = World(tenants=24, rate=120.0, cells=4, places=64, queue=32, begins=5.0, ends=15.0, lasts=15.0, restart=3.0)
@@ -64,11 +64,23 @@ def test_a_bad_tenant_hurts_no_other(kind):
     assert found["after.hurt"] == 0
 
 
-def test_a_tenant_that_kills_processes_takes_down_those_who_share_both_cells_and_replicas_all():
-    kills = {"fault": "poison: kills"}
-    cells = blast(small(**kills), small(), 7.0, 15.0)
-    replicas = blast(small(**kills, arm="replicas"), small(arm="replicas"), 7.0, 15.0)
-    assert cells.down < 0.5 < replicas.down
+@pytest.mark.parametrize("kind", ["poison: kills", "poison: unseen"])
+def test_a_tenant_that_kills_processes_has_to_wait_and_nobody_else(kind):
+    ran = small(fault=kind)
+    assert ran.waited == {"t0"}
+    assert ran.crashes == 2
+    assert blast(ran, small(), 11.0, 15.0).failing == 0
+
+
+def test_without_a_quarantine_a_tenant_that_kills_processes_takes_all_of_them_down():
+    bare = small(fault="poison: kills", arm="bare")
+    assert blast(bare, small(arm="bare"), 7.0, 15.0).down > 0.5
+
+
+def test_processes_that_end_by_chance_make_nobody_wait():
+    ran = small(fault="chance: kills", rate=60.0)
+    assert ran.crashes > 1
+    assert ran.waited == frozenset()
 
 
 def test_at_five_times_the_load_goodput_stays_and_the_critical_go_first():
@@ -91,6 +103,19 @@ def test_the_table_names_each_fault_and_each_goal():
     text = page(measure([1, 2], quick, full, say=lambda _: None), "Now.")
     assert "| dead cell | 2 of 8 cells |" in text
     assert "| no try later than its deadline + 1 s |" in text
+
+
+def test_one_fault_can_be_measured_anew_under_a_stamp_of_its_own():
+    quick = World(tenants=4, rate=8.0, cells=2, places=8, begins=1.0, ends=12.0, lasts=12.0)
+    before, found = (
+        measure([1], quick, say=lambda _: None, faults=faults)
+        for faults in (["poison: errors", "poison: kills"], ["poison: kills"])
+    )
+    after = renewed(before, found, "Later.")
+    assert after["rows"] == before["rows"]  # the same seeds in the same world
+    assert after["renewed"] == {"poison: kills": "Later."}
+    with pytest.raises(ValueError, match="other seeds"):
+        renewed(before, found | {"seeds": [2]}, "Later.")
 
 
 def test_an_interval_needs_two_seeds():

@@ -1,7 +1,5 @@
 """The decision as a table: policy, facts and what is there, to a tier and its reasons."""
 
-import dataclasses
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -230,8 +228,10 @@ def test_money_is_exact_and_unknown_is_not_zero():
 
 
 def test_caller_and_fleet_are_frozen():
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         Caller().tenant = "x"
+    with pytest.raises(AttributeError):
+        Fleet((), {}).pin = "small"
 
 
 def test_the_reason_names_the_share_of_the_tier_that_was_taken(policy):

@@ -12,7 +12,7 @@ from router.core.resilience import Workers
 from router.core.wire import read_chat
 from router.errors import BadJSON, TooManyAtOnce
 from router.serve.guards import aside as module
-from router.serve.guards.aside import AT_ONCE, aside, foresee, in_turn
+from router.serve.guards.aside import AT_ONCE, aside, foresee, foreseen, in_turn, polite
 from router.serve.guards.verdicts import Verdicts
 
 RAILS = compile_rails([{"pii": {"entities": ["EMAIL"], "action": "mask"}}])
@@ -21,7 +21,7 @@ RAILS = compile_rails([{"pii": {"entities": ["EMAIL"], "action": "mask"}}])
 def story(workers=None, tenant="acme"):
     shield = SimpleNamespace(workers=workers or Workers())
     cell = SimpleNamespace(shield=shield, clock=time.perf_counter, verdicts=Verdicts(b"salt"))
-    return SimpleNamespace(cell=cell, tenant=tenant, heavy=False, waited=0.0)
+    return SimpleNamespace(cell=cell, tenant=tenant, heavy=False, waited=0.0, foreseen=None)
 
 
 def chat(*texts):
@@ -58,6 +58,20 @@ async def test_long_texts_are_guarded_beside_the_loop_and_remembered():
     assert seen[0][0] != threading.get_ident()
     assert verdicts.find(rails, "acme", long, "user") == RAILS.find(long, "user")
     assert len(seen) == 1, "the guards found it remembered"
+
+
+async def test_what_was_found_ahead_is_known_by_the_very_text_so_that_no_long_one_is_hashed_on_the_loop():
+    one, text = story(), "word " * AT_ONCE + "kim@example.com"
+    await foresee(one, RAILS, chat(text).texts, lambda: False)
+    (site,) = (site for site in chat(text).texts)
+    assert foreseen(one, site.text, "user") is None, "an equal text is another one"
+    (kept, findings), *_ = one.foreseen.values()
+    assert foreseen(one, kept, "user") == findings == RAILS.find(text, "user")
+
+
+def test_who_works_in_a_thread_gives_way_and_still_hears_that_time_is_up():
+    assert polite(lambda: True)()
+    assert not polite(lambda: False)()
 
 
 async def test_the_loop_turns_while_a_big_text_is_read():

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardrails import Placeholders, compile_rails
+from router.errors import UpstreamInvalid
 from router.serve.guards.stream import EventGuard
 from router.serve.http.respond import EventMaker
 
@@ -111,3 +112,64 @@ def test_immediate_holds_nothing_back():
     for one in events:
         guard.feed_all([one], ready)
     assert ready == events
+
+
+SAID = st.sampled_from(
+    [
+        "call ",
+        "010-1234",
+        "-5678",
+        " kim@exam",
+        "ple.com ",
+        "bad",
+        "badword ",
+        '"quoted" ',
+        "back\\slash",
+        "\n",
+        "한국 ",
+        "\u200b",
+        "",
+        "\x7f",
+    ]
+)
+
+
+@st.composite
+def written(draw):
+    """Events as a server writes them, most of one form."""
+    n = draw(st.integers(1, 2))
+    texts = draw(
+        st.lists(st.tuples(st.lists(SAID, min_size=1, max_size=2).map("".join), st.integers(0, n - 1)), max_size=12)
+    )
+    ways = st.sampled_from([{}, {}, {}, {"path": "refusal"}, {"usage": {"prompt_tokens": 1, "completion_tokens": 2}}])
+    events = [event("", index=index, role="x") for index in range(n)]
+    events += [event(text, index=index, **draw(ways)) for text, index in texts]
+    return n, [*events, *(event(None, index=index, finish="stop") for index in range(n))]
+
+
+@settings(max_examples=80, deadline=None)
+@given(written(), st.sampled_from([MASKING, BLOCKING]), st.sampled_from(["guarded", "immediate", "checked"]))
+def test_an_event_known_by_its_form_leaves_byte_for_byte_as_one_that_is_parsed(made, rails, mode):
+    n, events = made
+    (known, found), (parsed, also) = guard_of(rails, mode, n), guard_of(rails, mode, n)
+    for data in events:
+        sent = []
+        known.feed_all([data], sent)
+        assert sent == (parsed.feed(data) if not parsed.over else [])
+    assert known.finish(1) == parsed.finish(1)
+    assert (found, known.blocked, known.usage(1)) == (also, parsed.blocked, parsed.usage(1))
+
+
+def test_a_choice_that_nobody_asked_for_is_refused_in_a_bunch_as_by_itself():
+    guard, _ = guard_of(MASKING)
+    with pytest.raises(UpstreamInvalid, match="nobody asked for"):
+        guard.feed_all([event("a"), event("b", index=500), event("c", index=500)], [])
+
+
+def test_the_end_of_one_text_may_stop_a_choice_that_has_another():
+    guard, found = guard_of(BLOCKING)
+    events = [event("", role="x"), event("call ", path="refusal"), event("badword"), event(None, finish="stop")]
+    sent = []
+    guard.feed_all(events, sent)
+    assert guard.over
+    assert [where for *_, where in found] == ["choices[0].content"]
