@@ -6,6 +6,7 @@ the new text to see that it says what was meant.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
@@ -14,6 +15,7 @@ from policies.mistakes import Path
 from policies.nodes import Node, parse
 from policies.schema import TierName
 
+_BARE = re.compile(r"[a-zA-Z][a-zA-Z0-9]*[._-][a-zA-Z0-9._-]*")
 _LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 #: A new aim is written below the last of these that the file has.
 _ABOVE_AN_AIM = ("stillhouse", "name", "description", "extends", "family", "tiers", "fallback_tier")
@@ -73,6 +75,26 @@ def set_entry(text: str, key: str, words: str) -> str:
     if root.step(key) is not None:
         return mark + spot.replaced([(*spot.entry(root, (key,)), line)])
     return mark + _added(text, root, spot, line)
+
+
+def set_models(text: str, models: Mapping[TierName, Iterable[str]], profile: str | None) -> str:
+    """The text of a policy that names these models, with the profile that was made for them; None takes none.
+
+    Raises:
+        Mistakes, CannotEdit: as of ``set_entry``; or a profile stands there, and none is to be.
+    """
+    each = ", ".join(f"{tier}: [{', '.join(map(_quoted, names))}]" for tier, names in models.items())
+    text = set_entry(text, "models", f"{{{each}}}")
+    if profile is not None:
+        return set_entry(text, "profile", _quoted(profile))
+    if parse(text.removeprefix("\ufeff"), file="policy")[0].step("profile") is not None:
+        raise CannotEdit("its profile is about other models, and there is no scorer to make one: take it out by hand")
+    return text
+
+
+def _quoted(words: str) -> str:
+    """In double quotes, where a bare word could be read as something else, as 64 digits may."""
+    return words if _BARE.fullmatch(words) else json.dumps(words, ensure_ascii=False)
 
 
 def _added(text: str, root: Node, spot: _Spots, line: str) -> str:

@@ -216,14 +216,21 @@ class Places:
     def identity(self, deployments: tuple[Deployment, ...], config: str | None = None) -> list[Any]:
         """What decides the answers of these deployments: model, place, weights, generation. Not their price."""
         settings = self.settings(config)
-        prints = {w.name: w.sha256 for w in self._local()} if _any_local(settings) else {}
+        listed = self._candidates()
+        prints = {w.name: w.sha256 for w in (*listed, *(self._local() if _any_local(settings) else ()))}
         return [
             [
                 d.name, d.tier, d.model, settings.upstreams[d.upstream].kind, settings.upstreams[d.upstream].base_url,
-                prints.get(d.model, ""), msgspec.to_builtins(d.lineage), d.context_window, d.tools, d.images, d.share,
+                prints.get(d.model, "") or settings.upstreams[d.upstream].sha256 or "", _descent(d),
+                d.context_window, d.tools, d.images, d.share,
             ]
             for d in deployments
         ]  # fmt: skip
+
+
+def _descent(d: Deployment) -> dict[str, Any]:
+    """Where it comes from, without what a gate said of it: that decides no answer."""
+    return {field: getattr(d.lineage, field) for field in d.lineage.__struct_fields__ if field != "gate"}
 
 
 def _any_local(settings: Settings) -> bool:
