@@ -93,7 +93,16 @@ class Masker:
         )  # fmt: skip
 
 
-def _mask(texts: Iterable[str], find: Find) -> dict[str, str]:
+    def answer(self, text: str, beside: Iterable[str]) -> str:
+        """An answer that comes to a row later, masked; its placeholders are none of those in ``beside``.
+
+        Raises:
+            Unmaskable: it must not be kept.
+        """
+        return _mask((text,), self._rails.find, beside).get(text, text)
+
+
+def _mask(texts: Iterable[str], find: Find, beside: Iterable[str] = ()) -> dict[str, str]:
     """Text -> masked text, of those that had anything to mask. Placeholders agree across them.
 
     Raises:
@@ -104,7 +113,7 @@ def _mask(texts: Iterable[str], find: Find) -> dict[str, str]:
     if not found:
         return {}
     held = Placeholders()
-    for text in now:
+    for text in (*now, *beside):
         held.reserve(text)  # what an earlier masking left in one text must not name another's value
     for _ in range(_ROUNDS):
         values: dict[str, str] = {}
