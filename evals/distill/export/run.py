@@ -11,13 +11,12 @@ from typing import Any, Literal
 import msgspec
 
 from evals.distill.apart import check_apart
-from evals.distill.curate.clean import OPERATORS, SURE
+from evals.distill.curate.clean import OPERATORS, SURE, finder
 from evals.distill.curate.said import guards_of
 from evals.distill.example import Example, read_examples
 from evals.distill.export.formats import FORMATS, Format
 from evals.distill.export.shapes import Unfit
 from evals.distill.folder import Folder, digest_of, write_json, write_whole
-from guardrails import compile_rails
 
 Rows = Literal["train", "control", "holdout"]
 
@@ -99,12 +98,11 @@ def _refuse_answers(rows: list[Example], loop: str) -> None:
 
 def _refuse_personal(rows: list[Example], guards: tuple[Mapping[str, Any], ...], *, answers: bool) -> None:
     """Look once more with the guards that the rows passed; an operator's names may stand in a system prompt."""
-    sure, every = compile_rails(SURE), compile_rails(guards)
+    sure, every = finder(SURE), finder(guards)
 
     @lru_cache(maxsize=4096)  # system prompts and short answers come again and again
     def bare(text: str, role: str) -> bool:
-        rails = sure if role in OPERATORS else every
-        return rails.check(text).text != text
+        return bool((sure if role in OPERATORS else every)(text))
 
     said = [row.id for row in rows if any(bare(text, role) for text, role in _texts(row, answers=answers))]
     if said:
