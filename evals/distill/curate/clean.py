@@ -93,7 +93,6 @@ class Masker:
             True,
         )  # fmt: skip
 
-
     def answer(self, text: str, beside: Iterable[str]) -> str:
         """An answer that comes to a row later, masked; its placeholders are none of those in ``beside``.
 

@@ -6,6 +6,8 @@ where the last is no English word and the first may be a first name, or is no En
 are on no list, *Yoo Jaemin* and *Aoife Mbeki*. Words with a capital inside them (*DevOps*) are products.
 """
 
+# ruff: noqa: SIM905 -- a table reads better as one
+
 from __future__ import annotations
 
 import re
@@ -15,23 +17,28 @@ from typing import Final
 from guardrails.pii.lists import load
 from guardrails.types import Action, Finding
 
-_WORD: Final = r"[A-ZÀ-ÖØ-ÞĀ-ſ][A-Za-zÀ-ÖØ-öø-ÿĀ-ſ'’-]{1,24}"
+_WORD: Final = r"[A-ZÀ-ÖØ-ÞĀ-ſ][A-Za-zÀ-ÖØ-öø-ÿĀ-ſ'’-]{1,24}"  # noqa: RUF001
 _PARTICLE: Final = r"(?i:van|von|der|den|de|la|le|da|di|dos|del|du|bin|al|el)"
 _PAIR: Final = re.compile(rf"(?<![\w@/#.-])(?=({_WORD}) (?:{_PARTICLE} ){{0,2}}({_WORD})(?![\w@/(]))")
-_PLAIN: Final = re.compile(r"(?:Mc|Mac|[OD]['’])?[A-ZÀ-ÖØ-ÞĀ-ſ][a-zß-öø-ÿĀ-ſ]+(?:-[A-Za-zÀ-ÖØ-öø-ÿĀ-ſ]+)?")
+_PLAIN: Final = re.compile(r"(?:Mc|Mac|[OD]['’])?[A-ZÀ-ÖØ-ÞĀ-ſ][a-zß-öø-ÿĀ-ſ]+(?:-[A-Za-zÀ-ÖØ-öø-ÿĀ-ſ]+)?")  # noqa: RUF001
 _SCORE: Final = 0.6
 #: Words that stand before a capitalised word and are not on the list of common words, and places of two words.
-_NO_FIRST: Final = frozenset((
-    "is it he she we you they that this no so a an and as at but by for from if in into it nor of off on or out over per so than the to up via when with about"
-    " after before during since until under monday tuesday wednesday thursday friday saturday sunday january february"
-    " march april may june july august september october november december new north south east west costa rio san"
-    " santa saint st los las el la puerto sri saudi mr mrs ms miss mx dr prof sir dear hello hi hey"
-).split())  # fmt: skip
-_NO_LAST: Final = frozenset((
-    "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august"
-    " september october november december era valley avenue street road lane blvd inc ltd llc gmbh corp co africa"
-    " america asia europe korea zealand york jersey delhi kingdom rica arabia lanka"
-).split())  # fmt: skip
+_NO_FIRST: Final = frozenset(
+    (
+        "is it he she we you they that this no so a an and as at but by for from if in into nor of off on or out over"
+        " per than the to up via when with about after before during since until under monday tuesday wednesday"
+        " thursday friday saturday sunday january february march april may june july august september october november"
+        " december new north south east west costa rio san santa saint st los las el la puerto sri saudi mr mrs ms miss"
+        " mx dr prof sir dear hello hi hey"
+    ).split()
+)
+_NO_LAST: Final = frozenset(
+    (
+        "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august"
+        " september october november december era valley avenue street road lane blvd inc ltd llc gmbh corp co africa"
+        " america asia europe korea zealand york jersey delhi kingdom rica arabia lanka"
+    ).split()
+)
 
 
 def doubtful_names(text: str) -> Iterator[Finding]:

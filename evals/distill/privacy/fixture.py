@@ -12,7 +12,18 @@ from router.core.captures import Capture, Rejected, Said
 
 _SYSTEM: Final = "You answer customers of a shop. Be brief, and say what happens next."
 _UNTIL_MS: Final = 4_102_444_800_000  # 2100-01-01
-_PLACES: Final = ("Berlin", "Seoul", "Monday", "Python", "Samsung", "Bluetooth", "Christmas", "Excel", "London", "Kafka")
+_PLACES: Final = (
+    "Berlin",
+    "Seoul",
+    "Monday",
+    "Python",
+    "Samsung",
+    "Bluetooth",
+    "Christmas",
+    "Excel",
+    "London",
+    "Kafka",
+)
 
 
 class Seed(NamedTuple):
@@ -43,7 +54,7 @@ def seeds(table: Mapping[str, Kind], seed: int = 17) -> list[Seed]:
     made: list[Seed] = []
     known: set[str] = set()
     for name, kind in table.items():
-        for _ in range(kind.count):
+        for _ in range(kind.number):
             value = kind.make(rng)
             while value in known:
                 value = kind.make(rng)

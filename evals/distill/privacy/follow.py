@@ -123,7 +123,7 @@ def _left(sown: Sequence[Seed], lines: Sequence[str]) -> dict[str, Any]:
 
 
 def _over(store: Path, imported: Path) -> dict[str, int]:
-    """Of the requests in which nothing was seeded, how many hold a placeholder after their import, and how many words."""
+    """Of the requests in which nothing was seeded, how many hold a placeholder after their import; and their words."""
     before: dict[int, str] = {one.at_ms: encode_capture(one) for one in read_captures(store)}
     counted = {"rows": 0, "masked": 0, "placeholders": 0, "words": 0}
     for row in read_examples(imported):
@@ -136,5 +136,3 @@ def _over(store: Path, imported: Path) -> dict[str, int]:
         counted["masked"] += "[NAME" in now or "[ADDRESS" in now or "[USERNAME" in now
         counted["placeholders"] += sum(now.count(f"[{kind}") for kind in ("NAME", "ADDRESS", "USERNAME"))
     return counted
-
-

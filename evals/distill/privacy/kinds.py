@@ -21,10 +21,10 @@ class Kind(NamedTuple):
     """One kind of personal data.
 
     Attributes:
-        count: how many are seeded. make: gives a value. says: sentences with ``{}`` for it.
+        number: how many are seeded. make: gives a value. says: sentences with ``{}`` for it.
     """
 
-    count: int
+    number: int
     make: Make
     says: tuple[str, ...]
 
@@ -37,13 +37,13 @@ _GIVEN: Final = (
 _FAMILY: Final = (
     "Kovacs", "Lindström", "Moretti", "Fernandes", "Hughes", "Novak", "Okafor", "Adeyemi", "Nowak", "Wiśniewski",
     "Sharma", "Iyer", "Haddad", "Rahman", "Tanaka", "Watanabe", "Petrov", "Ivanova", "Dubois", "Lefèvre", "Schneider",
-    "Hoffmann", "O'Connell", "Murphy", "Jensen", "Yılmaz", "García", "Gutiérrez", "Thompson", "Ramirez", "Van Dijk",
+    "Hoffmann", "O'Connell", "Murphy", "Jensen", "Yilmaz", "García", "Gutiérrez", "Thompson", "Ramirez", "Van Dijk",
     "Papadopoulos", "Andersson", "Mbeki", "Castellano", "Whitaker",
 )  # fmt: skip
 _SURNAMES_KO: Final = tuple("김이박최정강조윤장임한오서신권황안송류홍")
 _GIVEN_KO: Final = (
-    "민준", "서연", "지훈", "수빈", "예은", "도윤", "하준", "지우", "은지", "현우", "미경", "영수", "정호", "혜진", "성민",
-    "유진", "태현", "다은", "승현", "보라", "경희", "동훈", "나연", "재원",
+    "민준", "서연", "지훈", "수빈", "예은", "도윤", "하준", "지우", "은지", "현우", "미경", "영수", "정호", "혜진",
+    "성민", "유진", "태현", "다은", "승현", "보라", "경희", "동훈", "나연", "재원",
 )  # fmt: skip
 _STREETS: Final = ("Maple", "Harbor", "Chestnut", "Kingsley", "Willow Creek", "Fairmount", "Station", "Mill", "Abbey")
 _WAYS: Final = ("Street", "Avenue", "Road", "Lane", "Drive", "St.", "Blvd")
@@ -62,7 +62,7 @@ def _digits(rng: random.Random, n: int) -> str:
     return "".join(rng.choices(string.digits, k=n))
 
 
-def _valid(rng: random.Random, make: Callable[[], str], check: Callable[[str], bool]) -> str:
+def _valid(make: Callable[[], str], check: Callable[[str], bool]) -> str:
     """The first value that passes; one in ten or so does."""
     for _ in range(5_000):
         if check(value := make()):
@@ -92,8 +92,8 @@ def _address_ko(rng: random.Random) -> str:
 
 
 def _email(rng: random.Random) -> str:
-    name = rng.choice(_GIVEN).lower().replace("é", "e")
-    return f"{name}{rng.choice(('.', '_', ''))}{rng.randrange(10**5)}@{rng.choice(('mail', 'post', 'corp'))}.example.com"
+    name, host = rng.choice(_GIVEN).lower().replace("é", "e"), rng.choice(("mail", "post", "corp"))
+    return f"{name}{rng.choice(('.', '_', ''))}{rng.randrange(10**5)}@{host}.example.com"
 
 
 def _phone(rng: random.Random) -> str:
@@ -104,13 +104,14 @@ def _phone(rng: random.Random) -> str:
 
 
 def _phone_ko(rng: random.Random) -> str:
-    tail = f"{rng.randint(2_000, 9_999)}-{_digits(rng, 4)}"
-    return rng.choice((f"010-{tail}", f"+82 10-{tail}", f"010{tail.replace('-', '')}", f"02-{rng.randint(300, 999)}-{_digits(rng, 4)}"))
+    head, tail = rng.randint(2_000, 9_999), _digits(rng, 4)
+    landline = f"02-{rng.randint(300, 999)}-{tail}"
+    return rng.choice((f"010-{head}-{tail}", f"+82 10-{head}-{tail}", f"010{head}{tail}", landline))
 
 
 def _card(rng: random.Random) -> str:
     head, size = rng.choice((("4", 16), ("5" + rng.choice("12345"), 16), ("37", 15)))
-    digits = _valid(rng, lambda: head + _digits(rng, size - len(head)), checks.luhn)
+    digits = _valid(lambda: head + _digits(rng, size - len(head)), checks.luhn)
     if size == 15 or rng.random() < 0.3:
         return digits
     return rng.choice((" ", "-")).join(digits[at : at + 4] for at in range(0, 16, 4))
@@ -120,12 +121,12 @@ def _rrn(rng: random.Random) -> str:
     def make() -> str:
         return f"{rng.randint(50, 99)}{rng.randint(1, 12):02}{rng.randint(1, 28):02}{rng.choice('12')}{_digits(rng, 6)}"
 
-    digits = _valid(rng, make, checks.rrn)
+    digits = _valid(make, checks.rrn)
     return f"{digits[:6]}-{digits[6:]}"
 
 
 def _brn(rng: random.Random) -> str:
-    digits = _valid(rng, lambda: f"{rng.randint(101, 699)}{rng.randint(10, 89)}{_digits(rng, 5)}", checks.brn)
+    digits = _valid(lambda: f"{rng.randint(101, 699)}{rng.randint(10, 89)}{_digits(rng, 5)}", checks.brn)
     return f"{digits[:3]}-{digits[3:5]}-{digits[5:]}"
 
 
@@ -159,7 +160,8 @@ PROMISED: Final[Mapping[str, Kind]] = {
     )),
     "name in a sentence": Kind(50, _name, _TALK),
     "Korean name": Kind(50, _name_ko, (
-        "제 이름은 {}입니다.", "{} 고객님께 연락해 주세요.", "{}님이 환불을 요청하셨습니다.", "예금주 {} 앞으로 보내 주세요.",
+        "제 이름은 {}입니다.", "{} 고객님께 연락해 주세요.", "{}님이 환불을 요청하셨습니다.",
+            "예금주 {} 앞으로 보내 주세요.",
         "담당자는 {} 씨입니다.",
     )),
     "address": Kind(35, _address, ("I live at {}.", "Ship it to {}, please.", "My address: {}.")),
