@@ -65,9 +65,9 @@ def markdown(made: dict[str, Any]) -> str:
         f"`{of['command']}`, {of['date']}, commit {of['commit']}, {of['machine']}; {made['cpu_s']:,.0f} s of CPU.", "",
         "## Personal data", "",
         (f"{sown['rows']:,} made requests, {sown['seeds']:,} of them with a value that we wrote or generated with "
-         "right check digits. They were captured, imported, curated, labelled by a teacher that says such values of itself "
-         f"({sown['asked']:,} answers) and exported in all formats ({sown['exports']} files). {len(sown['left']) - 1} "
-         "files were read for the values, and each row of a seed for the words of its name and the first line of its "
+         "right check digits. They were captured, imported, curated, labelled by a teacher that says such values of "
+         f"itself ({sown['asked']:,} answers) and exported in all formats ({sown['exports']} files). "
+         f"{len(sown['left']) - 1} files were read for the values, and each row of a seed for the words of its name and the first line of its "
          "address. The store of captures masks what is told by its form; names, user names and addresses are masked "
          "when its rows are imported, unless the policy masks them before."), "",
         "| kind | sown | left in the store of captures | left in any file of the loop |", "|---|---|---|---|",
@@ -83,9 +83,9 @@ def markdown(made: dict[str, Any]) -> str:
         *(f"| {kind} | {count} | {hard_files.get(kind, 0)} |" for kind, count in hard["sown"].items()), "",
         "## Held-out prompts", "",
         (f"{held['held']} prompts were frozen; in a second curation they came again in the ways below, marked as "
-         f"failed so that they are taken first. Of {held['learned']:,} rows to learn from, {held['exact']} are held out; the "
-         f"largest share of shingles that one has in common with a held-out row is {held['largest_share']} (refused "
-         f"from {held['near']})."), "",
+         f"failed so that they are taken first. Of {held['learned']:,} rows to learn from, {held['exact']} are held "
+         f"out; the largest share of shingles that one has in common with a held-out row is {held['largest_share']} "
+         f"(refused from {held['near']})."), "",
         "| said again | prompts | got through |", "|---|---|---|",
         *(f"| {way} | {count} | {through} |" for way, (through, count) in held["promised"].items()), "",
         "Measured, not promised:", "",

@@ -8,13 +8,13 @@ from evals.distill.example import Example, Message
 from evals.distill.privacy import kinds, leaks
 from evals.distill.privacy.__main__ import got_through, markdown, passed
 from evals.distill.privacy.fixture import seeds
-from evals.distill.privacy.follow import follow
+from evals.distill.privacy.follow import _left, follow
 
 
 @pytest.fixture(scope="module")
 def followed(tmp_path_factory):
     # 500 seeds in as many requests and a few; the whole of it is a command, python -m evals.distill.privacy
-    return follow(tmp_path_factory.mktemp("private"), seeds(kinds.PROMISED), 520)
+    return follow(tmp_path_factory.mktemp("private"), seeds(kinds.PROMISED), 505)
 
 
 def test_none_of_five_hundred_seeds_is_in_any_file_of_the_loop(followed):
@@ -32,27 +32,20 @@ def test_what_has_a_form_is_not_even_captured(followed):
     assert set(got_through(followed, captured=True)) == personal
 
 
-def test_a_seed_that_is_not_masked_is_seen(tmp_path, monkeypatch):
-    sown = seeds({"key": kinds.PROMISED["key"], "Korean name": kinds.PROMISED["Korean name"]})
-    monkeypatch.setattr("evals.distill.privacy.follow.write_rows", _raw)
-    monkeypatch.setattr("evals.distill.privacy.follow.Rules", lambda **_: kinds_kept())
-    assert got_through(follow(tmp_path, sown, 150))["Korean name"] > 40
-
-
-def _raw(path, rows):
-    from evals.distill.gather.written import write_rows
-
-    return write_rows(path, rows, names=False)
-
-
-def kinds_kept():
-    from evals.distill.curate.rules import Rules
-
-    return Rules(names=False)
+def test_a_seed_that_is_left_is_seen_whole_or_in_part_but_only_in_its_own_row():
+    whole, half, other = seeds({"name in a sentence": kinds.PROMISED["name in a sentence"]})[:3]
+    lines = [
+        f"{whole.mark} said {whole.value}",
+        f"{half.mark}: [NAME_1] {half.value.split()[-1]}",
+        f"{other.mark} is [NAME_1]; {half.value.split()[-1]} is an ordinary word here",
+    ]
+    assert _left([whole, half, other], lines) == {
+        "lines": 3, "whole": {"name in a sentence": 1}, "part": {"name in a sentence": 2},
+    }  # fmt: skip
 
 
 def test_no_held_out_prompt_is_learned_from_in_whatever_form_it_comes_again(tmp_path):
-    found = leaks.followed(tmp_path, 200, 8)
+    found = leaks.followed(tmp_path, 150, 5)
     assert found["exact"] == 0
     assert found["largest_share"] < found["near"]
     assert {way: count for way, (count, _) in found["promised"].items() if count} == {}
