@@ -1,6 +1,6 @@
 """What curating costs: CPU time a row, stage by stage, and the largest memory of any process.
 
-    python -m evals.distill.curate.cost --rows 1000000   # results into evals/results/distill-curate-cost.json and .md
+    python -m evals.distill.curate.cost --rows 1000000   # results into evals/results/distill-curate.json and .md
 
 The rows are made: prose of random words with sentences, capitals, figures and Korean, about 900 bytes each. Of a
 hundred, five are repeats, five say nearly the same as another, three hold an e-mail address and ten a person's name.
@@ -88,7 +88,7 @@ def measure(n: int, folder: Path) -> dict[str, Any]:
         "cpu_us_per_row": round(sum(spent.values()) / n * 1e6, 1), "wall_s": round(wall, 1),
         "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1),
         "peak_mib": {"parent": _peak(resource.RUSAGE_SELF), "worker": _peak(resource.RUSAGE_CHILDREN)},
-        "manifest": {"rows": manifest["rows"], "left_out": manifest["left_out"]},
+        "manifest": {"rows": manifest["rows"], "left_out": manifest["left_out"], "hashes": manifest["hashes"]},
     }  # fmt: skip
 
 
@@ -124,9 +124,9 @@ def main() -> None:
         made = measure(args.rows, Path(folder))
     made["projected_wall_s"] = projected(made)
     made["of"] = stamp(f"python -m evals.distill.curate.cost --rows {args.rows}")
-    write_json(args.out / "distill-curate-cost.json", made)
+    write_json(args.out / "distill-curate.json", made)
     text = markdown(made)
-    write_whole(args.out / "distill-curate-cost.md", text.encode())
+    write_whole(args.out / "distill-curate.md", text.encode())
     print(text)
 
 

@@ -67,9 +67,9 @@ def markdown(made: dict[str, Any]) -> str:
         (f"{sown['rows']:,} made requests, {sown['seeds']:,} of them with a value that we wrote or generated with "
          "right check digits. They were captured, imported, curated, labelled by a teacher that says such values of "
          f"itself ({sown['asked']:,} answers) and exported in all formats ({sown['exports']} files). "
-         f"{len(sown['left']) - 1} files were read for the values, and each row of a seed for the words of its name and the first line of its "
-         "address. The store of captures masks what is told by its form; names, user names and addresses are masked "
-         "when its rows are imported, unless the policy masks them before."), "",
+         f"{len(sown['left']) - 1} files were read for the values, and each row of a seed for the words of its "
+         "name and the first line of its address. The store of captures masks what is told by its form; names, user "
+         "names and addresses are masked when its rows are imported, unless the policy masks them before."), "",
         "| kind | sown | left in the store of captures | left in any file of the loop |", "|---|---|---|---|",
         *(f"| {kind} | {n} | {store.get(kind, 0)} | {files.get(kind, 0)} |" for kind, n in sown["sown"].items()),
         f"| all | {sown['seeds']} | {sum(store.values())} | {sum(files.values())} |", "",
