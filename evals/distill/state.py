@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from evals.distill.example import read_examples
 from evals.distill.folder import Folder
 from evals.distill.trainers.base import Student
 
@@ -42,9 +43,14 @@ def state_of(folder: Folder) -> dict[str, Any]:
         "left_out": manifest["left_out"] if manifest else {},
         "licence": manifest["licence"] if manifest else None,
         "failing": _failing(manifest) if manifest else [],
+        "unanswered": _unanswered(folder.train) if manifest else 0,
+        "labels": _read(labels) if (labels := folder.root / "labels" / "manifest.json").exists() else None,
+        "exports": [_export(path) for path in sorted((folder.root / "exports").glob("*.json"))],
+        "unfinished": sum(not (path.parent / "student.json").exists()
+                          for path in (folder.root / "students").glob("*/asked.json")),
         "students": [_student(path) for path in sorted((folder.root / "students").glob("*/student.json"))],
         "gates": [_gate(path) for path in sorted((folder.root / "gate").glob("*.json"))],
-    }
+    }  # fmt: skip
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -55,6 +61,18 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise StateError(f"{path} is no object")
     return found
+
+
+def _unanswered(train: Path) -> int:
+    try:
+        return sum(row.answer is None for row in read_examples(train))
+    except (OSError, ValueError) as error:
+        raise StateError(f"{train} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _export(path: Path) -> dict[str, Any]:
+    told = _read(path)
+    return {name: told.get(name) for name in ("file", "format", "rows", "source", "hash")}
 
 
 def _failing(manifest: dict[str, Any]) -> list[dict[str, Any]]:
@@ -77,7 +95,8 @@ def _gate(path: Path) -> dict[str, Any]:
     losses = [each for each in told.get("metrics", ()) if each.get("verdict") == "no"]
     return {
         "evidence": path.name, "candidate": told.get("candidate", {}).get("name", ""), "verdict": told.get("verdict"),
-        "says": told.get("says", ""), "student": told.get("student", {}).get("digest"), "losses": losses[:WORST],
+        "says": told.get("says", ""), "metrics": told.get("metrics", []),
+        "student": told.get("student", {}).get("digest"), "losses": losses[:WORST],
     }  # fmt: skip
 
 

@@ -13,7 +13,8 @@ STEPS: dict[str, str] = {
     "export": "Write the rows in another trainer's format.",
     "train": "Make a student of what was chosen.",
     "gate": "Judge a student against what it would replace, on every metric.",
-    "status": "Show what a loop failed on, learned and was told by the gate.",
+    "status": "Show what stands of a loop and what is next.",
+    "report": "Write all of a loop as one HTML file.",
 }
 
 
