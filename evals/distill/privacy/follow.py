@@ -115,10 +115,11 @@ def _left(sown: Sequence[Seed], lines: Sequence[str]) -> dict[str, Any]:
     everything = "\n".join(lines)
     whole = Counter(one.kind for one in sown if one.value in everything)
     of = {one.mark: one for one in sown}
-    part: Counter[str] = Counter()
+    told: set[Seed] = set()
     for line in lines:
         there = {of[mark] for mark in _MARK.findall(line) if mark in of}
-        part.update(one.kind for one in there if any(piece in line for piece in one.parts))
+        told |= {one for one in there if any(piece in line for piece in one.parts)}
+    part = Counter(one.kind for one in told)
     return {"lines": len(lines), "whole": dict(sorted(whole.items())), "part": dict(sorted(part.items()))}
 
 
