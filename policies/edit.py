@@ -56,6 +56,27 @@ def _changed(text: str, root: Node, spot: _Spots, kind: str, figures: Mapping[Ti
     for aim in _AIMS:
         if root.step(aim) is not None:
             return spot.replaced([(*spot.entry(root, (aim,)), line)])
+    return _added(text, root, spot, line)
+
+
+def set_entry(text: str, key: str, words: str) -> str:
+    """The text of a policy with ``key: words`` at its top, in the place of what it says there, if it says something.
+
+    Raises:
+        Mistakes: the text is no YAML.
+        CannotEdit: what it says there stands in an alias.
+    """
+    mark = "\ufeff" if text.startswith("\ufeff") else ""
+    text = text.removeprefix(mark)
+    root, _ = parse(text, file="policy")
+    spot, line = _Spots(text), f"{key}: {words}"
+    if root.step(key) is not None:
+        return mark + spot.replaced([(*spot.entry(root, (key,)), line)])
+    return mark + _added(text, root, spot, line)
+
+
+def _added(text: str, root: Node, spot: _Spots, line: str) -> str:
+    """A line below what stands at the top of a policy."""
     above = [node for node in map(root.step, _ABOVE_AN_AIM) if node is not None]
     if not above:
         raise CannotEdit(f"write by hand: {line}")
@@ -91,14 +112,14 @@ class _Spots:
         """From the first letter of a key to the end of its value."""
         node, seen = root.find(path)
         if seen != path or (node.line, node.column) >= node.end:
-            raise CannotEdit(f"{'.'.join(map(str, path))} stands in an alias; write the aim by hand")
+            raise CannotEdit(f"{'.'.join(map(str, path))} stands in an alias; write it by hand")
         return self.at(root.place(path, on_key=True)), self.at(node.end)
 
     def replaced(self, parts: Iterable[tuple[int, int, str]]) -> str:
         """The text with each span replaced."""
         spans = sorted(parts)
         if any(before > after for (_, before, _), (after, _, _) in pairwise(spans)):
-            raise CannotEdit("two values share their letters; write the aim by hand")
+            raise CannotEdit("two values share their letters; write it by hand")
         out, done = [], 0
         for start, end, new in spans:
             out += [self.text[done:start], new]

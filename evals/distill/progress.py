@@ -21,7 +21,15 @@ class Step(NamedTuple):
 
 def steps_of(state: dict[str, Any]) -> tuple[Step, ...]:
     """All steps in the order of the loop."""
-    return (_imported(state), _curated(state), _labelled(state), _exported(state), _trained(state), _judged(state))
+    return (
+        _imported(state),
+        _curated(state),
+        _labelled(state),
+        _exported(state),
+        _trained(state),
+        _judged(state),
+        _registered(state),
+    )
 
 
 def next_of(state: dict[str, Any]) -> str:
@@ -45,9 +53,15 @@ def next_of(state: dict[str, Any]) -> str:
         return f"have a student judged: stillhouse distill gate {name} {waiting[0]['name']} --against small"
     good = [each for each in state["students"] if judged.get(each["digest"]) == "yes"]
     if good:
-        student = f"{good[-1]['name']} ({good[-1]['digest'][:12]})"
-        return f"the gate says yes of {student}: put it forward, for a person to approve"
+        return _after_yes(name, good[-1], state["registered"])
     return "the gate let no student through: look at what it lost, and train with other rows or settings"
+
+
+def _after_yes(name: str, student: dict[str, Any], registered: dict[str, str]) -> str:
+    digest = student["digest"]
+    if digest in registered:
+        return f"the gate says yes of {registered[digest]}: put it forward in a policy, for a person to approve"
+    return f"the gate says yes of {student['name']}: stillhouse distill register {name} {digest[:12]} --tier small"
 
 
 def _imported(state: dict[str, Any]) -> Step:
@@ -93,6 +107,11 @@ def _trained(state: dict[str, Any]) -> Step:
 def _judged(state: dict[str, Any]) -> Step:
     said = [f"{gate['verdict']} of {gate['candidate'] or gate['evidence']}" for gate in state["gates"]]
     return Step("gate", ", ".join(said) or "nobody was judged yet", bool(said))
+
+
+def _registered(state: dict[str, Any]) -> Step:
+    names = [state["registered"][s["digest"]] for s in state["students"] if s["digest"] in state["registered"]]
+    return Step("register", ", ".join(names) or "no student is a candidate", bool(names))
 
 
 def _usd(nano: int) -> str:

@@ -12,6 +12,7 @@ import msgspec
 from evals.distill.example import read_examples
 from evals.distill.folder import Folder
 from evals.distill.trainers.base import Student
+from router.registry.weights import WeightsError, candidates
 
 WORST: Final = 5  # clusters and losses that are shown
 _BARS: Final = "▁▂▃▄▅▆▇█"
@@ -49,8 +50,17 @@ def state_of(folder: Folder) -> dict[str, Any]:
         "unfinished": sum(not (path.parent / "student.json").exists()
                           for path in (folder.root / "students").glob("*/asked.json")),
         "students": [_student(path) for path in sorted((folder.root / "students").glob("*/student.json"))],
+        "registered": _registered(folder),
         "gates": [_gate(path) for path in sorted((folder.root / "gate").glob("*.json"))],
     }  # fmt: skip
+
+
+def _registered(folder: Folder) -> dict[str, str]:
+    """The digest of each student that is a candidate -> what it is called at the endpoint."""
+    try:
+        return {one.student: one.name for one in candidates(folder.root.parents[1]) if one.student}
+    except WeightsError as error:
+        raise StateError(str(error)) from None
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -125,6 +135,8 @@ def tree(state: dict[str, Any]) -> Iterator[str]:
             verdict = said.get(student["digest"], "not judged")
             yield f"{'└' if last else '├'}─ {student['name']} ({student['kind']}, {student['digest'][:12]}): {verdict}"
             trunk = "   " if last else "│  "
+            if name := state["registered"].get(student["digest"]):
+                yield f"{trunk}a candidate, called {name}"
             rows = f"{student['rows']:,} rows of {student['dataset_hash'][:12]}"
             yield f"{trunk}taught by {student['teacher'] or 'people'}, {rows}"
             if line := curve(student["losses"]):

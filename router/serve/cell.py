@@ -14,7 +14,7 @@ import random
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, get_args
@@ -24,6 +24,8 @@ from policies.mistakes import Mistake, Mistakes
 from policies.policy import Policy
 from router.core.decide import Fleet
 from router.core.explore import Lot, lot_of
+from router.core.models import MARK as PROFILE_MARK
+from router.core.models import usable
 from router.errors import Overloaded
 from router.ledger.captures import Captures
 from router.ledger.db import LedgerError
@@ -37,6 +39,7 @@ from router.registry.references import reference_prices
 from router.registry.salt import SaltError, explore_salt, prompt_salt
 from router.registry.shared import MARK, Shared
 from router.serve.capturing import open_captures, salt_where_captured
+from router.serve.fitting import Fits, Unfit, wearing
 from router.serve.guards.prover import Prover
 from router.serve.guards.verdicts import Verdicts
 from router.serve.http.bodies import Bodies
@@ -49,6 +52,7 @@ from router.serve.metrics import Metrics
 from router.serve.rollouts import Registry, Taken
 from router.serve.scoring import Fresh, Watch, open_scorer
 from router.serve.settings import LOOPBACK, Settings, deployments_of, dsn_of, read_secret
+from router.serve.students import Arrivals, Students
 from router.types import TIER_NAMES, Deployment, Price, TierName
 from router.upstream.anthropic import AnthropicUpstream
 from router.upstream.base import Upstream
@@ -104,6 +108,8 @@ class Cell:
     shared: Shared | None = None
     _away: str = ""
     taken: Taken = field(default_factory=Taken)
+    students: Students | None = None
+    _left_out: tuple[str, ...] = ()
     prover: Prover = field(default_factory=Prover)
     _refused: Scorer | None = None
     explore_salt: bytes = b""
@@ -135,13 +141,14 @@ class Cell:
         """
         fleet = self._fleets.get(policy.hash)
         if fleet is None:
-            fleet = self._fleets[policy.hash] = Fleet(self.deployments, self.prices_for(policy), self.pin)
+            there = usable(policy.body, self.deployments)
+            fleet = self._fleets[policy.hash] = Fleet(there, self.prices_for(policy), self.pin)
         return replace(fleet, resting=resting) if resting else fleet
 
     def prices_for(self, policy: Policy) -> Mapping[str, Price]:
         """Tier -> the deployment's price where it is known, else the family's reference price."""
         prices = dict(reference_prices(policy.body.family))
-        for d in reversed(self.deployments):
+        for d in reversed(usable(policy.body, self.deployments)):
             if d.price.input is not None and d.price.output is not None:
                 prices[d.tier] = d.price
         return prices
@@ -186,11 +193,14 @@ class Cell:
         seconds = keeping.keep_minutes * 60
         self.answers = Answers(int(keeping.keep_mb * 2**20), seconds, lambda: self.clock())  # noqa: PLW0108  (a test may turn it)
 
-    def look(self) -> tuple[Fresh, Taken | None]:
-        """Look for another scorer, and for what the registry says. Reads files: call it off the event loop."""
+    def look(self) -> Looked:
+        """Look for another scorer, candidates, and what the registry says. Reads files: call it off the event loop."""
         if self.shared is not None:
             self._look_at_shared(self.shared)
-        return self.watch.look(), self.registry.look(self.filed, self.families(), self.taken)
+        fresh = self.watch.look()
+        arrivals = None if self.students is None else self.students.look()
+        fits = replace(self.fits(), deployments=self.deployments if arrivals is None else arrivals.deployments)
+        return Looked(fresh, self.registry.look(self.filed, self.families(), self.taken, fits), arrivals)
 
     def _look_at_shared(self, shared: Shared) -> None:
         """Bring the home folder up to date; while the server is away, what lies there is served on."""
@@ -205,16 +215,18 @@ class Cell:
                 log.warning("the shared registry is back")
             self._away = ""
 
-    def reload(self, found: tuple[Fresh, Taken | None] | None = None) -> None:
+    def reload(self, found: Looked | None = None) -> None:
         """Take up a changed scorer, policies, keys and the pin. What is bad keeps what is running and says so.
 
         Args:
             found: what ``look`` brought, where it was asked elsewhere; None looks here.
         """
-        fresh, taken = self.look() if found is None else found
-        self._reload_scorer_and_policies(fresh)
-        if taken is not None:
-            self._reload_registry(taken)
+        found = self.look() if found is None else found
+        if found.arrivals is not None:
+            self.take_candidates(found.arrivals)
+        self._reload_scorer_and_policies(found.fresh)
+        if found.taken is not None:
+            self._reload_registry(found.taken)
         self._reload_keys()
         self._reload_pin()
 
@@ -233,6 +245,21 @@ class Cell:
         self._stamps[name] = tuple(stamps)
         return not first
 
+    def take_candidates(self, now: Arrivals) -> None:
+        """Take up what the machine's list of candidates says; what the settings name stays as it is."""
+        for fault in now.faults:
+            if fault not in self._left_out:
+                self.metrics.reloads.add(1, "refused")
+                log.error("%s", fault)
+        self._left_out = now.faults
+        if now.deployments == self.deployments:
+            return
+        self.deployments = now.deployments
+        self.upstreams = {**self.upstreams, **now.upstreams}
+        self._fleets = {}
+        self.metrics.reloads.add(1, "taken")
+        log.info("candidates: %s", ", ".join(d.name for d in now.deployments if d.candidate) or "none")
+
     def _reload_scorer_and_policies(self, fresh: Fresh) -> None:
         """Together, because a policy may name a family that only one scorer knows."""
         edited = self._changed("policies", *(path for policy in self.filed.values() for path in policy.files))
@@ -247,35 +274,36 @@ class Cell:
 
     def _swap(self, scorer: Scorer) -> bool:
         """Take up a scorer, and the policies as their files now are; neither, when it lacks a family they name."""
-        families = frozenset(scorer.families)
+        families, fits = families_of(scorer), replace(self.fits(), artefact=scorer.digest)
         found: PolicySet | None = None
         fault: Exception | None = None
         try:
-            found = read_policies(self.settings, families)
+            found = read_policies(self.settings, families, fits)
         except (Mistakes, SaltError, ValueError) as error:
             fault = error
         needing = [*self.taken.policies(), *(() if found else self.filed.values())]
         lost = [f"{p.name!r} names {p.body.family!r}" for p in needing if p.body.family not in families]
+        lost = lost or list(_unfit(fits, needing))
         if lost:
             self._refused = scorer
             self.metrics.reloads.add(1, "refused")
             log.error(
-                "scorer %s was chosen but not taken up; the running one stays: it has no profile of a family that "
-                "a policy needs (%s)", scorer.digest[:12], ", ".join(lost),
+                "scorer %s was chosen but not taken up; the running one stays: it has no profile of a family, or of "
+                "the models, that a policy needs (%s)", scorer.digest[:12], ", ".join(lost),
             )  # fmt: skip
             return False
         if found is None:
             log.error("the policies as edited do not fit; the running ones stay:\n%s", fault)
             found = PolicySet(self.filed, self.default_policy, self.explore_salt)
-        self._lay(found)
         self.scorer, self._refused = scorer, None
+        self._lay(found)
         self.metrics.reloads.add(1, "taken")
         log.info("scorer %s is in use", scorer.digest[:12])
         return True
 
     def _reload_policies(self) -> None:
         try:
-            found = read_policies(self.settings, self.families())
+            found = read_policies(self.settings, self.families(), self.fits())
         except (Mistakes, SaltError, ValueError) as fault:
             self.metrics.reloads.add(1, "refused")
             log.error("a policy was edited but not taken up; the running ones stay:\n%s", fault)
@@ -293,6 +321,8 @@ class Cell:
         exploring = {policy.hash: policy for policy in (*self.policies.values(), *self.taken.policies())}
         self.explore_salt = found.salt or salt_for(exploring)
         self.capture_salt = salt_where_captured(exploring)
+        if self.scorer is not None:
+            self.scorer = wearing(self.scorer, exploring.values(), self.registry.home)
         self._fleets = {}
 
     def _reload_registry(self, taken: Taken) -> None:
@@ -307,7 +337,7 @@ class Cell:
                 log.warning("%s", note)
         try:
             self._lay(PolicySet(self.filed, self.default_policy, self.explore_salt))
-        except SaltError as fault:
+        except (SaltError, Unfit) as fault:
             if str(fault) not in before.faults:
                 log.error("the registry was not taken up; what is running stays: %s", fault)
             self.taken = replace(before, faults=(*taken.faults, str(fault)))
@@ -335,9 +365,13 @@ class Cell:
             self._fleets = {}
             log.warning("all traffic is pinned to %s", self.pin) if self.pin else log.warning("the pin is removed")
 
+    def fits(self) -> Fits:
+        """What a policy may name here."""
+        return Fits(self.deployments, None if self.scorer is None else self.scorer.digest, self.registry.home)
+
     def families(self) -> frozenset[str] | None:
         """The families that the scorer knows; None where there is no scorer to ask."""
-        return None if self.scorer is None else frozenset(self.scorer.families)
+        return None if self.scorer is None else families_of(self.scorer)
 
     async def close(self) -> None:
         """Release the solver, models, connections and the ledger, in that order."""
@@ -373,14 +407,20 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
     scorer = open_scorer(watch)
     place = ledger or ledger_place(settings)
     captures = open_captures(settings, place)
-    found = read_policies(settings, None if scorer is None else frozenset(scorer.families))
+    students = Students(home(), settings, book, lambda name, grown: open_upstream(name, grown, wire))
+    arrivals = students.look() or Arrivals(deployments_of(settings, book), {})
+    fits = Fits(arrivals.deployments, None if scorer is None else scorer.digest, home())
+    found = read_policies(settings, None if scorer is None else families_of(scorer), fits)
+    if scorer is not None:
+        scorer = wearing(scorer, found.policies.values(), home())
     if salt := salt_where_captured(found.policies):
         captures.check()
     cell = Cell(
         settings=settings,
         book=book,
-        deployments=deployments_of(settings, book),
-        upstreams={name: open_upstream(name, settings, wire) for name in settings.upstreams},
+        deployments=arrivals.deployments,
+        upstreams={name: open_upstream(name, settings, wire) for name in settings.upstreams} | dict(arrivals.upstreams),
+        students=students,
         policies=found.policies,
         default_policy=found.default,
         scorer=scorer,
@@ -398,6 +438,7 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
         capture_salt=salt,
     )
     cell.limits = open_limits(settings, cell.keys, cell.clock, cell.now_ms, cell.metrics)
+    cell.take_candidates(arrivals)
     cell.reload()
     return cell
 
@@ -428,6 +469,14 @@ def load_policies(settings: Settings, families: frozenset[str] | None) -> dict[s
     return loaded
 
 
+class Looked(NamedTuple):
+    """What a look brought: another scorer, what the registry says, other candidates; None where nothing changed."""
+
+    fresh: Fresh
+    taken: Taken | None
+    arrivals: Arrivals | None
+
+
 class PolicySet(NamedTuple):
     """The policies in force, the default's name, and the salt their exploration draws with."""
 
@@ -436,14 +485,30 @@ class PolicySet(NamedTuple):
     salt: bytes
 
 
-def read_policies(settings: Settings, families: frozenset[str] | None) -> PolicySet:
+def read_policies(settings: Settings, families: frozenset[str] | None, fits: Fits) -> PolicySet:
     """All that the policy files decide together.
 
     Raises:
         Mistakes: a file is wrong. SaltError: the salt cannot be used. ValueError: there is no such default.
+        Unfit: one cannot be served here.
     """
     policies = load_policies(settings, families)
+    for policy in policies.values():
+        fits.check(policy)
     return PolicySet(policies, _default_policy(settings, policies), salt_for(policies))
+
+
+def families_of(scorer: Scorer) -> frozenset[str]:
+    """The families that an artefact knows, without the profiles that policies brought."""
+    return frozenset(name for name in scorer.families if PROFILE_MARK not in name)
+
+
+def _unfit(fits: Fits, policies: Iterable[Policy]) -> Iterator[str]:
+    for policy in policies:
+        try:
+            fits.check(policy)
+        except Unfit as fault:
+            yield str(fault)
 
 
 def _served(taken: Taken) -> str:
@@ -506,11 +571,11 @@ def open_upstream(name: str, settings: Settings, transport: Transport) -> Upstre
 
 def _local(name: str, settings: Settings) -> Upstream:
     """A registered model behind the embedded engine; the child process starts with its first request."""
-    from router.registry.weights import load_weights, verify
+    from router.registry.weights import candidates, load_weights, verify
     from router.upstream.local import LocalModel, LocalUpstream
 
     model = next((tier.model for tier in settings.tiers if tier.upstream == name), "")
-    registered = {w.name: w for w in load_weights(home())}
+    registered = {w.name: w for w in (*load_weights(home()), *candidates(home()))}
     if model not in registered:
         known = ", ".join(registered) or "none"
         raise ValueError(f"no weights are called {model!r} (known: {known}); see 'stillhouse models'")
@@ -582,7 +647,7 @@ def read_pin() -> TierName | None:
 def served_by(cell: Cell) -> dict[TierName, Deployment | None]:
     """Tier -> the deployment a plain prompt wanting it would reach under the default policy."""
     policy = cell.policies[cell.default_policy]
-    there = {d.tier: d for d in reversed(cell.deployments)}
+    there = {d.tier: d for d in reversed(usable(policy.body, cell.deployments))}
     out: dict[TierName, Deployment | None] = {}
     for i, tier in enumerate(TIER_NAMES):
         up = [there[t] for t in TIER_NAMES[i:] if t in there]

@@ -47,7 +47,7 @@ def _say(state: dict[str, Any]) -> None:
 
     show.line(f"{state['name']}:")
     for step in steps_of(state):
-        show.line(f"  {'✓' if step.done else '·' if step.needed else ' '} {step.name:7} {step.says}")
+        show.line(f"  {'✓' if step.done else '·' if step.needed else ' '} {step.name:8} {step.says}")
     if state["rows"]:
         show.line(f"licence {state['licence']}")
         for reason, count in state["left_out"].items():

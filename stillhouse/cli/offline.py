@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from policies.load import load_policy
 from policies.mistakes import Mistakes
 from router.core.decide import Fleet
+from router.core.models import usable
 from router.registry.prices import PriceBook
 from router.registry.references import has_prices, reference_prices
 from router.serve.offline import Bench, Judged, request_of
 from stillhouse.cli import show
 
 if TYPE_CHECKING:
+    from policies.policy import Policy
     from router.score import Scorer
     from router.serve.settings import Settings
 
@@ -28,12 +30,13 @@ def bench(policy: str, settings: Settings | None) -> Bench:
         loaded = load_policy(policy, families=families)
     except Mistakes as mistakes:
         show.fail(f"the policy has mistakes:\n{mistakes}", "stillhouse check FILE shows each with its line")
+    scorer = worn(scorer, loaded)
     prices = dict(reference_prices(loaded.body.family))
     if settings is None:
         return Bench(loaded, scorer, Fleet((), prices))
     from router.serve.settings import deployments_of
 
-    deployments = deployments_of(settings, PriceBook.load())
+    deployments = usable(loaded.body, deployments_of(settings, PriceBook.load()))
     for d in reversed(deployments):
         if d.price.input is not None and d.price.output is not None:
             prices[d.tier] = d.price
@@ -48,6 +51,17 @@ def scorer_in_use(settings: Settings | None) -> Scorer | None:
     if found.scorer is None:
         show.note(f"no scorer: {found.fault}")
     return found.scorer
+
+
+def worn(scorer: Scorer | None, policy: Policy) -> Scorer | None:
+    """The scorer with the profile that the policy names, if it names one; ends the command where it does not fit."""
+    from router.registry.home import home
+    from router.serve.fitting import Unfit, wearing
+
+    try:
+        return None if scorer is None else wearing(scorer, [policy], home())
+    except Unfit as error:
+        show.fail(str(error))
 
 
 def say_whose_prices(family: str) -> None:

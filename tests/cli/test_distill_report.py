@@ -152,13 +152,24 @@ def test_equal_loops_give_equal_pages(folder):
 
 def test_each_step_names_the_next(home, folder):
     told = state_of(folder)
-    assert [step.name for step in steps_of(told)] == ["import", "curate", "label", "export", "train", "gate"]
+    assert [step.name for step in steps_of(told)] == [
+        "import",
+        "curate",
+        "label",
+        "export",
+        "train",
+        "gate",
+        "register",
+    ]
     assert next_of(told).endswith("stillhouse distill train loop --trainer nano")
     assert "2 answers that are missing: stillhouse distill label loop" in next_of(told | {"unanswered": 2})
     student(folder)
     assert next_of(state_of(folder)).endswith("stillhouse distill gate loop writer --against small")
     judged(folder, "yes")
-    assert "the gate says yes of writer (a1a1a1a1a1a1): put it forward" in next_of(state_of(folder))
+    assert next_of(state_of(folder)).endswith("writer: stillhouse distill register loop a1a1a1a1a1a1 --tier small")
+    told = state_of(folder) | {"registered": {"a1" * 16: "our-small"}}
+    assert next_of(told) == "the gate says yes of our-small: put it forward in a policy, for a person to approve"
+    assert steps_of(told)[-1] == ("register", "our-small", True, True)
     broken = folder.student("b2" * 16) / "asked.json"
     broken.parent.mkdir()
     broken.write_text("{}")

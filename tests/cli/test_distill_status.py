@@ -57,7 +57,7 @@ def test_a_loop_is_shown_from_its_rows_to_what_the_gate_said(folder):
         "   taught by people, 60 rows of dddddddddddd",
     ]
     assert "gate 0123456789abcdef.json: no: it costs more" in shown
-    assert "✓ train   2 students" in shown
+    assert "✓ train    2 students" in shown
     assert shown.endswith(
         "Next: the gate let no student through: look at what it lost, and train with other rows or settings\n"
     )
@@ -78,7 +78,7 @@ def test_loops_are_listed_and_what_has_not_been_done_is_said(home, folder):
     assert "not curated" in listed
     assert "60" in listed
     told = run("new").output
-    assert "· curate  not yet: nothing is held out and nothing chosen" in told
+    assert "· curate   not yet: nothing is held out and nothing chosen" in told
     assert told.endswith("Next: bring texts into it: stillhouse distill import new --from captures\n")
     assert [state["name"] for state in json.loads(run("--json").output)] == ["loop", "new"]
 

@@ -172,13 +172,14 @@ def target_of(cell: Cell, wish: Order, story: Story) -> Deployment:
     """
     if cell.pin is None and wish.deployment is not None:
         return wish.deployment
-    there = {d.tier for d in cell.deployments}
+    deployments = cell.fleet(wish.policy).deployments
+    there = {d.tier for d in deployments}
     best = next(tier for tier in reversed(TIER_NAMES) if tier in there)
     wanted: TierName = cell.pin or wish.caller.tier or cell.settings.server.observe_tier or best
     tier = next((t for t in TIER_NAMES[TIER_NAMES.index(wanted) :] if t in there), None)
     if tier is None:
         raise NoTier(f"No model serves {wanted} or a tier above it.")
-    return pick([d for d in cell.deployments if d.tier == tier], cell.share_draw(story))
+    return pick([d for d in deployments if d.tier == tier], cell.share_draw(story))
 
 
 async def _pass_on(
