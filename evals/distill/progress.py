@@ -49,11 +49,11 @@ def next_of(state: dict[str, Any]) -> str:
         return f"make a student: stillhouse distill train {name} --trainer nano"
     judged = {gate["student"]: gate["verdict"] for gate in state["gates"]}
     waiting = [each for each in state["students"] if each["digest"] not in judged]
-    if len(waiting) == len(state["students"]):
-        return f"have a student judged: stillhouse distill gate {name} {waiting[0]['name']} --against small"
     good = [each for each in state["students"] if judged.get(each["digest"]) == "yes"]
     if good:
         return _after_yes(name, good[-1], state["registered"])
+    if waiting:
+        return f"have a student judged: stillhouse distill gate {name} {waiting[-1]['name']} --against small"
     return "the gate let no student through: look at what it lost, and train with other rows or settings"
 
 

@@ -44,10 +44,11 @@ def _short(state: dict[str, Any]) -> tuple[str, ...]:
 def _say(state: dict[str, Any]) -> None:
     from evals.distill.progress import next_of, steps_of
     from evals.distill.state import tree
+    from evals.reports.words import inert
 
     show.line(f"{state['name']}:")
     for step in steps_of(state):
-        show.line(f"  {'✓' if step.done else '·' if step.needed else ' '} {step.name:8} {step.says}")
+        show.line(f"  {'✓' if step.done else '·' if step.needed else ' '} {step.name:8} {inert(step.says)}")
     if state["rows"]:
         show.line(f"licence {state['licence']}")
         for reason, count in state["left_out"].items():
@@ -59,7 +60,7 @@ def _say(state: dict[str, Any]) -> None:
             "where the small tier failed",
         )  # fmt: skip
     for line in tree(state):
-        show.line(line)
+        show.line(inert(line))
     for gate in state["gates"]:
-        show.line(f"gate {gate['evidence']}: {gate['verdict']}: {gate['says']}")
-    show.line(f"Next: {next_of(state)}")
+        show.line(inert(f"gate {gate['evidence']}: {gate['verdict']}: {gate['says']}"))
+    show.line(inert(f"Next: {next_of(state)}"))

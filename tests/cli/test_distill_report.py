@@ -95,7 +95,7 @@ def test_a_whole_loop_is_told_from_its_failures_to_its_savings(folder):
     assert "<polyline" in html
     assert "1,000 answers of the candidate cost $0.002000 less than what it would replace." in html
     assert "saved after 1,030 answers" in html
-    assert "1 rows are answered worse than before, 1 better." in html
+    assert "Answered worse than before: 1 row; better: 1." in html
     assert "└─ writer (gguf, a1a1a1a1a1a1): no" in html
     assert (folder.root / "report.html").stat().st_mode & 0o077 == 0
 
@@ -165,6 +165,8 @@ def test_each_step_names_the_next(home, folder):
     assert "2 answers that are missing: stillhouse distill label loop" in next_of(told | {"unanswered": 2})
     student(folder)
     assert next_of(state_of(folder)).endswith("stillhouse distill gate loop writer --against small")
+    judged(folder, "no")
+    assert "the gate let no student through" in next_of(state_of(folder))
     judged(folder, "yes")
     assert next_of(state_of(folder)).endswith("writer: stillhouse distill register loop a1a1a1a1a1a1 --tier small")
     told = state_of(folder) | {"registered": {"a1" * 16: "our-small"}}

@@ -58,9 +58,7 @@ def test_a_loop_is_shown_from_its_rows_to_what_the_gate_said(folder):
     ]
     assert "gate 0123456789abcdef.json: no: it costs more" in shown
     assert "✓ train    2 students" in shown
-    assert shown.endswith(
-        "Next: the gate let no student through: look at what it lost, and train with other rows or settings\n"
-    )
+    assert shown.endswith("Next: have a student judged: stillhouse distill gate loop writer --against small\n")
     state = json.loads(run("loop", "--json").output)
     assert state["gates"][0]["losses"] == [losing]
     rates = [each["failure_rate"] * each["rows"] for each in state["failing"]]

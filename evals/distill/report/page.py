@@ -204,7 +204,7 @@ def _worst(facts: Facts) -> Iterator[str]:
         yield "<p class='note'>Known when the gate has asked both sides.</p></section>"
         return
     worse, better = facts.counts
-    yield f"<p class='note'>{worse:,} rows are answered worse than before, {better:,} better.</p>"
+    yield f"<p class='note'>Answered worse than before: {words.count(worse, 'row')}; better: {better:,}.</p>"
     for one in facts.worse:
         yield from _regression(one)
     yield "</section>"
