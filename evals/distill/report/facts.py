@@ -19,6 +19,7 @@ from evals.runs.store import HEADER, RunError, read_items, read_run
 
 WORST: Final = 10
 _WORDS: Final = 6  # that tell a cluster
+_OFTEN: Final = 0.1  # share of a cluster's rows that a word must be in
 _WORD: Final = re.compile(r"[^\W\d_]{3,}")
 _PLACEHOLDERS: Final = re.compile(r"\[[A-Z_]+_\d+\]")
 
@@ -118,7 +119,8 @@ def _telling(rows: Iterable[Example], wanted: set[int]) -> dict[int, tuple[str, 
         others = total - sizes[cluster]
         lead = {word: n / sizes[cluster] - (everywhere[word] - n) / max(others, 1) for word, n in counts.items()}
         ranked = sorted(lead, key=lambda word, lead=lead: (-lead[word], word))  # type: ignore[misc]
-        found[cluster] = tuple(word for word in ranked[:_WORDS] if lead[word] > 0)
+        often = max(2, _OFTEN * sizes[cluster])
+        found[cluster] = tuple(word for word in ranked[:_WORDS] if lead[word] > 0 and counts[word] >= often)
     return found
 
 
