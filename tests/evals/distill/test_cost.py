@@ -19,6 +19,9 @@ def test_a_measurement_tells_time_and_memory_and_the_page_says_both(tmp_path):
     assert made["manifest"]["rows"]["read"] == 300
     assert set(made["cpu_s"]) == {"cleaning", "comparing", "choosing", "writing"}
     assert made["peak_mib"]["parent"] > 10
-    assert projected(made, n=300, cores=1) == pytest.approx(sum(made["cpu_s"].values()), abs=0.1)
+    spent = made["cpu_s"]
+    assert projected(made, n=300, cores=1) == pytest.approx(sum(spent.values()), abs=0.1)
+    more = projected(made, n=3_000, cores=2) - projected(made, n=300, cores=1)
+    assert more == pytest.approx(4 * spent["cleaning"] + 9 * spent["comparing"], abs=0.2)  # ten times, by two
     made |= {"projected_wall_s": 1.0, "of": {"machine": "m", "date": "d", "commit": "c", "command": "x"}}
     assert "300 made rows" in markdown(made)
