@@ -17,6 +17,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -109,6 +110,13 @@ def write_whole(path: Path, data: bytes | Iterable[bytes]) -> str:
     finally:
         new.unlink(missing_ok=True)
     return digest.hexdigest()
+
+
+def why_not_written(error: OSError, place: Path) -> str:
+    """What a step says when it cannot write: what is wrong, and that the same command goes on."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return f"there is no room left for {place}. Make room and repeat the command: it goes on where it was"
+    return f"{error.filename or place}: {error.strerror or error}"
 
 
 def digest_of(path: Path) -> str:

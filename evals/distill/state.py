@@ -9,8 +9,10 @@ from typing import Any, Final
 
 import msgspec
 
+from evals.distill.example import read_examples
 from evals.distill.folder import Folder
 from evals.distill.trainers.base import Student
+from router.registry.weights import WeightsError, candidates
 
 WORST: Final = 5  # clusters and losses that are shown
 _BARS: Final = "▁▂▃▄▅▆▇█"
@@ -42,9 +44,23 @@ def state_of(folder: Folder) -> dict[str, Any]:
         "left_out": manifest["left_out"] if manifest else {},
         "licence": manifest["licence"] if manifest else None,
         "failing": _failing(manifest) if manifest else [],
+        "unanswered": _unanswered(folder.train) if manifest else 0,
+        "labels": _read(labels) if (labels := folder.root / "labels" / "manifest.json").exists() else None,
+        "exports": [_export(path) for path in sorted((folder.root / "exports").glob("*.json"))],
+        "unfinished": sum(not (path.parent / "student.json").exists()
+                          for path in (folder.root / "students").glob("*/asked.json")),
         "students": [_student(path) for path in sorted((folder.root / "students").glob("*/student.json"))],
+        "registered": _registered(folder),
         "gates": [_gate(path) for path in sorted((folder.root / "gate").glob("*.json"))],
-    }
+    }  # fmt: skip
+
+
+def _registered(folder: Folder) -> dict[str, str]:
+    """The digest of each student that is a candidate -> what it is called at the endpoint."""
+    try:
+        return {one.student: one.name for one in candidates(folder.root.parents[1]) if one.student}
+    except WeightsError as error:
+        raise StateError(str(error)) from None
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -55,6 +71,18 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise StateError(f"{path} is no object")
     return found
+
+
+def _unanswered(train: Path) -> int:
+    try:
+        return sum(row.answer is None for row in read_examples(train))
+    except (OSError, ValueError) as error:
+        raise StateError(f"{train} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _export(path: Path) -> dict[str, Any]:
+    told = _read(path)
+    return {name: told.get(name) for name in ("file", "format", "rows", "source", "hash")}
 
 
 def _failing(manifest: dict[str, Any]) -> list[dict[str, Any]]:
@@ -77,7 +105,8 @@ def _gate(path: Path) -> dict[str, Any]:
     losses = [each for each in told.get("metrics", ()) if each.get("verdict") == "no"]
     return {
         "evidence": path.name, "candidate": told.get("candidate", {}).get("name", ""), "verdict": told.get("verdict"),
-        "says": told.get("says", ""), "student": told.get("student", {}).get("digest"), "losses": losses[:WORST],
+        "says": told.get("says", ""), "metrics": told.get("metrics", []),
+        "student": told.get("student", {}).get("digest"), "losses": losses[:WORST],
     }  # fmt: skip
 
 
@@ -106,6 +135,8 @@ def tree(state: dict[str, Any]) -> Iterator[str]:
             verdict = said.get(student["digest"], "not judged")
             yield f"{'└' if last else '├'}─ {student['name']} ({student['kind']}, {student['digest'][:12]}): {verdict}"
             trunk = "   " if last else "│  "
+            if name := state["registered"].get(student["digest"]):
+                yield f"{trunk}a candidate, called {name}"
             rows = f"{student['rows']:,} rows of {student['dataset_hash'][:12]}"
             yield f"{trunk}taught by {student['teacher'] or 'people'}, {rows}"
             if line := curve(student["losses"]):

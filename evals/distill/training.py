@@ -16,10 +16,10 @@ from typing import Final, NamedTuple
 import msgspec
 
 from evals.distill.example import RowError, encode, read_examples
-from evals.distill.folder import Folder, digest_of, write_json, write_whole
+from evals.distill.folder import Folder, digest_of, why_not_written, write_json, write_whole
 from evals.distill.trainers.base import Student, Tell, TrainingError
 from evals.distill.trainers.choose import Options, choose
-from evals.distill.trainers.files import Busy, sha256_of, why_not_written
+from evals.distill.trainers.files import Busy, sha256_of
 
 _OWN: Final = ("train", "control")
 _NOTHING_MADE: Final = frozenset({"asked.json", "rows.jsonl", "lock"})

@@ -44,8 +44,8 @@ def quality_cost(found: Frontier) -> str:
         "",
         "cost of 1,000 answers",
         "quality",
-        _ticks(0, high_cost),
-        _ticks(*panel.y_range),
+        ticks(0, high_cost),
+        ticks(*panel.y_range),
         _price,
         _whole_percent,
     )
@@ -54,7 +54,7 @@ def quality_cost(found: Frontier) -> str:
     # targets last: nothing lies over them
     for point in sorted(found.points, key=lambda point: point.kind == "target"):
         _draw(panel, point, high_cost)
-    return _themed(drawing.picture(760, 394, panel.parts, title="Quality against cost"))
+    return themed(drawing.picture(760, 394, panel.parts, title="Quality against cost"))
 
 
 def _draw(panel: Panel, point: Point, high_cost: float) -> None:
@@ -91,13 +91,13 @@ def reliability(found: Reliability) -> str:
     for part in found.bins:
         panel.bar((part.said, part.right.low), (part.said, part.right.high), RED)
         panel.dot((part.said, part.right.value), RED)
-    return _themed(drawing.picture(420, 374, panel.parts, title="Stated chances and truth"))
+    return themed(drawing.picture(420, 374, panel.parts, title="Stated chances and truth"))
 
 
 def swatch(look: Look) -> str:
     """A short sample of a line, for a legend."""
     parts = [drawing.rule((0, 6), (28, 6), look)]
-    return _themed(drawing.picture(28, 12, parts, title=""))
+    return themed(drawing.picture(28, 12, parts, title=""))
 
 
 def interval_bar(low: float, value: float, high: float, reach: float, *, shown: bool) -> str:
@@ -113,7 +113,7 @@ def interval_bar(low: float, value: float, high: float, reach: float, *, shown: 
         drawing.rule((at(low), 9), (at(high), 9), Look(colour, width=2)),
         f"<circle cx='{at(value):.1f}' cy='9' r='3.5' fill='{colour}'/>",
     ]
-    return _themed(drawing.picture(120, 18, parts, title=""))
+    return themed(drawing.picture(120, 18, parts, title=""))
 
 
 def _price(nano: float) -> str:
@@ -126,7 +126,7 @@ def _whole_percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def _ticks(low: float, high: float) -> Sequence[float]:
+def ticks(low: float, high: float) -> Sequence[float]:
     """Round numbers between two, four to eight of them."""
     rough = (high - low) / 5
     power = 10 ** floor(log10(rough))
@@ -135,7 +135,7 @@ def _ticks(low: float, high: float) -> Sequence[float]:
     return [round(k * step, 12) for k in range(first, floor(high / step + 1e-9) + 1)]
 
 
-def _themed(svg: str) -> str:
+def themed(svg: str) -> str:
     """A drawing in the page's colours and letters; what it is of stands beside it, so readers skip the picture."""
     svg = _GROUND.sub("", svg)
     for colour, name in _THEME.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable
 from html import escape
 from importlib import resources
 from pathlib import Path
@@ -27,25 +28,8 @@ def page(folder: Path, against: Path | None = None) -> str:
 
 def render(loaded: Loaded, summary: Summary) -> str:
     """The page of a summary that was already made."""
-    style, script = _file("style.css"), _file("script.js")
-    policy = (
-        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
-    )
-    head = [
-        "<!doctype html>",
-        "<html lang='en'>",
-        "<head>",
-        "<meta charset='utf-8'>",
-        f'<meta http-equiv="Content-Security-Policy" content="{escape(policy)}">',
-        "<meta name='viewport' content='width=device-width, initial-scale=1'>",
-        "<meta name='color-scheme' content='light dark'>",
-        "<meta name='referrer' content='no-referrer'>",
-        "<link rel='icon' href='data:,'>",
-        f"<title>{sections.text(summary.run.suite)}: report</title>",
-        f"<style>{style}</style>",
-        "</head>",
-    ]
+    script = _file("script.js")
+    head = _head(f"{summary.run.suite}: report", script)
     body = list(sections.body(summary))
     fixed = sum(len(part.encode()) + 1 for part in [*head, *body]) + len(script.encode()) + _SPARE
     packed = pack(loaded.items, summary, MOST - fixed) if loaded.items else None
@@ -56,6 +40,33 @@ def render(loaded: Loaded, summary: Summary) -> str:
     return "\n".join(
         [*head, "<body>", *body, *rows, "</main>", sections.footer(summary), *tail, "</body>", "</html>", ""]
     )
+
+
+def framed(title: str, body: Iterable[str]) -> str:
+    """A page without a script, in the same dress. ``body`` is HTML."""
+    return "\n".join([*_head(title), "<body>", *body, "</body>", "</html>", ""])
+
+
+def _head(title: str, script: str = "") -> list[str]:
+    style = _file("style.css")
+    scripts = f"script-src '{_hash(script)}'; " if script else ""
+    policy = (
+        f"default-src 'none'; {scripts}style-src '{_hash(style)}'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    return [
+        "<!doctype html>",
+        "<html lang='en'>",
+        "<head>",
+        "<meta charset='utf-8'>",
+        f'<meta http-equiv="Content-Security-Policy" content="{escape(policy)}">',
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>",
+        "<meta name='color-scheme' content='light dark'>",
+        "<meta name='referrer' content='no-referrer'>",
+        "<link rel='icon' href='data:,'>",
+        f"<title>{sections.text(title)}</title>",
+        f"<style>{style}</style>",
+        "</head>",
+    ]
 
 
 def _file(name: str) -> str:

@@ -99,7 +99,7 @@ class Process:
         ward: who has to wait. refused: tenants who had to, ever.
     """
 
-    def __init__(  # noqa: PLR0913  (what a process lives in)
+    def __init__(
         self, name: str, world: World, clock: Clock, servers: dict[str, Server], dice: Random, home: Home, tell: Tell
     ) -> None:
         self.name, self.alive, self.lives = name, True, 0
@@ -227,7 +227,7 @@ class Way:
             return
         p, ask = self._process, self._ask
         now = p.clock.now
-        if self._held():
+        if self._kept_out():
             return
         if ask.large and not p.bare and p.workers.full(ask.tenant, ask.large):
             self._finish(429)  # by its head alone
@@ -241,7 +241,7 @@ class Way:
         else:
             self._finish(503)
 
-    def _held(self) -> bool:
+    def _kept_out(self) -> bool:
         """Turn it away, if its tenant waits as the likely cause of crashes."""
         p, tenant = self._process, self._ask.tenant
         if not p.ward.held or not p.ward.wait(tenant, p.clock.now):
@@ -266,7 +266,7 @@ class Way:
 
     def _inside(self) -> None:
         p = self._process
-        if self._held():  # since it came to the gate
+        if self._kept_out():  # since it came to the gate
             return
         self._trial = p.ward.try_out(self._ask.tenant)
         self._noted = p.note.enter(self._ask.tenant)

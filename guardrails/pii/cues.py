@@ -214,8 +214,9 @@ CUES: tuple[Cue, ...] = (
     _cue(
         "USERNAME",
         "username, user name, user id, userid, login, screen name, 아이디, 사용자명, 사용자 이름, 유저네임, 계정명",
-        r"[\"'`]?(?P<value>[A-Za-z0-9](?:[A-Za-z0-9_.@-]{1,31})(?<![.@-]))(?![A-Za-z0-9_@(\[]|[.][A-Za-z0-9])",
-        r"[\"'`]?[A-Za-z0-9_.@-]{0,34}",
+        r"[\"'`]?(?P<value>[A-Za-z0-9À-ÖØ-öø-ÿĀ-ſ](?:[A-Za-z0-9À-ÖØ-öø-ÿĀ-ſ_.@-]{1,31})(?<![.@-]))"
+        r"(?![A-Za-z0-9À-ÖØ-öø-ÿĀ-ſ_@(\[]|[.][A-Za-z0-9À-ÖØ-öø-ÿĀ-ſ])",
+        r"[\"'`]?[A-Za-z0-9À-ÖØ-öø-ÿĀ-ſ_.@-]{0,34}",
         37,
         words=r"user ?name|user ?id|login(?: id| name)?|screen name|아이디|사용자(?: ?이름|명)|유저네임|계정명",
         link=_STRICT,

@@ -80,7 +80,7 @@ def _name_at(text: str, at: int) -> int:
 
 def _judge(candidate: Candidate) -> float:
     value, text = candidate.value, candidate.text
-    given = value[2:] if value.startswith(_LONG) and len(value) > 2 else value[1:]
+    given = value[2:] if value.startswith(_LONG) and len(value) > 3 else value[1:]
     if value in _WORDS:
         return 0.0
     if value.endswith("하") and _VERB.match(text, candidate.end):

@@ -16,7 +16,8 @@ STEPS: dict[str, str] = {
     "register": "List a student as a candidate for a tier; nothing serves it by itself.",
     "shadow": "Ask a candidate what callers asked, and compare; nothing is served.",
     "propose": "Put a policy forward that names a candidate, where the gate says yes.",
-    "status": "Show what a loop failed on, learned and was told by the gate.",
+    "status": "Show what stands of a loop and what is next.",
+    "report": "Write all of a loop as one HTML file.",
 }
 
 

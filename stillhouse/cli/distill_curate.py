@@ -57,7 +57,7 @@ def command(  # noqa: D103 - the help above is the docstring
     from evals.distill.curate.rules import Rules
     from evals.distill.curate.run import CurationError, curate
     from evals.distill.example import RowError
-    from evals.distill.folder import Folder
+    from evals.distill.folder import Folder, why_not_written
     from router.registry.home import home
 
     rules = Rules(
@@ -71,6 +71,8 @@ def command(  # noqa: D103 - the help above is the docstring
         show.fail("curating needs scikit-learn", "pip install 'stillhouse[train]'")
     except (CurationError, RowError, ValueError) as error:
         show.fail(str(error))
+    except OSError as error:
+        show.fail(why_not_written(error, folder.root))
     if as_json:
         click.echo(json.dumps(manifest, ensure_ascii=False))
         return

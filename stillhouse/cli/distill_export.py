@@ -29,7 +29,7 @@ FORMATS = ("openai", "bedrock", "bedrock-prompts", "nova", "prompts", "sharegpt"
 @click.option("--json", "as_json", is_flag=True, help="Each manifest as one line of JSON.")
 def command(name: str, forms: tuple[str, ...], rows: Rows, as_json: bool) -> None:  # noqa: D103 - the help above is the docstring
     from evals.distill.export.run import export
-    from evals.distill.folder import Folder
+    from evals.distill.folder import Folder, why_not_written
     from router.registry.home import home
 
     try:
@@ -37,6 +37,8 @@ def command(name: str, forms: tuple[str, ...], rows: Rows, as_json: bool) -> Non
         manifests = export(folder, forms, rows)
     except ValueError as error:  # ExportError, Overlap, RowError, no name
         show.fail(str(error))
+    except OSError as error:
+        show.fail(why_not_written(error, folder.root / "exports"))
     for manifest in manifests:
         if as_json:
             click.echo(json.dumps(manifest, ensure_ascii=False))

@@ -37,16 +37,18 @@ SOURCES = ("captures", "ledger", "bedrock-logs", "litellm-logs", "openai-stored"
 @click.option("--licence", multiple=True, metavar="MODEL=WORD",
               help="What a model's terms say of training on its answers: allowed, forbidden or unknown. MODEL may be a "
               "pattern such as 'llama-*'; the first that fits counts.")  # fmt: skip
+@click.option("--keep-names", is_flag=True, help="Do not look for names of people and addresses.")
 @click.option("--capture-key", metavar="env:NAME|file:PATH", help="The key that captures are encrypted with.")
 @ledger_option
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
 def command(  # noqa: D103 - the help above is the docstring
     name: str, files: tuple[Path, ...], source: str, tier: str, small: tuple[str, ...], licence: tuple[str, ...],
-    capture_key: str | None, ledger: str | None, as_json: bool,
+    keep_names: bool, capture_key: str | None, ledger: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     from evals.distill.folder import Folder
     from evals.distill.gather.sources import Gathering
     from evals.distill.gather.texts import Licences
+    from evals.distill.gather.written import write_rows
     from evals.labels.texts import TextsError
     from evals.migrate.calls import LogError
     from router.registry.home import home
@@ -58,7 +60,7 @@ def command(  # noqa: D103 - the help above is the docstring
         gathering = Gathering(tier, Licences(licence))
         rows = _rows(gathering, source, files, frozenset(small), capture_key, ledger)
         with explained(ledger_place(ledger)):
-            masked, digest = _write(folder.root, folder.rows(source), rows)
+            masked, digest = write_rows(folder.rows(source), rows, names=not keep_names)
     except LogError as error:
         show.fail(f"nothing was written:\n{error}")
     except (TextsError, ValueError, OSError) as error:
@@ -118,26 +120,6 @@ def _reader(source: str) -> Callable[[list[Path]], Calls]:
     from evals.migrate.openai_stored import openai_calls
 
     return openai_calls
-
-
-def _write(root: Path, path: Path, rows: Iterator[Example]) -> tuple[int, str]:
-    """Write the rows as a whole; how many were masked, and the content's hash. Only the owner may enter the folder."""
-    from evals.distill.curate.clean import Masker
-    from evals.distill.example import encode
-    from evals.distill.folder import write_whole
-
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    mask, masked = Masker(), 0
-
-    def lines() -> Iterator[bytes]:
-        nonlocal masked
-        for row in rows:
-            clean, touched = mask(row)
-            masked += touched
-            yield encode(clean) + b"\n"
-
-    digest = write_whole(path, lines())
-    return masked, digest
 
 
 def _say(gathering: Gathering, masked: int, name: str, path: Path) -> None:

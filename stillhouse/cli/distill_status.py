@@ -11,8 +11,8 @@ from stillhouse.cli import show
 
 @click.command(
     name="status",
-    help="List the loops; with NAME show one: what was failing, what was taken to learn from, its students and their "
-    "lineage, and what the gate said. Numbers and hashes, never a text.",
+    help="List the loops; with NAME show one: what stands of each step and what is next, what was failing, what was "
+    "taken to learn from, its students and their lineage, and what the gate said. Numbers and hashes, never a text.",
 )
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
@@ -42,14 +42,15 @@ def _short(state: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _say(state: dict[str, Any]) -> None:
+    from evals.distill.progress import next_of, steps_of
     from evals.distill.state import tree
+    from evals.reports.words import inert
 
-    show.line(f"{state['name']}: imported {', '.join(state['imported']) or 'nothing here'}")
-    if rows := state["rows"]:
-        show.line(
-            f"{rows['train']:,} rows to learn from ({rows['failed_in_train']:,} failed), {rows['holdout']:,} held out, "
-            f"{rows['general']:,} of other work; licence {state['licence']}"
-        )
+    show.line(f"{state['name']}:")
+    for step in steps_of(state):
+        show.line(f"  {'✓' if step.done else '·' if step.needed else ' '} {step.name:8} {inert(step.says)}")
+    if state["rows"]:
+        show.line(f"licence {state['licence']}")
         for reason, count in state["left_out"].items():
             show.line(f"  {count:,} left out: {reason}")
         show.table(
@@ -58,9 +59,8 @@ def _say(state: dict[str, Any]) -> None:
              for c in state["failing"]],
             "where the small tier failed",
         )  # fmt: skip
-    else:
-        show.line(f"not curated yet: stillhouse distill curate {state['name']} FILES")
     for line in tree(state):
-        show.line(line)
+        show.line(inert(line))
     for gate in state["gates"]:
-        show.line(f"gate {gate['evidence']}: {gate['verdict']}: {gate['says']}")
+        show.line(inert(f"gate {gate['evidence']}: {gate['verdict']}: {gate['says']}"))
+    show.line(inert(f"Next: {next_of(state)}"))

@@ -57,6 +57,8 @@ def test_a_loop_is_shown_from_its_rows_to_what_the_gate_said(folder):
         "   taught by people, 60 rows of dddddddddddd",
     ]
     assert "gate 0123456789abcdef.json: no: it costs more" in shown
+    assert "✓ train    2 students" in shown
+    assert shown.endswith("Next: have a student judged: stillhouse distill gate loop writer --against small\n")
     state = json.loads(run("loop", "--json").output)
     assert state["gates"][0]["losses"] == [losing]
     rates = [each["failure_rate"] * each["rows"] for each in state["failing"]]
@@ -73,7 +75,9 @@ def test_loops_are_listed_and_what_has_not_been_done_is_said(home, folder):
     listed = run().output
     assert "not curated" in listed
     assert "60" in listed
-    assert "not curated yet: stillhouse distill curate new FILES" in run("new").output
+    told = run("new").output
+    assert "· curate   not yet: nothing is held out and nothing chosen" in told
+    assert told.endswith("Next: bring texts into it: stillhouse distill import new --from captures\n")
     assert [state["name"] for state in json.loads(run("--json").output)] == ["loop", "new"]
 
 

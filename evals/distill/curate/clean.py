@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from evals.distill.curate.names import doubtful_names
 from evals.distill.curate.rules import Rules
 from evals.distill.example import Example, Message, prompt_id
 from guardrails import Action, Placeholders, compile_rails
@@ -53,9 +54,9 @@ class Masker:
     """
 
     def __init__(self, guards: tuple[Mapping[str, Any], ...] = SURE) -> None:
-        self._rails = compile_rails(guards)
+        self._find = finder(guards)
         # System prompts and labels come again and again.
-        self._remembered = lru_cache(maxsize=4096)(self._rails.find)
+        self._remembered = lru_cache(maxsize=4096)(self._find)
 
     def __call__(self, row: Example, spared: frozenset[str] = frozenset()) -> tuple[Example, bool]:
         """The row masked, and whether there was anything to mask.
@@ -72,7 +73,7 @@ class Masker:
         texts += row.soft or ()
         operators = {m.content for m in row.messages if m.role in OPERATORS}
         done = _mask(texts, lambda text: (
-            self._remembered(text) if len(text) <= _LABEL or text in operators else self._rails.find(text)
+            self._remembered(text) if len(text) <= _LABEL or text in operators else self._find(text)
         ))  # fmt: skip
         if not done:
             return msgspec.structs.replace(row, id=prompt_id(row.messages)), False
@@ -92,8 +93,30 @@ class Masker:
             True,
         )  # fmt: skip
 
+    def answer(self, text: str, beside: Iterable[str]) -> str:
+        """An answer that comes to a row later, masked; its placeholders are none of those in ``beside``.
 
-def _mask(texts: Iterable[str], find: Find) -> dict[str, str]:
+        Raises:
+            Unmaskable: it must not be kept.
+        """
+        return _mask((text,), self._find, beside).get(text, text)
+
+
+def finder(guards: tuple[Mapping[str, Any], ...]) -> Find:
+    """What looks at one text with these guards, and where they look for names also at those that they leave open."""
+    rails = compile_rails(guards)
+    if guards is not LIKELY:
+        return rails.find
+
+    def find(text: str) -> tuple[Finding, ...]:
+        found = rails.find(text)
+        more = [one for one in doubtful_names(text) if all(one.end <= f.start or f.end <= one.start for f in found)]
+        return tuple(sorted((*found, *more), key=lambda f: f.start)) if more else found
+
+    return find
+
+
+def _mask(texts: Iterable[str], find: Find, beside: Iterable[str] = ()) -> dict[str, str]:
     """Text -> masked text, of those that had anything to mask. Placeholders agree across them.
 
     Raises:
@@ -104,7 +127,7 @@ def _mask(texts: Iterable[str], find: Find) -> dict[str, str]:
     if not found:
         return {}
     held = Placeholders()
-    for text in now:
+    for text in (*now, *beside):
         held.reserve(text)  # what an earlier masking left in one text must not name another's value
     for _ in range(_ROUNDS):
         values: dict[str, str] = {}

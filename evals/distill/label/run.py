@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from evals.distill.curate.said import guards_of
 from evals.distill.example import Example, read_examples
 from evals.distill.folder import Folder, write_json
 from evals.distill.gather.texts import Licence, Licences
@@ -115,7 +116,7 @@ async def label(
     sides = {side: curated(folder, side) for side in SIDES}
     params = _params(wishes)
     places = Places(Path(), None if wishes.config is None else str(wishes.config.resolve()))
-    teacher = Teacher(wishes.teacher, places, params)
+    teacher = Teacher(wishes.teacher, places, params, guards_of(folder.manifest))
     with _alone(folder):
         try:
             await teacher.open()

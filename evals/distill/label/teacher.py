@@ -7,14 +7,13 @@ from typing import Any, Final
 
 import msgspec
 
-from evals.distill.curate.clean import SURE
+from evals.distill.curate.clean import LIKELY, Masker, Unmaskable
 from evals.distill.example import Example
 from evals.distill.label.kept import Label
 from evals.runs.places import Places, digest
 from evals.runs.reply import Reply
 from evals.runs.targets.direct import Direct
 from evals.suites.rows import Row
-from guardrails import Placeholders, compile_rails
 from router.core.signals import opens_with_refusal
 from router.types import TIER_NAMES
 
@@ -22,7 +21,7 @@ CUT: Final = "the teacher's answer was cut off"
 REFUSED: Final = "the teacher refused"
 EMPTY: Final = "the teacher's answer is empty"
 UNCHECKED: Final = "a guard could not read the teacher's answer"
-_FORM: Final = 1  # of what is kept; another number asks anew
+_FORM: Final = 2  # of what is kept; another number asks anew
 _UNCHECKED: Final = "unchecked"
 
 
@@ -32,16 +31,19 @@ class Teacher:
     Args:
         wanted: a tier, or a deployment by its name or its model's.
         params: further fields of every request.
+        guards: that its answers must pass.
     """
 
     calls = True
     learns = False
 
-    def __init__(self, wanted: str, places: Places, params: Mapping[str, Any]) -> None:
+    def __init__(
+        self, wanted: str, places: Places, params: Mapping[str, Any], guards: tuple[Mapping[str, Any], ...] = LIKELY
+    ) -> None:  # fmt: skip
         tier = next((each for each in TIER_NAMES if each == wanted), None)
         model = None if tier else wanted
         self._inner = Direct(wanted, places, None, tier=tier, model=model, params=params)
-        self._rails = compile_rails(SURE)
+        self._mask, self._guards = Masker(guards), guards
         self._params = dict(params)
         self.name = wanted
 
@@ -53,7 +55,7 @@ class Teacher:
     @property
     def digest(self) -> str:
         """Names its answers: who it is and how it is asked; once it is open."""
-        return digest("label", _FORM, self._inner.who, self._params)
+        return digest("label", _FORM, self._inner.who, self._params, self._guards)
 
     async def open(self) -> None:
         """Find out who is there."""
@@ -61,7 +63,7 @@ class Teacher:
 
     def key(self, row: Row, sample: int) -> str:
         """Names the answer, as it is kept."""
-        return digest("label", _FORM, self._inner.key(row, sample))
+        return digest("label", _FORM, self._inner.key(row, sample), self._guards)
 
     def foretell(self, row: Row) -> int | None:
         """As ``Direct.foretell``."""
@@ -84,15 +86,13 @@ class Teacher:
         await self._inner.close()
 
     def _masked(self, reply: Reply, row: Row) -> Reply:
-        names = Placeholders()
-        for message in row.messages:
-            names.reserve(str(message["content"]))
-        verdict = self._rails.check(reply.text, names)
-        if any(finding.category == "ERROR" for finding in verdict.findings):
+        try:
+            text = self._mask.answer(reply.text, [str(message["content"]) for message in row.messages])
+        except Unmaskable:
             return msgspec.structs.replace(reply, text="", finish=_UNCHECKED, chances=None)
         # Tokens spell the answer out, so they cannot outlive a mask in it.
-        chances = reply.chances if verdict.text == reply.text else None
-        return msgspec.structs.replace(reply, text=verdict.text, chances=chances)
+        chances = reply.chances if text == reply.text else None
+        return msgspec.structs.replace(reply, text=text, chances=chances)
 
 
 def asked(row: Example) -> Row:

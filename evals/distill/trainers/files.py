@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 from collections.abc import Iterator
@@ -46,10 +45,3 @@ def alone(out: Path) -> Iterator[int]:
         except BlockingIOError:
             raise Busy(f"another process is training in {out}; wait for it, or end it") from None
         yield file.fileno()
-
-
-def why_not_written(error: OSError, out: Path) -> str:
-    """What a student's maker says when it cannot write."""
-    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-        return f"there is no room left for {out}. Make room and repeat the command: it goes on where it was"
-    return f"{error.filename or out}: {error.strerror or error}"

@@ -15,10 +15,11 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from evals.distill.folder import why_not_written
 from evals.distill.trainers.base import Student, Tell, TrainingError
 from evals.distill.trainers.child import run_child
 from evals.distill.trainers.choose import Options, recipe_of
-from evals.distill.trainers.files import sha256_of, why_not_written
+from evals.distill.trainers.files import sha256_of
 from evals.distill.trainers.rows import recipe_hash
 from router.registry.weights import built_in
 

@@ -8,9 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from evals.distill.apart import Overlap
-from evals.distill.curate.rules import Rules
-from evals.distill.curate.run import curate
-from evals.distill.example import Message, prompt_id, read_examples
+from evals.distill.example import Message, prompt_id
 from evals.distill.export.formats import FORMATS
 from evals.distill.export.run import ExportError
 from evals.distill.export.run import export as export_all
@@ -140,67 +138,3 @@ def test_the_command_says_where_the_file_lies_and_a_refusal_is_an_error(tmp_path
     assert "120 rows" in done.output
     assert "train.openai.jsonl" in done.output
     assert CliRunner().invoke(command, ["other", "--format", "openai"]).exit_code != 0
-
-
-# --- ten thousand rows with five hundred secrets in them ------------------------------------------------
-
-
-def luhn(digits):
-    total = sum(d if i % 2 else (d * 2 - 9 if d > 4 else d * 2) for i, d in enumerate(reversed(digits)))
-    return (10 - total % 10) % 10
-
-
-def resident(rng):
-    digits = [int(c) for c in f"{rng.randrange(60, 99):02d}{rng.randrange(1, 13):02d}{rng.randrange(1, 29):02d}"]
-    digits += [rng.choice((1, 2)), *(rng.randrange(10) for _ in range(5))]
-    weights = (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5)
-    check = (11 - sum(d * w for d, w in zip(digits, weights, strict=True)) % 11) % 10
-    text = "".join(map(str, digits)) + str(check)
-    return f"{text[:6]}-{text[6:]}"
-
-
-def card(rng):
-    digits = [4, *(rng.randrange(10) for _ in range(14))]
-    text = "".join(map(str, [*digits, luhn(digits)]))
-    return " ".join(text[at : at + 4] for at in range(0, 16, 4))
-
-
-def seeded(rng, n=500):
-    letters, upper = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-    word = lambda k, of: "".join(rng.choice(of) for _ in range(k))  # noqa: E731
-    kinds = (
-        lambda: f"{word(7, letters)}.{word(6, letters)}@{word(6, letters)}.com",
-        lambda: f"010-{rng.randrange(2000, 9999)}-{rng.randrange(1000, 9999)}",
-        lambda: resident(rng),
-        lambda: card(rng),
-        lambda: f"AKIA{word(16, upper)}",
-    )
-    return [kinds[at % len(kinds)]() for at in range(n)]
-
-
-def test_none_of_five_hundred_secrets_and_no_held_out_row_is_in_any_export_of_ten_thousand_rows(tmp_path):
-    rng = random.Random(11)
-    secrets = seeded(rng)
-    many = [made.row(made.text(rng, made.SUBJECTS[at % 8], words=9)) for at in range(10_000)]
-    for at, secret in zip(rng.sample(range(len(many)), len(secrets)), secrets, strict=True):
-        one, place = many[at], rng.randrange(3)
-        said, answer, rejected = one.messages[1].content, one.answer, "Not known."
-        said = f"{said} It is {secret} for now." if place == 0 else said
-        answer = f"It was sent to {secret} today." if place == 1 else answer
-        rejected = f"Ask {secret} again." if place == 2 else rejected
-        messages = (one.messages[0], Message("user", said))
-        many[at] = msgspec.structs.replace(
-            one, messages=messages, id=prompt_id(messages), answer=answer, rejected=rejected, failure="judged"
-        )
-    many = [msgspec.structs.replace(one, rejected=one.rejected or "Not known.") for one in many]
-    source = made.write(tmp_path / "rows.jsonl", many)
-    folder = Folder.of(tmp_path, "loop")
-    manifest = curate([source], folder, Rules(budget=10_000, holdout_rows=500))
-    assert manifest["rows"]["masked"] > 300
-    held = [row.messages[1].content for row in read_examples(folder.holdout)]
-    assert len(held) == 500
-    for manifest in export_all(folder, list(FORMATS)):
-        text = (folder.root / "exports" / manifest["file"]).read_text()
-        assert text.count("\n") > 8_000
-        assert [secret for secret in secrets if secret in text] == []
-        assert [said for said in held if json.dumps(said, ensure_ascii=False) in text] == []
