@@ -2,6 +2,7 @@
 # lock file with hashes; nothing is compiled, and after the install nothing needs the network.
 PYTHON ?= python3
 ARGS ?=
+PYTORCH ?= https://download.pytorch.org/whl/cpu
 PIP = -m pip --disable-pip-version-check install --quiet
 LOCKED = --require-hashes --no-deps --only-binary :all: -r
 
@@ -39,5 +40,16 @@ bench: .venv-test/ready   ## CPU a request, side by side with the floor and Lite
 	.venv-test/bin/python $(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
-clean:                    ## remove both environments
-	rm -rf .venv .venv-test .clients
+# Apart, for what teaches a local model is larger than all the rest. PyTorch without CUDA is on PyTorch's own index (for
+# Linux; elsewhere PyPI's build has none), unless pip knows another place that has it. Most of it is never imported:
+# what is, Python compiles then.
+.venv-distill/ready: requirements-distill.lock
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Stillhouse needs Python 3.11 or newer")'
+	$(PYTHON) -m venv .venv-distill
+	.venv-distill/bin/python $(PIP) --no-compile $(LOCKED) requirements-distill.lock 2> /dev/null || \
+	    .venv-distill/bin/python $(PIP) --no-compile $(LOCKED) requirements-distill.lock --extra-index-url $(PYTORCH)
+	.venv-distill/bin/python -c 'import gguf, peft, tokenizers, torch, transformers'
+	touch $@
+
+clean:                    ## remove all environments
+	rm -rf .venv .venv-test .venv-distill .clients

@@ -51,9 +51,9 @@ def _follow(child: subprocess.Popen[bytes], tell: Tell) -> str:
     with child.stdout:
         for line in child.stdout:
             said = _said(line)
-            share = said.get("share")
-            if isinstance(said.get("refused"), str):
-                refused = said["refused"]
+            share, why = said.get("share"), said.get("refused")
+            if isinstance(why, str):
+                refused = why
             elif isinstance(share, int | float) and 0 <= share <= 1:
                 tell(str(said.get("what", "")), float(share))
     child.wait()

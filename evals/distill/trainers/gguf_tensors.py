@@ -86,11 +86,11 @@ def write_like(source: Path, target: Path, changed: Mapping[str, Changed]) -> No
     with target.open("wb") as file:
         file.write(_entries(source, layout))
         at = 0
-        for tensor in layout.tensors:
-            name = tensor.name.encode()
-            file.write(struct.pack("<Q", len(name)) + name + struct.pack("<I", len(tensor.shape)))
-            file.write(struct.pack(f"<{len(tensor.shape)}QIQ", *tensor.shape, kinds[tensor.name], at))
-            at += _padded(sizes[tensor.name], layout.alignment)
+        for info in layout.tensors:
+            label = info.name.encode()
+            file.write(struct.pack("<Q", len(label)) + label + struct.pack("<I", len(info.shape)))
+            file.write(struct.pack(f"<{len(info.shape)}QIQ", *info.shape, kinds[info.name], at))
+            at += _padded(sizes[info.name], layout.alignment)
         _pad(file, layout.alignment)
         for name, tensor in tensors.items():
             file.write((changed[name]().astype(np.float16) if name in changed else tensor.data).tobytes())
@@ -114,7 +114,8 @@ def _bytes_of(tensor: TensorInfo) -> int:
         block, size = GGML_QUANT_SIZES[GGMLQuantizationType(tensor.kind)]
     except (ValueError, KeyError):
         raise TrainingError(f"the tensor {tensor.name} is packed in a way that is not known ({tensor.kind})") from None
-    return int(np.prod(tensor.shape)) // block * size
+    packed: int = int(np.prod(tensor.shape)) // block * size
+    return packed
 
 
 def _padded(size: int, alignment: int) -> int:

@@ -255,7 +255,8 @@ def _merged(path: Path, base: Base, adapter: dict[str, torch.Tensor], recipe: Re
         up, down = adapter[f"{name}.lora_B.weight"].float(), adapter[f"{name}.lora_A.weight"].float()
         change = (scale * (up @ down)).numpy()
         heads = heads_of(tensor.name, base)
-        return numbers_of(tensor) + (change if heads is None else to_rotary_pairs(change, heads))
+        merged: Floats = numbers_of(tensor) + (change if heads is None else to_rotary_pairs(change, heads))
+        return merged
 
     changed: dict[str, Changed] = {}
     for tensor in tensors_of(path).values():
