@@ -1,8 +1,8 @@
 """Orders from building sites: a message in anybody's words becomes one line of four fields.
 
 The line is composed, not copied: the amount in figures where the message has words or corrects itself, the weekday as
-three letters, the site without what is said around it. Other numbers, days and sites stand beside them. There are more than
-a hundred million different lines, so no head over a closed set can give them.
+three letters, the site without what is said around it. Other numbers, days and sites stand beside them. There are more
+than a hundred million different lines, so no head over a closed set can give them.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ SYSTEM: Final = "Order line: DAY | SITE | AMOUNT | ARTICLE"
 _DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _SITE_HEADS: Final = ("Ash", "Birch", "Cold", "Dun", "East", "Fern", "Glen", "Hazel", "Kirk", "Lark", "Marsh", "Nether",
                       "Oak", "Penn", "Raven", "Stone", "Thorn", "Upper", "West", "Wind")  # fmt: skip
-_SITE_TAILS: Final = ("brook", "bury", "combe", "dale", "field", "ford", "gate", "ham", "hill", "hurst", "ley", "mere",
-                      "mouth", "stead", "wick", "worth")  # fmt: skip
-_KINDS: Final = ("blue", "brass", "cedar", "coarse", "copper", "double", "flat", "galvanised", "grey", "heavy", "hollow",
-                 "insulated", "long", "narrow", "oak", "plain", "plastic", "round", "short", "slotted", "square", "steel",
-                 "treated", "white", "wide")  # fmt: skip
-_THINGS: Final = ("battens", "beams", "bolts", "brackets", "bricks", "cables", "clamps", "clips", "doors", "fittings",
-                  "gutters", "hinges", "joists", "ladders", "latches", "nails", "panels", "pipes", "planks", "plates",
-                  "posts", "rails", "screws", "sheets", "slabs", "sockets", "tiles", "valves", "washers", "wedges")  # fmt: skip
-_ONES: Final = ("two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-                "eighteen nineteen").split()  # fmt: skip
-_TENS: Final = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_SITE_TAILS: Final = ("brook", "bury", "combe", "dale", "field", "ford", "gate", "ham", "hill", "hurst", "ley",
+                      "mere", "mouth", "stead", "wick", "worth")  # fmt: skip
+_KINDS: Final = ("blue", "brass", "cedar", "coarse", "copper", "double", "flat", "galvanised", "grey", "heavy",
+                 "hollow", "insulated", "long", "narrow", "oak", "plain", "plastic", "round", "short", "slotted", "square",
+                 "steel", "treated", "white", "wide")  # fmt: skip
+_THINGS: Final = ("battens", "beams", "bolts", "brackets", "bricks", "cables", "clamps", "clips", "doors",
+                  "fittings", "gutters", "hinges", "joists", "ladders", "latches", "nails", "panels", "pipes", "planks",
+                  "plates", "posts", "rails", "screws", "sheets", "slabs", "sockets", "tiles", "valves", "washers", "wedges")  # fmt: skip
+_ONES: Final = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
+                "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")  # fmt: skip
+_TENS: Final = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _PEOPLE: Final = ("the foreman", "the night crew", "the roofers", "the second team", "the apprentices", "the plumbers")
 
-# {n} amount, {a} article, {s} site, {d} day; {m} another amount, {x} another article, {t} another site, {e} another day,
-# {r} a reference, {p} people. A wording that is held back is asked about only when everything is over.
+# {n} amount, {a} article, {s} site, {d} day; {m}, {x}, {t}, {e} another of each; {r} a reference, {p} people. A wording
+# that is held back is asked about only when everything is over.
 _WORDINGS: Final = (
     "Hi, {s} here. We need {n} {a} on {d}, please.",
     "Please send {n} {a} to {s}. {d} would be best.",
