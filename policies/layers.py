@@ -10,13 +10,14 @@
   least the same slices;
 - fallback_tier: not below the floor's, where the floor says one;
 - fallbacks: for a tier the floor speaks of, a part of the floor's; elsewhere only upwards;
+- models: for a tier the floor speaks of, a part of the floor's; elsewhere free, for which model is a tier's is a fact;
 - allow_degrade: never switched on; at_limit: never ``cheaper`` over a floor that refuses;
 - stream: never less strict (immediate < guarded < checked);
 - explore: a floor's figures only shrink; over a floor that promises and does not explore, never switched on;
 - capture: of no tenant, no share and for no day more than the floor says; over a floor that captures nothing, nothing;
 - cascade: over one of the floor's only stricter; over a promised ``quality`` only with the same promise for
   each answer, over a ``budget`` never, for its tries add up;
-- timeouts: never longer than the floor says; family: the floor's, where it names one;
+- timeouts: never longer than the floor says; family and profile: the floor's, where it names one of them;
 - session: affinity that the floor switches on stays on, errands that it switches off stay off, and its
   hysteresis only grows; times are free, for they are facts about upstreams;
 - rules and guards: the floor's come first and stay; others are added; shadow guards too. Their time never grows,
@@ -78,9 +79,9 @@ def written(body: PolicyBody) -> frozenset[str]:
         value = getattr(body, name)
         if name in _GROUPS:
             found |= {f"{name}.{key}" for key in value.model_fields_set}
-        elif name == "fallbacks":
-            found |= {f"fallbacks.{tier}" for tier in value or {}}
-        elif name not in (*AIMS, "cascade", "promise") or value is not None:
+        elif name in ("fallbacks", "models"):
+            found |= {f"{name}.{tier}" for tier in value or {}}
+        elif name not in (*AIMS, "cascade", "profile", "promise") or value is not None:
             found.add(name)
     if body.aim is not None:
         found.add("aim")
@@ -102,7 +103,9 @@ def tighten(floor: Layered, body: PolicyBody) -> tuple[Layered, tuple[Problem, .
         "name": body.name,
         "description": body.description,
         "family": body.family if "family" in mine else floor.body.family,
+        "profile": body.profile or floor.body.profile,
         "tiers": tiers,
+        "models": _models(floor, body, tiers),
         "fallback_tier": _fallback_tier(floor, body, tiers),
         "rules": (*floor.body.rules, *body.rules),
         "fallbacks": _fallbacks(floor, body, tiers),
@@ -160,6 +163,23 @@ def _fallbacks(
     return {tier: tuple(t for t in others if t in tiers) for tier, others in merged.items() if tier in tiers}
 
 
+def _models(floor: Layered, body: PolicyBody, tiers: tuple[TierName, ...]) -> dict[TierName, tuple[str, ...]] | None:
+    merged = {**(floor.body.models or {}), **(body.models or {})}
+    return {tier: merged[tier] for tier in tiers if tier in merged} or None
+
+
+def _model_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
+    tiers = body.tiers if "tiers" in body.model_fields_set else floor.body.tiers
+    for tier, names in (body.models or {}).items():
+        if tier not in tiers:
+            yield _not_allowed(floor, ("models", tier), tier)
+        theirs = (floor.body.models or {}).get(tier)
+        for index, name in enumerate(names):
+            if theirs is not None and name not in theirs:
+                words = f"{name!r} is not among the models that {_layer(floor)} has for {tier}"
+                yield Problem(("models", tier, index), words, f"they are {', '.join(theirs)}")
+
+
 def _guards(floor: Guards, over: Guards) -> Guards:
     """The floor's come first and stay; the time is the shorter one; tagging the layer's, which the laws allow."""
     shadows = [each for each in (floor.shadow, over.shadow) if each is not None]
@@ -204,6 +224,7 @@ def _loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
     yield from _aim_loosenings(floor, body)
     yield from _lost_promises(floor, body.promise)
     yield from _fallback_loosenings(floor, body)
+    yield from _model_loosenings(floor, body)
     yield from _promise_loosenings(floor, body)
     yield from _explore_loosenings(floor, body)
     yield from _session_loosenings(floor, body)
@@ -344,6 +365,10 @@ def _promise_loosenings(floor: Layered, body: PolicyBody) -> Iterator[Problem]:
     if "family" in floor.origin and "family" in mine and body.family != floor.body.family:
         words = f"{_layer(floor)} reckons with {floor.body.family!r}"
         yield Problem(("family",), words, "remove it: its promise is made with that family's figures")
+    named = floor.body.profile or ("family" in floor.origin)
+    if body.profile is not None and named and body.profile != floor.body.profile:
+        words = f"{_layer(floor)} reckons with {floor.body.profile or floor.body.family!r}"
+        yield Problem(("profile",), words, "remove it, or let the floor name it")
     for key in sorted(body.timeouts.model_fields_set):
         value, most = getattr(body.timeouts, key), getattr(floor.body.timeouts, key)
         if f"timeouts.{key}" in floor.origin and value > most:

@@ -231,8 +231,9 @@ def _content(body: PolicyBody, names: tuple[str, ...]) -> bytes:
 def _unsaid(body: PolicyBody) -> dict[str, Any]:
     """What is left out: settings that are younger than names given to policies which do not use them."""
     left: dict[str, Any] = {"extends": True}
-    if body.promise is None:
-        left["promise"] = True
+    for name in ("promise", "models", "profile"):
+        if getattr(body, name) is None:
+            left[name] = True
     if body.quality is not None and body.quality.lose is None:
         left["quality"] = {"lose"}
     return left
@@ -246,6 +247,7 @@ def _origin(merged: Layered) -> Mapping[str, str]:
         "timeouts",
         "session",
         "fallbacks",
+        "models",
         *AIMS,
     }
     every |= {f"refusal.{key}" for key in Refusal.model_fields}

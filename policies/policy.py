@@ -39,7 +39,7 @@ class Policy:
         body: the merged settings. Exactly one aim is set; ``guards`` and ``rules`` hold those of all layers.
         rules: the rules of all layers, the floor's first.
         origin: setting -> name of the layer that decided it, or ``default``. Settings inside
-            ``refusal``, ``timeouts`` and ``fallbacks`` are named ``timeouts.total`` and so on;
+            ``refusal``, ``timeouts``, ``fallbacks`` and ``models`` are named ``timeouts.total`` and so on;
             ``aim`` stands for whichever aim is set.
         rails: the compiled guards of each direction.
         shadow: the compiled guards that look on and change nothing; empty where there are none.

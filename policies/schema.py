@@ -77,6 +77,7 @@ SomeTiers = Annotated[tuple[TierName, ...], Field(min_length=1), AfterValidator(
 Word = Annotated[str, Field(min_length=1, max_length=256)]
 Words = Annotated[tuple[Word, ...], Field(min_length=1), AfterValidator(_no_repeats)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Strict(BaseModel):
@@ -416,7 +417,9 @@ class PolicyBody(Strict):
 
     At most one of ``quality``, ``cost_quality``, ``budget`` states the aim; none means
     ``quality: {keep: 0.95}``. Without ``fallback_tier`` it is the best of ``tiers``. ``unguarded`` says whether audio,
-    images and files, which no guard reads, may pass.
+    images and files, which no guard reads, may pass. ``models`` says by name which deployments serve a tier; a tier
+    that it leaves out is served by all that are no candidates. ``profile`` is the SHA-256 of what is expected of these
+    very models, in place of what the scorer expects of the family's.
     """
 
     stillhouse: Literal[1]
@@ -424,7 +427,9 @@ class PolicyBody(Strict):
     description: Annotated[str, Field(max_length=2_000)] = ""
     extends: Annotated[str, Field(min_length=1)] | None = None
     family: Annotated[str, Field(min_length=1)] = "generic"
+    profile: Digest | None = None
     tiers: Tiers = TIERS
+    models: dict[TierName, Words] | None = None
     fallback_tier: TierName = Field(default_factory=_best_tier)
     quality: Quality | None = None
     cost_quality: Share | None = None
@@ -493,6 +498,9 @@ class PolicyBody(Strict):
             yield Problem(("fallback_tier",), f"{self.fallback_tier} is not among the policy's tiers", allowed)
         if self.cascade is not None:
             yield from _cascade_tiers(self.cascade, self.tiers)
+        for tier in self.models or {}:
+            if tier not in self.tiers:
+                yield Problem(("models", tier), f"{tier} is not among the policy's tiers", allowed)
         for tier, others in (self.fallbacks or {}).items():
             if tier not in self.tiers:
                 yield Problem(("fallbacks", tier), f"{tier} is not among the policy's tiers", allowed)

@@ -69,6 +69,7 @@ class Deployment(Frozen, frozen=True, kw_only=True):
     share: float = 1.0
     max_concurrent: int | None = None
     abstains: bool = False  # a head: asked before the tier's others, and leaves to them what it is not sure of
+    candidate: bool = False  # serves only under a policy that names it
     price: Price = Price()
     lineage: Lineage = Lineage()
 

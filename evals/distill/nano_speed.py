@@ -2,7 +2,7 @@
 
     python -m evals.distill.nano_speed          # results into evals/results/nano-speed.json and .md
 
-The head is made of random weights, for what they say does not change what they cost; the texts are made of random words.
+The head is made of random weights, for what they say does not change what they cost; the texts are random words.
 The floor beside it reads the request's JSON and writes an answer's, and decides nothing.
 """
 
@@ -118,13 +118,13 @@ def markdown(made: dict[str, Any]) -> str:
     of = made["of"]
     lines = [
         "# What a nano head costs", "",
-        f"CPU time in µs: the median of {made['blocks']} blocks of {made['calls']} calls, and where 95 % of them lie. "
-        f"{of['machine']}; {of['date']}, {of['commit']}; `{of['command']}`.", "",
+        (f"CPU time in µs: the median of {made['blocks']} blocks of {made['calls']} calls, and where 95 % of them lie. "
+         f"{of['machine']}; {of['date']}, {of['commit']}; `{of['command']}`."), "",
         "| labels | characters | request | opinion alone | floor (JSON in and out) |", "|---|---|---|---|---|",
     ]  # fmt: skip
     for each in made["rows"]:
         cells = [
-            f"{each[name]['median']:g} ({each[name]['low']:g}–{each[name]['high']:g})"
+            f"{each[name]['median']:g} ({each[name]['low']:g} to {each[name]['high']:g})"
             for name in ("request", "opinion", "floor")
         ]
         lines.append(f"| {each['labels']} | {each['characters']:,} | {' | '.join(cells)} |")

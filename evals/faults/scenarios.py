@@ -202,7 +202,7 @@ async def slow_readers(folder: Path) -> list[Claim]:
         for sock in sockets:
             sock.close()
         return [
-            most("seconds until their places are free again (stuck_seconds is 5)", freed, 20),
+            most("seconds until their places are free again (stuck_seconds is 5)", freed, 10),
             most("megabytes held for each", grown / 40, 1.0),
             least("others answered", float(told.whole), 1),
         ]

@@ -19,10 +19,13 @@ import policies
 import router
 from evals.runs.asking import ConfigError
 from policies.mistakes import Mistakes
+from router.core.models import usable
+from router.registry.home import home
 from router.registry.prices import PriceBook
 from router.registry.references import reference_prices
-from router.registry.weights import WeightsError, load_weights
+from router.registry.weights import WeightsError, candidates, load_weights, state_of
 from router.serve.settings import ServerSettings, Settings, deployments_of, embedded_settings, load_settings
+from router.serve.students import with_candidates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -67,7 +70,7 @@ class Places:
         """
         chosen = config or self._config
         if chosen not in self._settings:
-            self._settings[chosen] = self._read(chosen)
+            self._settings[chosen] = with_candidates(self._read(chosen), self._candidates())
         return self._settings[chosen]
 
     def _read(self, config: str | None) -> Settings:
@@ -82,6 +85,13 @@ class Places:
             hint = "add config: stillhouse.yaml to the suite, or 'stillhouse models add'"
             raise ConfigError("the suite names no settings, and no embedded model is here", hint)
         return embedded_settings(weights, _SERVER)
+
+    def _candidates(self) -> list[Weights]:
+        """Those of this machine: a suite may ask one by its name, and none is asked for its tier."""
+        try:
+            return [each for each in candidates(home()) if state_of(each) == "ready"]
+        except WeightsError as error:
+            raise ConfigError(error.message, error.hint) from None
 
     def _local(self) -> tuple[Weights, ...]:
         """The weights on this machine, looked at once: their headers take a while to read."""
@@ -135,7 +145,7 @@ class Places:
         """Tier -> its deployment's price where one is configured, else the family's reference price."""
         prices = dict(reference_prices(policy.body.family))
         if config or self._config:
-            for d in reversed(self.deployments(config)):
+            for d in reversed(usable(policy.body, self.deployments(config))):
                 if d.price.input is not None and d.price.output is not None:
                     prices[d.tier] = d.price
         return prices

@@ -18,7 +18,7 @@ from router.core.resilience import Rank
 Send = Callable[[Ask, Callable[[int], None]], None]
 _WORTH_IT = frozenset({0, 429, 500, 502, 503, 504})  # what the usual client libraries ask again after
 _STORM = (5, 0.02)  # tries and first pause of clients that make everything worse
-_HUGE = 0.05  # seconds of processor time for a body of about a megabyte
+_LARGE, _HUGE = 200_000, 1_000_000  # bytes of a body that is work for a worker: an ordinary one, and the poison's
 _LONG = 600.0  # seconds that a request takes which never ends in time
 
 
@@ -48,6 +48,7 @@ class Wish(NamedTuple):
     tier: int
     slow: float
     poison: bool
+    large: bool
 
 
 def wishes(world: World) -> list[Wish]:
@@ -71,12 +72,13 @@ def _poisson(
     tiers = np.searchsorted(MIX, dice.uniform(size=count))
     slow = np.exp(world.sigma * dice.standard_normal(count) - world.sigma**2 / 2)
     ranks = dice.uniform(size=count)
+    large = dice.uniform(size=count) < world.heavy
     for i in range(count):
         rank: Rank = (
             "critical" if ranks[i] < world.critical else "batch" if ranks[i] < 2 * world.critical else "default"
         )
         tenant = int(tenants[i]) if only is None else only
-        yield Wish(float(at[i]), tenant, rank, int(tiers[i]), float(slow[i]), only is not None)
+        yield Wish(float(at[i]), tenant, rank, int(tiers[i]), float(slow[i]), only is not None, bool(large[i]))
 
 
 class Callers:
@@ -108,7 +110,7 @@ class Callers:
         slow = _LONG if kind == "poison: slow" else world.work * wish.slow
         return Ask(
             f"t{wish.tenant}", wish.rank, wish.tier, [slow * part for part in SLOWNESS],
-            _HUGE if kind == "poison: huge" else world.serve, now + world.deadline,
+            _HUGE if kind == "poison: huge" else _LARGE if wish.large else 0, now + world.deadline,
             breaks=kind == "poison: errors", kills=kind == "poison: kills",
         )  # fmt: skip
 

@@ -15,7 +15,7 @@ from evals.sim.clock import Clock, Event
 from evals.sim.upstream import Server
 from evals.sim.world import TIERS, World
 from router.core.plan import Try, plan
-from router.core.resilience import Breaker, Call, Entry, Gate, Rank, RetryBudget
+from router.core.resilience import Breaker, Call, Entry, Gate, Piece, Rank, RetryBudget, Workers
 from router.errors import UpstreamError, UpstreamResting, UpstreamSilent, UpstreamTimeout
 from router.types import Deployment, TierName
 
@@ -30,6 +30,9 @@ SPENT = UpstreamResting("The budget of further calls is spent.")
 SILENT = UpstreamSilent("The model's server fell silent.")
 LATE = UpstreamTimeout("Time is up.")
 _NEVER = 1_000_000
+_PACE = 5e-8  # seconds of processor time to read and guard a byte of a large body
+_TAKING = 1e-9  # and to receive one
+_SLICE = 0.005  # seconds after which a thread that works lets the loop have its turn: the interpreter's interval
 
 
 class Ask:
@@ -38,18 +41,18 @@ class Ask:
     Attributes:
         tenant: whose. voter: a number that stands for it. rank: its class.
         tier: the one it is decided for, 0 the smallest. seconds: what each tier's answer takes.
-        cpu: seconds of processor time to serve it. breaks: it makes the model's server fail. kills: and the process.
-        until: its deadline.
+        large: bytes of a body that is work for a worker; 0 for all others. until: its deadline.
+        breaks: it makes the model's server fail. kills: and the process.
     """
 
-    __slots__ = ("breaks", "cpu", "kills", "rank", "seconds", "tenant", "tier", "until", "voter")
+    __slots__ = ("breaks", "kills", "large", "rank", "seconds", "tenant", "tier", "until", "voter")
 
     def __init__(
-        self, tenant: str, rank: Rank, tier: int, seconds: Sequence[float], cpu: float, until: float, *,
+        self, tenant: str, rank: Rank, tier: int, seconds: Sequence[float], large: int, until: float, *,
         breaks: bool = False, kills: bool = False,
     ) -> None:  # fmt: skip
-        self.tenant, self.rank, self.tier, self.seconds, self.cpu, self.until = tenant, rank, tier, seconds, cpu, until
-        self.breaks, self.kills = breaks, kills
+        self.tenant, self.rank, self.tier, self.seconds, self.until = tenant, rank, tier, seconds, until
+        self.large, self.breaks, self.kills = large, breaks, kills
         self.voter = crc32(tenant.encode())
 
 
@@ -68,26 +71,27 @@ class Process:
     """A cell, or a replica.
 
     Attributes:
-        name: its own. alive: whether connections are taken.
+        name: its own. alive: whether connections are taken. bare: it has no protections.
         tripped: deployment -> when its breaker first opened.
-        world, clock, servers, dice: what it lives in. gate: who is let in.
+        world, clock, servers, dice: what it lives in. gate: who is let in. workers: whose heavy work is next.
     """
 
     def __init__(self, name: str, world: World, clock: Clock, servers: dict[str, Server], dice: Random) -> None:
         self.name, self.alive = name, True
         self.tripped: dict[str, float] = {}
         self.world, self.clock, self.servers, self.dice = world, clock, servers, dice
-        self._bare = world.arm == "bare"
+        self.bare = world.arm == "bare"
         self._reset()
 
     def _reset(self) -> None:
         """A fresh process remembers nothing."""
         world = self.world
         self.gate = (
-            Gate(_NEVER, 0) if self._bare else Gate(world.places, world.queue, world.share)
+            Gate(_NEVER, 0) if self.bare else Gate(world.places, world.queue, world.share)
         )  # fmt: skip
+        self.workers = Workers(world.share)
         self._cpu = self.clock.now  # when the core is free
-        self.guards = {name: Guard(self.dice.random, bare=self._bare) for name in self.servers}
+        self.guards = {name: Guard(self.dice.random, bare=self.bare) for name in self.servers}
         self._open: set[Way] = set()
         self.resting: set[str] = set()  # names of deployments whose breaker is not closed
 
@@ -95,6 +99,11 @@ class Process:
         """Have the core do something, after what it has begun already."""
         self._cpu = max(self._cpu, self.clock.now) + seconds
         self.clock.at(self._cpu, then)
+
+    def beside(self, seconds: float, then: Callable[[], None]) -> None:
+        """Have a thread do something: in slices, between which the loop has its turn."""
+        rest = seconds - _SLICE
+        self.work(min(seconds, _SLICE), then if rest <= 0 else partial(self.beside, rest, then))
 
     def receive(self, ask: Ask, answered: Answered) -> None:
         """A request arrives; ``answered`` is called once."""
@@ -138,8 +147,8 @@ class Process:
 class Way:
     """One request's way through a process."""
 
-    __slots__ = ("_answered", "_ask", "_call", "_entry", "_event", "_last", "_name", "_over", "_paid", "_process",
-                 "_server", "_steps", "_timer", "_tries", "_wait")  # fmt: skip
+    __slots__ = ("_answered", "_ask", "_call", "_entry", "_event", "_last", "_name", "_over", "_paid", "_piece",
+                 "_process", "_server", "_since", "_steps", "_timer", "_tries", "_wait")  # fmt: skip
 
     def __init__(self, process: Process, ask: Ask, answered: Answered) -> None:
         self._process, self._ask, self._answered = process, ask, answered
@@ -150,6 +159,8 @@ class Way:
         self._event: Event | None = None
         self._call: Call | None = None
         self._server: Server | None = None
+        self._piece: Piece | None = None
+        self._since = 0.0
         self._name = ""
         self._last: UpstreamError | None = None
         self._paid = self._over = False
@@ -166,6 +177,9 @@ class Way:
             p.die()
             return
         now = p.clock.now
+        if ask.large and not p.bare and p.workers.full(ask.tenant, ask.large):
+            self._finish(429)  # by its head alone
+            return
         self._entry = entry = p.gate.enter(now, ask.tenant, ask.rank)
         if entry.state == "waiting":
             entry.wake = self._woken
@@ -192,7 +206,34 @@ class Way:
     def _inside(self) -> None:
         p = self._process
         self._timer = p.clock.at(max(self._ask.until, p.clock.now), self._late)
-        p.work(self._ask.cpu, self._decide)
+        p.work(p.world.serve + self._ask.large * _TAKING, self._large if self._ask.large else self._decide)
+
+    def _large(self) -> None:
+        """Its body is work for a worker, when it is its tenant's turn."""
+        if self._over:
+            return
+        p, ask = self._process, self._ask
+        if p.bare:
+            p.work(ask.large * _PACE, self._decide)
+            return
+        self._piece = piece = p.workers.ask(ask.tenant, ask.large)
+        if piece.state == "away":
+            self._finish(429)
+        elif piece.state == "working":
+            self._in_turn()
+        else:
+            piece.wake = self._in_turn
+
+    def _in_turn(self) -> None:
+        p = self._process
+        self._since = p.clock.now
+        p.beside(self._ask.large * _PACE, partial(self._done, p.workers))
+
+    def _done(self, workers: Workers) -> None:
+        """A thread works on though its request is over; only a process that died took its threads along."""
+        assert self._piece is not None
+        workers.end(self._piece, self._process.clock.now - self._since)
+        self._decide()
 
     def _decide(self) -> None:
         if self._over:
@@ -324,6 +365,8 @@ class Way:
         Clock.off(self._timer)
         Clock.off(self._wait)
         p.forget(self)
+        if self._piece is not None and self._piece.state == "waiting":
+            p.workers.end(self._piece, 0.0)
         if self._entry is not None:
             p.gate.leave(self._entry, p.clock.now)
         self._answered(status)

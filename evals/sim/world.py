@@ -28,6 +28,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
         tenants: how many, all with the same load; ``rate``: requests a second of all of them together.
         work: seconds that a model needs for an answer, on average; the spread is log-normal, ``sigma``.
         door, serve: seconds of processor time to read a request's head, and to serve it.
+        heavy: share of everybody's requests that are large: work for a worker, as all of a poison's huge ones are.
         places, queue, queue_seconds, share: of each process's gate, as in the settings of ``server``.
         deadline: seconds after which a caller is told that time is up.
         critical: share of requests of the class ``critical``; as many are ``batch``.
@@ -48,6 +49,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     sigma: float = 0.5
     door: float = 0.00015
     serve: float = 0.001
+    heavy: float = 0.02
     places: int = 128
     queue: int = 64
     queue_seconds: float = 5.0

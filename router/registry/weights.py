@@ -1,7 +1,8 @@
 """The weights on this machine: which file serves which tier, and where it comes from.
 
 ``<home>/models/models.json`` lists them and ``<home>/models/<sha256>.gguf`` holds them. The list is
-replaced as a whole, so a reader sees the old one or the new one.
+replaced as a whole, so a reader sees the old one or the new one. A candidate is on the list, and serves only where a
+policy names it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
+from router.registry import heads
 from router.registry.gguf import GGUF, GGUFError, read_gguf
 from router.registry.home import home as default_home
 from router.registry.weights_fetch import (
@@ -70,6 +72,10 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         added: date, ISO 8601.
         share: its part of the tier where several serve it.
         lineage: what it was distilled from.
+        kind: weights for the embedded engine, or a head of our own (``path`` is its card).
+        candidate: whether it serves only under a policy that names it.
+        student: the digest of the student that it was, in the folder of its loop; empty for others.
+        evidence: the SHA-256 of what the gate said of it; empty where it said nothing.
     """
 
     tier: TierName
@@ -85,6 +91,10 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     added: str = "unknown"
     share: Annotated[float, msgspec.Meta(gt=0)] = 1.0
     lineage: Lineage = Lineage()
+    kind: Literal["gguf", "nano"] = "gguf"
+    candidate: bool = False
+    student: str = ""
+    evidence: str = ""
 
     @property
     def fingerprint(self) -> str:
@@ -100,7 +110,7 @@ class _List(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 def load_weights(home: Path | None = None) -> tuple[Weights, ...]:
-    """All weights a server can use: those that were added, and the built-in model.
+    """All weights a server can use by themselves: those that were added, and the built-in model; no candidates.
 
     The built-in model (SmolLM2 from its package) serves the small tier only while nothing else was added
     for it. Files are looked at when they are loaded, not here.
@@ -111,11 +121,25 @@ def load_weights(home: Path | None = None) -> tuple[Weights, ...]:
     Raises:
         WeightsError: the list is damaged.
     """
-    added = _read(home or default_home()).models
+    added = tuple(weights for weights in _read(home or default_home()).models if not weights.candidate)
     if any(weights.tier == "small" for weights in added):
         return added
     small = built_in()
     return added if small is None else (small, *added)
+
+
+def candidates(home: Path) -> tuple[Weights, ...]:
+    """Those that serve only where a policy names them.
+
+    Raises:
+        WeightsError: the list is damaged.
+    """
+    return tuple(weights for weights in _read(home).models if weights.candidate)
+
+
+def list_path(home: Path) -> Path:
+    """The list; what gateways watch."""
+    return home.absolute() / "models" / "models.json"
 
 
 def built_in() -> Weights | None:
@@ -156,8 +180,10 @@ def verify(weights: Weights, progress: Progress = silent) -> None:
 
 def state_of(weights: Weights) -> str:
     """``ready``, ``missing`` or ``changed``, by a glance at the file (its size, not its digest)."""
+    path = Path(weights.path)
+    files = [path] if weights.kind == "gguf" else [path.with_name(name) for name in heads.FILES]
     try:
-        size = Path(weights.path).stat().st_size
+        size = sum(file.stat().st_size for file in files)
     except OSError:
         return "missing"
     return "ready" if size == weights.bytes else "changed"
@@ -227,9 +253,69 @@ def add(
     except WeightsError:
         _drop_file(home, path, _read(home).models)
         raise
+    return _put(home, weights)
+
+
+def candidate(
+    home: Path, tier: TierName, source: Path, sha256: str, *, kind: Literal["gguf", "nano"], name: str, today: str,
+    lineage: Lineage, student: str = "", evidence: str = "", progress: Progress = silent,
+) -> Weights:  # fmt: skip
+    """Bring a student in and list it as a candidate: no policy serves it until one names it.
+
+    Args:
+        home: the state folder.
+        tier: which tier it may serve.
+        source: a GGUF file, or the folder of a head.
+        sha256: of the file, or of the head's card.
+        kind: which of both.
+        name: the model's name at the endpoint.
+        today: the date to write down, ISO 8601.
+        lineage: what is known of its making.
+        student: its digest in its loop.
+        evidence: of what the gate said.
+        progress: wraps the chunks as they come.
+
+    Returns:
+        The entry; where the same student is a candidate already, that one, with what is known now.
+
+    Raises:
+        WeightsError, FetchError: with what is wrong and how to mend it. Nothing is listed then.
+    """
+    there = next((weights for weights in _read(home).models if weights.name == name), None)
+    if there is None or not (there.candidate and (there.sha256, there.tier) == (sha256, tier)):
+        _check_name(name, _read(home).models)
+    if kind == "nano":
+        path = heads.keep(source, sha256, _folder(home))
+        size = sum((path.parent / file).stat().st_size for file in heads.FILES)
+        made = Weights(
+            tier=tier, name=name, path=str(path), sha256=sha256, bytes=size, context=DEFAULT_CONTEXT, tools=False,
+            memory_bytes=2 * size, origin=str(source),
+        )  # fmt: skip
+    else:
+        path = fetch(str(source), sha256, _folder(home), progress=progress)
+        try:
+            made = _weights(path, tier, name, sha256, str(source))
+        except WeightsError:
+            _drop_file(home, path, _read(home).models)
+            raise
+    made = msgspec.structs.replace(
+        made, kind=kind, candidate=True, added=today, lineage=lineage, student=student, evidence=evidence
+    )
+
+    def listed_once(models: tuple[Weights, ...]) -> tuple[Weights, ...]:
+        if there is None or there not in models:
+            _check_name(name, models)
+            return (*models, made)
+        return tuple(made if weights.name == name else weights for weights in models)
+
+    _change(home, listed_once)
+    return made
+
+
+def _put(home: Path, weights: Weights) -> Weights:
 
     def append(models: tuple[Weights, ...]) -> tuple[Weights, ...]:
-        _check_name(name, models)
+        _check_name(weights.name, models)
         return (*models, weights)
 
     _change(home, append)
@@ -359,12 +445,8 @@ def _folder(home: Path) -> Path:
     return home.absolute() / "models"
 
 
-def _list_path(home: Path) -> Path:
-    return _folder(home) / "models.json"
-
-
 def _read(home: Path) -> _List:
-    path = _list_path(home)
+    path = list_path(home)
     try:
         return msgspec.json.decode(path.read_bytes(), type=_List)
     except FileNotFoundError:
@@ -388,9 +470,9 @@ def _change(home: Path, change: Callable[[tuple[Weights, ...]], tuple[Weights, .
                 file.write(data + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
-            Path(file.name).replace(_list_path(home))
+            Path(file.name).replace(list_path(home))
     except OSError as error:
-        raise WeightsError(f"{_list_path(home)}: {error.strerror}") from None
+        raise WeightsError(f"{list_path(home)}: {error.strerror}") from None
     return models
 
 
@@ -406,6 +488,9 @@ def _locked(home: Path) -> Iterator[None]:
 
 
 def _drop_file(home: Path, path: Path, models: tuple[Weights, ...]) -> None:
+    if path.parent.parent == _folder(home) and not any(Path(weights.path) == path for weights in models):
+        heads.drop(path)
+        return
     ours = path.parent == _folder(home)
     if ours and not any(Path(weights.path) == path for weights in models):
         with contextlib.suppress(OSError):  # in use or read-only: it does no harm there

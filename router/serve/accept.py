@@ -99,6 +99,8 @@ def order(cell: Cell, incoming: Incoming, story: Story, key: Key | None, model: 
         if name not in TIERS:
             raise BadRequest("x-stillhouse-tier must be small, medium or large.", param="x-stillhouse-tier")
         tier, deployment = name, None  # type: ignore[assignment]
+    if deployment is not None and deployment.candidate and deployment not in cell.fleet(policy).deployments:
+        raise ModelNotFound(f"The model {model!r} is a candidate, and the policy does not name it.", param="model")
     story.policy, story.session = policy, sent.get("session")
     story.tag = ",".join(filter(None, (*key.tags, sent.get("tag")))) if key and key.tags else sent.get("tag")
     if tier is not None:

@@ -24,6 +24,7 @@ from policies.mistakes import Mistake, Mistakes
 from policies.policy import Policy
 from router.core.decide import Fleet
 from router.core.explore import Lot, lot_of
+from router.core.models import usable
 from router.errors import Overloaded
 from router.ledger.captures import Captures
 from router.ledger.db import LedgerError
@@ -37,6 +38,7 @@ from router.registry.references import reference_prices
 from router.registry.salt import SaltError, explore_salt, prompt_salt
 from router.registry.shared import MARK, Shared
 from router.serve.capturing import open_captures, salt_where_captured
+from router.serve.fitting import Fits
 from router.serve.guards.prover import Prover
 from router.serve.guards.verdicts import Verdicts
 from router.serve.http.bodies import Bodies
@@ -49,6 +51,7 @@ from router.serve.metrics import Metrics
 from router.serve.rollouts import Registry, Taken
 from router.serve.scoring import Fresh, Watch, open_scorer
 from router.serve.settings import LOOPBACK, Settings, deployments_of, dsn_of, read_secret
+from router.serve.students import Arrivals, Students
 from router.types import TIER_NAMES, Deployment, Price, TierName
 from router.upstream.anthropic import AnthropicUpstream
 from router.upstream.base import Upstream
@@ -104,6 +107,8 @@ class Cell:
     shared: Shared | None = None
     _away: str = ""
     taken: Taken = field(default_factory=Taken)
+    students: Students | None = None
+    _left_out: tuple[str, ...] = ()
     prover: Prover = field(default_factory=Prover)
     _refused: Scorer | None = None
     explore_salt: bytes = b""
@@ -135,13 +140,14 @@ class Cell:
         """
         fleet = self._fleets.get(policy.hash)
         if fleet is None:
-            fleet = self._fleets[policy.hash] = Fleet(self.deployments, self.prices_for(policy), self.pin)
+            there = usable(policy.body, self.deployments)
+            fleet = self._fleets[policy.hash] = Fleet(there, self.prices_for(policy), self.pin)
         return replace(fleet, resting=resting) if resting else fleet
 
     def prices_for(self, policy: Policy) -> Mapping[str, Price]:
         """Tier -> the deployment's price where it is known, else the family's reference price."""
         prices = dict(reference_prices(policy.body.family))
-        for d in reversed(self.deployments):
+        for d in reversed(usable(policy.body, self.deployments)):
             if d.price.input is not None and d.price.output is not None:
                 prices[d.tier] = d.price
         return prices
@@ -186,11 +192,14 @@ class Cell:
         seconds = keeping.keep_minutes * 60
         self.answers = Answers(int(keeping.keep_mb * 2**20), seconds, lambda: self.clock())  # noqa: PLW0108  (a test may turn it)
 
-    def look(self) -> tuple[Fresh, Taken | None]:
-        """Look for another scorer, and for what the registry says. Reads files: call it off the event loop."""
+    def look(self) -> Looked:
+        """Look for another scorer, candidates, and what the registry says. Reads files: call it off the event loop."""
         if self.shared is not None:
             self._look_at_shared(self.shared)
-        return self.watch.look(), self.registry.look(self.filed, self.families(), self.taken)
+        fresh = self.watch.look()
+        arrivals = None if self.students is None else self.students.look()
+        fits = Fits(self.deployments if arrivals is None else arrivals.deployments)
+        return Looked(fresh, self.registry.look(self.filed, self.families(), self.taken, fits), arrivals)
 
     def _look_at_shared(self, shared: Shared) -> None:
         """Bring the home folder up to date; while the server is away, what lies there is served on."""
@@ -205,16 +214,18 @@ class Cell:
                 log.warning("the shared registry is back")
             self._away = ""
 
-    def reload(self, found: tuple[Fresh, Taken | None] | None = None) -> None:
+    def reload(self, found: Looked | None = None) -> None:
         """Take up a changed scorer, policies, keys and the pin. What is bad keeps what is running and says so.
 
         Args:
             found: what ``look`` brought, where it was asked elsewhere; None looks here.
         """
-        fresh, taken = self.look() if found is None else found
-        self._reload_scorer_and_policies(fresh)
-        if taken is not None:
-            self._reload_registry(taken)
+        found = self.look() if found is None else found
+        if found.arrivals is not None:
+            self.take_candidates(found.arrivals)
+        self._reload_scorer_and_policies(found.fresh)
+        if found.taken is not None:
+            self._reload_registry(found.taken)
         self._reload_keys()
         self._reload_pin()
 
@@ -232,6 +243,21 @@ class Cell:
         first = name not in self._stamps
         self._stamps[name] = tuple(stamps)
         return not first
+
+    def take_candidates(self, now: Arrivals) -> None:
+        """Take up what the machine's list of candidates says; what the settings name stays as it is."""
+        for fault in now.faults:
+            if fault not in self._left_out:
+                self.metrics.reloads.add(1, "refused")
+                log.error("%s", fault)
+        self._left_out = now.faults
+        if now.deployments == self.deployments:
+            return
+        self.deployments = now.deployments
+        self.upstreams = {**self.upstreams, **now.upstreams}
+        self._fleets = {}
+        self.metrics.reloads.add(1, "taken")
+        log.info("candidates: %s", ", ".join(d.name for d in now.deployments if d.candidate) or "none")
 
     def _reload_scorer_and_policies(self, fresh: Fresh) -> None:
         """Together, because a policy may name a family that only one scorer knows."""
@@ -251,7 +277,7 @@ class Cell:
         found: PolicySet | None = None
         fault: Exception | None = None
         try:
-            found = read_policies(self.settings, families)
+            found = read_policies(self.settings, families, self.fits())
         except (Mistakes, SaltError, ValueError) as error:
             fault = error
         needing = [*self.taken.policies(), *(() if found else self.filed.values())]
@@ -275,7 +301,7 @@ class Cell:
 
     def _reload_policies(self) -> None:
         try:
-            found = read_policies(self.settings, self.families())
+            found = read_policies(self.settings, self.families(), self.fits())
         except (Mistakes, SaltError, ValueError) as fault:
             self.metrics.reloads.add(1, "refused")
             log.error("a policy was edited but not taken up; the running ones stay:\n%s", fault)
@@ -335,6 +361,10 @@ class Cell:
             self._fleets = {}
             log.warning("all traffic is pinned to %s", self.pin) if self.pin else log.warning("the pin is removed")
 
+    def fits(self) -> Fits:
+        """What a policy may name here."""
+        return Fits(self.deployments)
+
     def families(self) -> frozenset[str] | None:
         """The families that the scorer knows; None where there is no scorer to ask."""
         return None if self.scorer is None else frozenset(self.scorer.families)
@@ -373,14 +403,18 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
     scorer = open_scorer(watch)
     place = ledger or ledger_place(settings)
     captures = open_captures(settings, place)
-    found = read_policies(settings, None if scorer is None else frozenset(scorer.families))
+    students = Students(home(), settings, book, lambda name, grown: open_upstream(name, grown, wire))
+    arrivals = students.look() or Arrivals(deployments_of(settings, book), {})
+    fits = Fits(arrivals.deployments)
+    found = read_policies(settings, None if scorer is None else frozenset(scorer.families), fits)
     if salt := salt_where_captured(found.policies):
         captures.check()
     cell = Cell(
         settings=settings,
         book=book,
-        deployments=deployments_of(settings, book),
-        upstreams={name: open_upstream(name, settings, wire) for name in settings.upstreams},
+        deployments=arrivals.deployments,
+        upstreams={name: open_upstream(name, settings, wire) for name in settings.upstreams} | dict(arrivals.upstreams),
+        students=students,
         policies=found.policies,
         default_policy=found.default,
         scorer=scorer,
@@ -398,6 +432,7 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
         capture_salt=salt,
     )
     cell.limits = open_limits(settings, cell.keys, cell.clock, cell.now_ms, cell.metrics)
+    cell.take_candidates(arrivals)
     cell.reload()
     return cell
 
@@ -428,6 +463,14 @@ def load_policies(settings: Settings, families: frozenset[str] | None) -> dict[s
     return loaded
 
 
+class Looked(NamedTuple):
+    """What a look brought: another scorer, what the registry says, other candidates; None where nothing changed."""
+
+    fresh: Fresh
+    taken: Taken | None
+    arrivals: Arrivals | None
+
+
 class PolicySet(NamedTuple):
     """The policies in force, the default's name, and the salt their exploration draws with."""
 
@@ -436,13 +479,16 @@ class PolicySet(NamedTuple):
     salt: bytes
 
 
-def read_policies(settings: Settings, families: frozenset[str] | None) -> PolicySet:
+def read_policies(settings: Settings, families: frozenset[str] | None, fits: Fits) -> PolicySet:
     """All that the policy files decide together.
 
     Raises:
         Mistakes: a file is wrong. SaltError: the salt cannot be used. ValueError: there is no such default.
+        Unfit: one cannot be served here.
     """
     policies = load_policies(settings, families)
+    for policy in policies.values():
+        fits.check(policy)
     return PolicySet(policies, _default_policy(settings, policies), salt_for(policies))
 
 
@@ -506,11 +552,11 @@ def open_upstream(name: str, settings: Settings, transport: Transport) -> Upstre
 
 def _local(name: str, settings: Settings) -> Upstream:
     """A registered model behind the embedded engine; the child process starts with its first request."""
-    from router.registry.weights import load_weights, verify
+    from router.registry.weights import candidates, load_weights, verify
     from router.upstream.local import LocalModel, LocalUpstream
 
     model = next((tier.model for tier in settings.tiers if tier.upstream == name), "")
-    registered = {w.name: w for w in load_weights(home())}
+    registered = {w.name: w for w in (*load_weights(home()), *candidates(home()))}
     if model not in registered:
         known = ", ".join(registered) or "none"
         raise ValueError(f"no weights are called {model!r} (known: {known}); see 'stillhouse models'")
@@ -582,7 +628,7 @@ def read_pin() -> TierName | None:
 def served_by(cell: Cell) -> dict[TierName, Deployment | None]:
     """Tier -> the deployment a plain prompt wanting it would reach under the default policy."""
     policy = cell.policies[cell.default_policy]
-    there = {d.tier: d for d in reversed(cell.deployments)}
+    there = {d.tier: d for d in reversed(usable(policy.body, cell.deployments))}
     out: dict[TierName, Deployment | None] = {}
     for i, tier in enumerate(TIER_NAMES):
         up = [there[t] for t in TIER_NAMES[i:] if t in there]

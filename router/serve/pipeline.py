@@ -61,7 +61,7 @@ async def chat(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     try:
         key = accept(cell, incoming, story, "chat")
         await admit(cell, incoming, story, key)
-        request = await aside(len(incoming.body), lambda: read_chat(out.heard(incoming.body, story.tenant)))
+        request = await aside(story, len(incoming.body), lambda: read_chat(out.heard(incoming.body, story.tenant)))
         story.stream, story.carried = request.stream, out.carried
         wish = in_arm(cell, request, order(cell, incoming, story, key, request.model), story)
         if cell.limits is not None:

@@ -20,6 +20,7 @@ from router.registry.salt import SaltError, explore_salt
 from router.registry.trail import TrailError
 from router.registry.versions import VersionError
 from router.serve.accept import Order, under
+from router.serve.fitting import Fits, Unfit
 from router.serve.memory.sessions import session_name
 from router.types import Reason
 
@@ -90,7 +91,9 @@ class Registry:
         self._seen: tuple[object, ...] = ()
         self._loaded: dict[tuple[str, frozenset[str] | None], Policy] = {}
 
-    def look(self, filed: Mapping[str, Policy], families: frozenset[str] | None, now: Taken) -> Taken | None:
+    def look(
+        self, filed: Mapping[str, Policy], families: frozenset[str] | None, now: Taken, fits: Fits
+    ) -> Taken | None:
         """What is to be served now; None where that is what is served.
 
         Who asks may fail to take it up, so a look counts only once what it found is there.
@@ -99,22 +102,23 @@ class Registry:
             filed: the policies of the settings.
             families: those that the scorer knows.
             now: what is served; it stays where what should follow it is faulty.
+            fits: what a version may name here.
         """
-        seen = (_stamp(proposals.log_path(self.home)), {name: p.hash for name, p in filed.items()}, families)
+        seen = (_stamp(proposals.log_path(self.home)), {name: p.hash for name, p in filed.items()}, families, fits)
         if seen == self._seen and not now.faults:
             return None
         try:
             standing = proposals.standing(self.home)
         except TrailError as error:
             return Taken(now.live, now.trials, (str(error),), now.notes)
-        taken = self._taken(standing, filed, families, now)
+        taken = self._taken(standing, filed, families, now, fits)
         if taken != now:
             return taken
         self._seen = seen
         return None
 
     def _taken(
-        self, standing: Standing, filed: Mapping[str, Policy], families: frozenset[str] | None, now: Taken
+        self, standing: Standing, filed: Mapping[str, Policy], families: frozenset[str] | None, now: Taken, fits: Fits
     ) -> Taken:
         live: dict[str, Policy] = {}
         trials: dict[str, Trial] = {}
@@ -125,8 +129,10 @@ class Registry:
             serving = policy
             if it is not None:
                 try:
-                    serving = live[name] = self._load(it.version, families)
-                except VersionError as error:
+                    served = self._load(it.version, families)
+                    fits.check(served)
+                    serving = live[name] = served
+                except (VersionError, Unfit) as error:
                     faults.append(f"{name}: the live version stays out: {error}")
                     if name in now.live:
                         serving = live[name] = now.live[name]
@@ -134,18 +140,20 @@ class Registry:
                     notes += self._edited(standing, it, policy, families)
             if (moving := standing.moving(name)) is not None:
                 try:
-                    trials[name] = self._trial(moving, serving.hash, families)
-                except (VersionError, SaltError) as error:
+                    trials[name] = self._trial(moving, serving.hash, families, fits)
+                except (VersionError, SaltError, Unfit) as error:
                     faults.append(f"{name}: {moving.id} is not taken up: {error}")
         return Taken(live, trials, tuple(faults), tuple(notes))
 
-    def _trial(self, it: Proposal, serving: str, families: frozenset[str] | None) -> Trial:
+    def _trial(self, it: Proposal, serving: str, families: frozenset[str] | None, fits: Fits) -> Trial:
         # A later program may name the same letters otherwise, so what is compared is what it makes of both.
         if serving != self._load(it.base, families).hash:
             raise VersionError(
                 f"it shall replace {it.base[:12]}, and {serving[:12]} is served here. Serve that, or propose again"
             )
-        return Trial(it, self._load(it.version, families), serving, explore_salt(self.home))
+        policy = self._load(it.version, families)
+        fits.check(policy)
+        return Trial(it, policy, serving, explore_salt(self.home))
 
     def _edited(self, standing: Standing, it: Proposal, policy: Policy, families: frozenset[str] | None) -> list[str]:
         """Who edits a file that a live version stands over should learn why nothing happens."""

@@ -163,6 +163,7 @@ class TierSettings(Strict):
     reasoning: bool = False
     share: Annotated[float, Field(gt=0)] = 1.0
     max_concurrent: Annotated[int, Field(ge=1)] | None = None
+    candidate: bool = False
     price: PriceSettings | None = None
     lineage: LineageSettings = LineageSettings()
 
@@ -246,8 +247,10 @@ class Settings(Strict):
             if place.kind == "local" and len({t.model for t in self.tiers if t.upstream == name}) > 1:
                 raise ValueError(f"the local upstream {name!r} runs one model; list another upstream of kind local")
         aim = self.server.observe_tier
-        if aim is not None and aim not in {tier.tier for tier in self.tiers}:
+        if aim is not None and aim not in {tier.tier for tier in self.tiers if not tier.candidate}:
             raise ValueError(f"server.observe_tier is {aim!r}, and no deployment under 'tiers' is of that tier")
+        if self.tiers and all(tier.candidate for tier in self.tiers):
+            raise ValueError("every deployment is a candidate, so a policy that names none of them has no model")
         names = [tier.name or tier.model for tier in self.tiers]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -327,6 +330,7 @@ def _deployment(tier: TierSettings, upstream: UpstreamSettings, book: PriceBook)
         share=tier.share,
         max_concurrent=tier.max_concurrent,
         abstains=upstream.kind == "nano",
+        candidate=tier.candidate,
         price=price,
         lineage=Lineage(**tier.lineage.model_dump()),
     )

@@ -69,6 +69,9 @@ MOST_FINDINGS = 1_000  # that a record keeps; more are acted on and counted all 
 class Story:
     """Mutable, one a request, never shared. ``finish`` turns it into frozen records and gives its place back."""
 
+    heavy = False  # work of it was taken by the cell's workers, see ``router.serve.guards.aside``
+    waited = 0.0  # seconds in line for them
+
     def __init__(self, cell: Cell, request_id: str, endpoint: str) -> None:
         self.cell = cell
         self.account: Account | None = None  # what it may use; None without limits

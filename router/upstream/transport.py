@@ -62,11 +62,53 @@ class Transport(Protocol):
         ...
 
 
+class Silence:
+    """Ends a wait for bytes that lasts longer than ``gap`` seconds, which time spent elsewhere does not count to.
+
+    One timer looks after all waits of a stream and is set anew only when it has run out, to when the present wait
+    would be too long: a timeout around every wait costs as much as reading what it waits for.
+    """
+
+    __slots__ = ("_content", "_gap", "_loop", "_since", "_timer")
+
+    def __init__(self, content: aiohttp.StreamReader, gap: float) -> None:
+        self._content, self._gap = content, gap
+        self._loop = asyncio.get_running_loop()
+        self._since: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begins(self) -> None:
+        """A wait begins."""
+        self._since = self._loop.time()
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._since + self._gap, self._look)
+
+    def ends(self) -> None:
+        """Something came."""
+        self._since = None
+
+    def over(self) -> None:
+        """Nothing is waited for any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._since is None:
+            return  # the next wait sets a timer of its own
+        due = self._since + self._gap
+        if self._loop.time() < due:
+            self._timer = self._loop.call_at(due, self._look)
+        else:
+            self._content.set_exception(TimeoutError())
+
+
 class _AiohttpResponse:
-    __slots__ = ("_response", "status")
+    __slots__ = ("_response", "_silence", "status")
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
+        self._silence: Silence | None = None
         self.status = response.status
 
     def header(self, name: str) -> str:
@@ -93,14 +135,16 @@ class _AiohttpResponse:
 
     async def chunks(self, gap: float) -> AsyncIterator[bytes]:
         content = self._response.content
+        silence = self._silence = Silence(content, gap)
+        self._end_timeout_of_head()
         try:
             while True:
-                # A timer only where we would really wait: most chunks of a burst are here already.
                 if content.is_eof() or content._buffer:  # noqa: SLF001  (aiohttp has no public "is there data")
                     chunk = content.read_nowait()
                 else:
-                    async with asyncio.timeout(gap):
-                        chunk = await content.readany()
+                    silence.begins()
+                    chunk = await content.readany()
+                    silence.ends()
                 if not chunk and content.at_eof():
                     return
                 yield chunk
@@ -108,8 +152,19 @@ class _AiohttpResponse:
             raise UpstreamTimeout("The model's server fell silent in the middle of its answer.") from None
         except (aiohttp.ClientError, ConnectionError):
             raise UpstreamUnavailable("The model's server broke off its answer.") from None
+        finally:
+            silence.over()
+
+    def _end_timeout_of_head(self) -> None:
+        """``sock_read`` has done its work; aiohttp would set its timer anew with every chunk."""
+        connection = self._response.connection
+        if connection is not None and connection.protocol is not None:
+            connection.protocol.read_timeout = None
+            connection.protocol.start_timeout()
 
     def close(self) -> None:
+        if self._silence is not None:
+            self._silence.over()
         if self._response.content.at_eof():
             self._response.release()
         else:
@@ -118,7 +173,7 @@ class _AiohttpResponse:
 
 @lru_cache(maxsize=256)
 def _timeout(deadline: Deadline) -> aiohttp.ClientTimeout:
-    """``sock_read`` waits for the head; inside a stream ``chunks`` watches the shorter ``gap`` itself."""
+    """``sock_read`` waits for the head and a whole body; inside a stream ``chunks`` watches ``gap`` itself."""
     return aiohttp.ClientTimeout(total=deadline.total, sock_connect=deadline.connect, sock_read=deadline.first_byte)
 
 

@@ -13,6 +13,7 @@ STEPS: dict[str, str] = {
     "export": "Write the rows in another trainer's format.",
     "train": "Make a student of what was chosen.",
     "gate": "Judge a student against what it would replace, on every metric.",
+    "register": "List a student as a candidate for a tier; nothing serves it by itself.",
     "status": "Show what a loop failed on, learned and was told by the gate.",
 }
 

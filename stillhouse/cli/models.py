@@ -36,10 +36,11 @@ def list_models(verify: bool, as_json: bool) -> None:  # noqa: D103
 
 def _list(verify: bool, as_json: bool) -> None:
     from router.registry.home import home
-    from router.registry.weights import WeightsError, load_weights
+    from router.registry.weights import WeightsError, candidates, load_weights
 
     try:
-        listed = [(weights, _state(weights, verify)) for weights in load_weights(home())]
+        here = (*load_weights(home()), *candidates(home()))
+        listed = [(weights, _state(weights, verify)) for weights in here]
     except WeightsError as error:
         show.fail(error.message, error.hint)
     if as_json:
@@ -49,7 +50,7 @@ def _list(verify: bool, as_json: bool) -> None:
         _tables(listed)
     else:
         show.line("No weights are here.")
-    if not as_json and {weights.tier for weights, _ in listed} != set(TIER_NAMES):
+    if not as_json and {weights.tier for weights, _ in listed if not weights.candidate} != set(TIER_NAMES):
         show.note("Add a tier: stillhouse models add small|medium|large PATH|URL --sha256 HEX")
     if any(state != "ready" for _, state in listed):
         raise SystemExit(1)
@@ -154,7 +155,8 @@ def remove_model(name: str) -> None:  # noqa: D103
     except WeightsError as error:
         show.fail(error.message, error.hint)
     kept = f" The file {weights.path} is kept." if Path(weights.path).exists() else ""
-    show.line(f"{weights.name} no longer serves the {weights.tier} tier.{kept}")
+    served = "is no candidate any more for" if weights.candidate else "no longer serves"
+    show.line(f"{weights.name} {served} the {weights.tier} tier.{kept}")
 
 
 def _state(weights: Weights, thoroughly: bool) -> str:
@@ -175,7 +177,7 @@ def _tables(listed: list[tuple[Weights, str]]) -> None:
         ("tier", "model", "size", "context", "tools", "state"),
         [
             (
-                weights.tier,
+                f"{weights.tier} (candidate)" if weights.candidate else weights.tier,
                 weights.name,
                 _size(weights.bytes),
                 str(weights.context),

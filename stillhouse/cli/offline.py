@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from policies.load import load_policy
 from policies.mistakes import Mistakes
 from router.core.decide import Fleet
+from router.core.models import usable
 from router.registry.prices import PriceBook
 from router.registry.references import has_prices, reference_prices
 from router.serve.offline import Bench, Judged, request_of
@@ -33,7 +34,7 @@ def bench(policy: str, settings: Settings | None) -> Bench:
         return Bench(loaded, scorer, Fleet((), prices))
     from router.serve.settings import deployments_of
 
-    deployments = deployments_of(settings, PriceBook.load())
+    deployments = usable(loaded.body, deployments_of(settings, PriceBook.load()))
     for d in reversed(deployments):
         if d.price.input is not None and d.price.output is not None:
             prices[d.tier] = d.price

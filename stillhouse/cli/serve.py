@@ -213,9 +213,9 @@ def announce(cell: Cell, port: int) -> None:
             rows.append((tier, "-", "-", "no model; requests wanting it are refused", "-"))
             continue
         words = "here" if d.tier == tier else f"missing, served by {d.tier}"
-        same = [x for x in cell.deployments if x.tier == d.tier]
+        same = [x for x in cell.fleet(policy).deployments if x.tier == d.tier]
         names = " + ".join(x.model for x in same)
-        kind = cell.settings.upstreams[d.upstream].kind
+        kind = "local" if d.candidate else cell.settings.upstreams[d.upstream].kind
         rows.append((tier, names, "embedded" if kind == "local" else d.upstream, words, _lineage(d.lineage)))
     show.table(("tier", "model", "upstream", "status", "lineage"), rows, title="Stillhouse")
     others = ", ".join(n for n in cell.policies if n != policy.name) or "none"
@@ -232,7 +232,9 @@ def announce(cell: Cell, port: int) -> None:
         show.line("         guards do not act. See: stillhouse report --observe")
     for notice in cell.settings.notices:
         show.line(f"note     {notice}")
-    if len({d.model for d in cell.deployments}) == 1:
+    if waiting := [d.name for d in cell.deployments if d not in cell.fleet(policy).deployments]:
+        show.line(f"waiting  {', '.join(waiting)}: the policy does not name them")
+    if len({d.model for d in cell.deployments if not d.candidate}) == 1:
         embedded = cell.settings.upstreams[cell.deployments[0].upstream].kind == "local"
         words = "models add medium PATH --sha256 HEX" if embedded else "serve --small A --medium B --large C"
         add = f"stillhouse {words}"

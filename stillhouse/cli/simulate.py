@@ -90,12 +90,14 @@ def _policy(name: str, scorer: Scorer | None) -> Policy:
 
 def _fleet(settings: object, policy: Policy) -> Fleet:
     from router.core.decide import Fleet
+    from router.core.models import usable
     from router.registry.prices import PriceBook
     from router.registry.references import reference_prices
     from router.serve.settings import Settings, deployments_of
 
     assert isinstance(settings, Settings)
-    return Fleet(deployments_of(settings, PriceBook.load()), reference_prices(policy.body.family))
+    deployments = usable(policy.body, deployments_of(settings, PriceBook.load()))
+    return Fleet(deployments, reference_prices(policy.body.family))
 
 
 def _span(since: timedelta | None, tenant: str | None) -> Span:

@@ -11,6 +11,7 @@ from evals.runs.reply import Reply
 from guardrails import Action, check
 from guardrails.common import USUAL_ROLE
 from router.core.decide import Caller, Fleet
+from router.core.models import usable
 from router.errors import BadRequest
 from router.serve.offline import Bench, request_of
 from router.types import TIER_NAMES, Score
@@ -46,7 +47,7 @@ class Deciding:
         deployments: tuple[Deployment, ...] = self._places.deployments(self._config) if self._real else ()
         prices = self._places.prices(policy, self._config)
         scorer = self._places.scorer(self._config)
-        self._bench = Bench(policy, scorer, Fleet(deployments, prices))
+        self._bench = Bench(policy, scorer, Fleet(usable(policy.body, deployments), prices))
         self._who = digest(
             "policy", program(), policy_identity(policy), scorer.digest if scorer else None,
             self._places.identity(deployments, self._config) if deployments else [],

@@ -54,7 +54,7 @@ class Direct:
     async def open(self) -> None:
         tier, model = self._wanted
         listed = self._places.deployments(self._config)
-        self._there = tuple(d for d in listed if d.tier == tier or model in {d.name, d.model})
+        self._there = tuple(d for d in listed if (d.tier == tier and not d.candidate) or model in {d.name, d.model})
         if not self._there:
             known = ", ".join(f"{d.name} ({d.tier})" for d in listed) or "none"
             raise ConfigError(f"target {self.name!r}: no model here is {tier or model!r}", f"there are: {known}")

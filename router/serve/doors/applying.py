@@ -61,7 +61,7 @@ async def apply(cell: Cell, incoming: Incoming, out: Exchange) -> None:
         wish = _policy_of(cell, incoming, story, key)
         if cell.limits is not None:
             await enter(cell.limits, key, story)
-        asked = await aside(len(incoming.body), read_application, incoming.body)
+        asked = await aside(story, len(incoming.body), read_application, incoming.body)
         direction: Direction = "output" if asked.output else "input"
         _can_be_judged(wish.policy, asked)
         pieces = [

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -21,6 +22,7 @@ from router.core.decide import Caller, decide
 from router.core.features import features_of
 from router.core.plan import pick
 from router.core.wire import read_chat
+from router.serve.guards.aside import in_turn
 from router.serve.guards.checking import Desk, judge
 from router.serve.guards.guarding import hurry_of
 from router.serve.pipeline import deadline_of
@@ -98,7 +100,7 @@ async def judge_pieces(
 
 async def _find(rails: Rails, piece: Piece, story: Story, hurry: Hurry | None = None) -> tuple[Finding, ...]:
     if len(piece.text) > LONG:
-        return await asyncio.to_thread(rails.find, piece.text, piece.role, hurry)
+        return await in_turn(story, len(piece.text), partial(rails.find, piece.text, piece.role, hurry))
     return story.cell.verdicts.find(rails, story.tenant, piece.text, piece.role, hurry)
 
 

@@ -142,7 +142,7 @@ class Counting:
             await admit(cell, incoming, story, key)
             betas = betas_of(incoming.headers)
             request = await aside(
-                len(incoming.body), lambda: read_chat(MessagesSurface(incoming.body, betas, counting=True).chat)
+                story, len(incoming.body), lambda: read_chat(MessagesSurface(incoming.body, betas, counting=True).chat)
             )
             wish = in_arm(cell, request, order(cell, incoming, story, key, request.model), story)
             if cell.limits is not None:

@@ -33,7 +33,7 @@ async def moderations(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     async with on_record(story, out):
         key = accept(cell, incoming, story, "guard")
         await admit(cell, incoming, story, key)
-        asked = await aside(len(incoming.body), read_moderation, incoming.body)
+        asked = await aside(story, len(incoming.body), read_moderation, incoming.body)
         if asked.model != AUTO and asked.model not in cell.policies:
             words = "'model' names a policy here, or is left out for the default one; GET /v1/models lists them."
             raise ModelNotFound(words, param="model")

@@ -138,7 +138,7 @@ async def _observe(cell: Cell, incoming: Incoming, out: Exchange, tongue: Tongue
     try:
         key = accept(cell, incoming, story, "chat")
         await admit(cell, incoming, story, key)
-        asked = await aside(len(incoming.body), read_asked, incoming.body)
+        asked = await aside(story, len(incoming.body), read_asked, incoming.body)
         story.stream = asked.stream
         wish = order(cell, incoming, story, key, asked.model)
         story.mode = "observed" if cell.pin is None else "pinned"
@@ -172,13 +172,14 @@ def target_of(cell: Cell, wish: Order, story: Story) -> Deployment:
     """
     if cell.pin is None and wish.deployment is not None:
         return wish.deployment
-    there = {d.tier for d in cell.deployments}
+    deployments = cell.fleet(wish.policy).deployments
+    there = {d.tier for d in deployments}
     best = next(tier for tier in reversed(TIER_NAMES) if tier in there)
     wanted: TierName = cell.pin or wish.caller.tier or cell.settings.server.observe_tier or best
     tier = next((t for t in TIER_NAMES[TIER_NAMES.index(wanted) :] if t in there), None)
     if tier is None:
         raise NoTier(f"No model serves {wanted} or a tier above it.")
-    return pick([d for d in cell.deployments if d.tier == tier], cell.share_draw(story))
+    return pick([d for d in deployments if d.tier == tier], cell.share_draw(story))
 
 
 async def _pass_on(
@@ -287,7 +288,7 @@ async def observe_embeddings(cell: Cell, incoming: Incoming, out: Exchange) -> N
     async with on_record(story, out, lambda error: out.error(error, _marks(story))):
         key = accept(cell, incoming, story, "embeddings")
         await admit(cell, incoming, story, key)
-        asked = await aside(len(incoming.body), read_asked, incoming.body)
+        asked = await aside(story, len(incoming.body), read_asked, incoming.body)
         story.requested_model = recorded(asked.model)
         if key is not None and key.models and asked.model not in key.models:
             words = f"The model {asked.model!r} does not exist, or this key may not use it."

@@ -70,7 +70,8 @@ def _listing(cell: Cell, key: Key | None) -> list[dict[str, Any]]:
         d = serving[tier]
         if d is not None:
             entries.append(_entry(tier, "a tier", served_by=d.name, tier=d.tier))
-    for d in cell.deployments:
+    named = {d for policy in cell.policies.values() for d in cell.fleet(policy).deployments if d.candidate}
+    for d in [d for d in cell.deployments if not d.candidate or d in named]:
         lineage = {f: getattr(d.lineage, f) for f in d.lineage.__struct_fields__}
         entries.append(_entry(d.name, "a deployment", tier=d.tier, model=d.model, private=d.private, lineage=lineage))
     unique = {entry["id"]: entry for entry in reversed(entries)}

@@ -56,7 +56,7 @@ async def embeddings(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     async with on_record(story, out):
         key = accept(cell, incoming, story, "embeddings")
         await admit(cell, incoming, story, key)
-        asked = await aside(len(incoming.body), read_embed, incoming.body)
+        asked = await aside(story, len(incoming.body), read_embed, incoming.body)
         model = asked.model
         upstream = embedding_upstream(cell, model)
         story.requested_model = recorded(model)
@@ -151,7 +151,7 @@ async def route(cell: Cell, incoming: Incoming, out: Exchange) -> None:
     async with on_record(story, out):
         key = accept(cell, incoming, story, "route")
         await admit(cell, incoming, story, key)
-        request = await aside(len(incoming.body), read_chat, incoming.body)
+        request = await aside(story, len(incoming.body), read_chat, incoming.body)
         wish = in_arm(cell, request, order(cell, incoming, story, key, request.model), story)
         if cell.limits is not None:
             await enter(cell.limits, key, story)

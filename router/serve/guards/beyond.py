@@ -71,7 +71,7 @@ async def beyond(request: ChatRequest, rails: Rails, story: Story) -> Beyond:
             names.append((path, name))
     if not new:
         return NOTHING
-    return Beyond(await aside(len(request.body), _expanded, request, new), names)
+    return Beyond(await aside(story, len(request.body), _expanded, request, new), names)
 
 
 def _expanded(request: ChatRequest, members: list[tuple[str, str, Raw]]) -> list[TextSite]:

@@ -127,11 +127,11 @@ def tagged(text: str, tag: str) -> Iterator[tuple[str, bool, int]]:
 
 
 def hurry_of(story: Story) -> Hurry:
-    """Whether the policy's time for the guards of one direction is over, counted from now."""
+    """Whether the policy's time for the guards of one direction is over, counted from now, less time spent in line."""
     clock = story.cell.clock
     limit = story.policy.body.guards.limit_ms if story.policy is not None else 5_000
-    end = clock() + limit / 1e3
-    return lambda: clock() > end
+    end = clock() + limit / 1e3 - story.waited
+    return lambda: clock() > end + story.waited
 
 
 def finding_names(story: Story) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from router.errors import Overloaded, TooManyAtOnce
+from router.serve.guards.aside import turned_away
 
 if TYPE_CHECKING:
     from router.serve.cell import Cell
@@ -53,6 +54,19 @@ class Bodies:
                 self._whose[tenant] = left
             else:
                 del self._whose[tenant]
+
+
+def check_heavy(cell: Cell, tenant: str, headers: dict[bytes, bytes]) -> None:
+    """Turn a big body away before it is read, where its tenant has brought as much work as it may.
+
+    Raises:
+        TooManyAtOnce, Overloaded: come again later.
+    """
+    said = headers.get(b"content-length", b"")
+    size, workers = int(said) if said.isdigit() else 0, cell.shield.workers
+    if workers.full(tenant or "default", size):
+        workers.refused += 1
+        raise turned_away(workers, tenant or "default", size)
 
 
 def whose(cell: Cell, headers: dict[bytes, bytes]) -> str:

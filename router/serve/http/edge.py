@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from router.errors import BadRequest, HeadTooLarge, RequestTimeout, StillhouseError
 from router.serve.http.respond import error_body
+from router.serve.http.stuck import Stuck
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_HEADERS = 100
@@ -29,9 +30,10 @@ _NOT_HTTP = "This is not HTTP/1.1 as RFC 9112 writes it; the connection is close
 
 
 class Edge(HttpToolsProtocol):
-    """One connection. ``read_seconds`` is set by ``edge_of``."""
+    """One connection. The limits are set by ``edge_of``."""
 
     read_seconds = 30.0
+    stuck_seconds = 30.0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -43,6 +45,7 @@ class Edge(HttpToolsProtocol):
         self._received = 0
         self._since = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._stuck: Stuck | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Who connects must also speak."""
@@ -50,9 +53,26 @@ class Edge(HttpToolsProtocol):
         self._arm()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer."""
+        """Forget the timers."""
         super().connection_lost(exc)
         self._disarm()
+        if self._stuck is not None:
+            self._stuck.end()
+
+    # --- what is not taken
+
+    def pause_writing(self) -> None:
+        """The caller's buffers are full."""
+        super().pause_writing()
+        if self._stuck is None:
+            self._stuck = Stuck(self.loop, self.transport, self.stuck_seconds)
+        self._stuck.begin()
+
+    def resume_writing(self) -> None:
+        """They are not any more."""
+        super().resume_writing()
+        if self._stuck is not None:
+            self._stuck.end()
 
     # --- what arrives
 
@@ -197,6 +217,6 @@ def _cause_of(error: httptools.HttpParserError) -> StillhouseError:
     return cause if isinstance(cause, StillhouseError) else BadRequest(_NOT_HTTP)
 
 
-def edge_of(read_seconds: float) -> type[Edge]:
-    """The protocol class with the operator's limit: uvicorn makes one object a connection and passes nothing on."""
-    return type("Edge", (Edge,), {"read_seconds": read_seconds})
+def edge_of(read_seconds: float, stuck_seconds: float) -> type[Edge]:
+    """The protocol class with the operator's limits: uvicorn makes one object a connection and passes nothing on."""
+    return type("Edge", (Edge,), {"read_seconds": read_seconds, "stuck_seconds": stuck_seconds})

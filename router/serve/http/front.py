@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from router.errors import MethodNotAllowed, Overloaded, StillhouseError
-from router.serve.http.bodies import BIG, whose
+from router.serve.http.bodies import BIG, check_heavy, whose
 from router.serve.http.exchange import (
     Exchange,
     Incoming,
@@ -113,7 +113,8 @@ class Front:
         cell: Cell = self._state.cell
         mark = [(b"x-request-id", out.request_id.encode())]
         cell.active += 1
-        held, tenant = 0, None
+        held = 0
+        tenant: str | None = None
         try:
             if scope["method"] != "POST":
                 error = MethodNotAllowed(f"{scope['path']} takes POST only.")
@@ -126,7 +127,9 @@ class Front:
                 check_repeats(scope["headers"])
             limit = int(cell.settings.server.max_body_mb * 1024 * 1024)
             size = check_head(headers, limit)
-            tenant = whose(cell, headers) if size > BIG else None
+            if size > BIG:
+                tenant = whose(cell, headers)
+                check_heavy(cell, tenant, headers)
             cell.bodies.take(size, tenant)
             held = size
             body = await read_body(receive, limit)

@@ -20,7 +20,7 @@ def server_config(app: FastAPI, server: ServerSettings, **more: Any) -> uvicorn.
         "host": server.host,
         "port": server.port,
         "loop": "uvloop",
-        "http": edge_of(server.read_seconds),
+        "http": edge_of(server.read_seconds, server.stuck_seconds),
         "ws": "none",
         "log_level": "warning",
         "access_log": False,

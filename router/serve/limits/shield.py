@@ -13,7 +13,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from router.core.resilience import Adaptive, Breaker, BreakerRules, Call, Gate, RetryBudget
+from router.core.resilience import Adaptive, Breaker, BreakerRules, Call, Gate, RetryBudget, Workers
 from router.core.resilience.breaker import State
 from router.errors import (
     UpstreamAbstained,
@@ -65,6 +65,7 @@ class Shield:
         places = server.max_concurrent - sum(bulk.max_concurrent for bulk in settings.bulkheads.values())
         share = server.tenant_share if keys_on else 1.0  # without keys all callers are one tenant
         self.gates: dict[str, Gate] = {"": Gate(places, server.queue, share)}
+        self.workers = Workers(share)
         for name, bulk in settings.bulkheads.items():
             self.gates[name] = Gate(bulk.max_concurrent, bulk.queue)
         self.guards: dict[Place, Guard] = {}
@@ -232,6 +233,10 @@ def readings_of(shield: Shield, now: float) -> tuple[Readings, ...]:
         Readings("stillhouse_waiting", "Requests that wait for a place.", "gauge", at,
                  {(name,): gate.waiting for name, gate in gates}),
         Readings("stillhouse_shed_total", "Requests that were turned away.", "counter", (*at, "class"), shield.shed),
+        Readings("stillhouse_heavy_seconds", "Work on large requests that is waiting or under way.", "gauge",
+                 (), {(): shield.workers.backlog}),
+        Readings("stillhouse_heavy_shed_total", "Large requests that were turned away.", "counter", (),
+                 {(): float(shield.workers.refused)}),
         Readings("stillhouse_deployment_capacity", "Calls at once that a limited deployment bears.", "gauge", _PLACE,
                  {place: guard.room.limit for place, guard in guards if guard.room is not None}),
         Readings("stillhouse_breaker_state", "0 closed, 1 looking again, 2 open.", "gauge", _PLACE, states),

@@ -57,7 +57,7 @@ def test_without_protections_a_black_hole_hurts_everybody():
     assert blast(bare, small(arm="bare"), 5.0, 15.0).hurt > 0.5
 
 
-@pytest.mark.parametrize("kind", ["poison: errors", "poison: slow"])
+@pytest.mark.parametrize("kind", ["poison: errors", "poison: slow", "poison: huge"])
 def test_a_bad_tenant_hurts_no_other(kind):
     found = figures(small(fault=kind), small())
     assert found["before.hurt"] <= 0.04

@@ -8,7 +8,7 @@ import pytest
 
 from router.serve.http.edge import MAX_HEAD_BYTES, MAX_HEADERS
 from tests.support.raw import Wire, chat, post
-from tests.support.upstream import HOLD, Answer
+from tests.support.upstream import HOLD, Answer, chunk, finish, usage
 
 # Tests that change nothing of the gateway share one.
 shared = pytest.mark.asyncio(loop_scope="module")
@@ -286,3 +286,26 @@ async def test_tls_is_spoken_from_1_2_on(serve, home):
     async with Wire(gw.url) as wire:  # plain HTTP against TLS
         await wire.send(post(BODY))
         assert await wire.closed()
+
+
+async def test_who_stops_reading_is_cut_off_and_who_reads_slowly_is_not(serve, up):
+    """The slow one takes a little at a time, with pauses longer than a look, and less than the limit."""
+    word = "a long word " * 400
+    up.script(Answer.stream(*[chunk(word)] * 4_000, finish(), usage()), Answer.stream(*[chunk(word)] * 600, finish()))
+    gw = await serve(stuck_seconds=0.4)
+    body = chat(stream=True)
+    async with Wire(gw.url, limit=4096) as stuck:
+        await stuck.send(post(body))
+        while not up.requests:
+            await asyncio.sleep(0.01)
+        await asyncio.wait_for(up.requests[0].gone.wait(), 10)
+        while gw.cell.active:
+            await asyncio.sleep(0.01)
+    async with Wire(gw.url) as slow:
+        await slow.send(post(body))
+        heard, reads = b"", 0
+        while not heard.endswith(b"0\r\n\r\n"):
+            more = await slow.reader.read(100_000)
+            assert more, "cut off"
+            heard, reads = heard[-16:] + more, reads + 1
+            await asyncio.sleep(0.15 if reads < 8 else 0)

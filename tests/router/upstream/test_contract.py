@@ -4,6 +4,7 @@ What is asked of SmolLM2, which cannot be scripted, stands in ``test_local.py``.
 """
 
 import asyncio
+import gc
 import json
 
 import pytest
@@ -22,9 +23,9 @@ from router.upstream.anthropic import AnthropicUpstream
 from router.upstream.base import Deadline
 from router.upstream.litellm import LiteLLMUpstream
 from router.upstream.openai import OpenAIUpstream
-from router.upstream.transport import AiohttpTransport
+from router.upstream.transport import AiohttpTransport, Silence
 from tests.support import messages as m
-from tests.support.upstream import CLOSE, HOLD, RESET, Answer, ScriptedUpstream, chunk, finish, usage
+from tests.support.upstream import CLOSE, HOLD, RESET, Answer, ScriptedUpstream, Wait, chunk, finish, usage
 
 CHAT = {"model": "openai/m", "messages": [{"role": "user", "content": "hi"}]}
 SECRET = "sk-operators-own"
@@ -308,6 +309,43 @@ async def test_connections_are_used_again_and_none_stays_behind_a_timeout(wire):
     with pytest.raises(UpstreamTimeout):
         await upstream.chat(body(), Deadline(1, 0.1, 0.1, 0.1))
     await asyncio.wait_for(up.requests[-1].gone.wait(), 5)
+
+
+async def test_each_silence_of_a_stream_is_measured_by_itself(wire):
+    up, upstream = wire
+    waits = [step for text in "bcd" for step in (Wait(0.2), chunk(text))]
+    up.script(Answer.stream(chunk("a"), *waits, HOLD))
+    stream = await upstream.chat_stream(body(**STREAM), Deadline(1, 5, 0.4, 5))
+    heard = []
+    with pytest.raises(UpstreamTimeout):
+        async for data in stream.events():
+            heard += [json.loads(data)]
+    await stream.close()
+    assert said(heard) == "abcd", "three waits that together are longer than one may be"
+
+
+async def test_a_reader_who_takes_his_time_is_no_silence(wire):
+    up, upstream = wire
+    up.script(Answer.stream(chunk("a"), Wait(0.3), chunk("b"), finish()))
+    stream = await upstream.chat_stream(body(**STREAM), Deadline(1, 0.2, 0.2, 5))
+    heard = []
+    async for data in stream.events():
+        heard.append(json.loads(data))
+        if len(heard) == 1:
+            await asyncio.sleep(0.5)
+    await stream.close()
+    assert said(heard) == "ab"
+
+
+async def test_a_closed_stream_leaves_no_timer_behind(wire):
+    up, upstream = wire
+    for _ in range(3):
+        up.script(Answer.stream(chunk("a"), Wait(0.01), chunk("b"), finish()))
+        await collect(upstream)
+    gc.collect()
+    await asyncio.sleep(0.01)  # the loop ends what was collected
+    watches = [each for each in gc.get_objects() if isinstance(each, Silence)]
+    assert watches == []
 
 
 async def test_redirects_are_not_followed(wire):
