@@ -20,11 +20,12 @@ _SITE_HEADS: Final = ("Ash", "Birch", "Cold", "Dun", "East", "Fern", "Glen", "Ha
 _SITE_TAILS: Final = ("brook", "bury", "combe", "dale", "field", "ford", "gate", "ham", "hill", "hurst", "ley",
                       "mere", "mouth", "stead", "wick", "worth")  # fmt: skip
 _KINDS: Final = ("blue", "brass", "cedar", "coarse", "copper", "double", "flat", "galvanised", "grey", "heavy",
-                 "hollow", "insulated", "long", "narrow", "oak", "plain", "plastic", "round", "short", "slotted", "square",
-                 "steel", "treated", "white", "wide")  # fmt: skip
+                 "hollow", "insulated", "long", "narrow", "oak", "plain", "plastic", "round", "short", "slotted",
+                 "square", "steel", "treated", "white", "wide")  # fmt: skip
 _THINGS: Final = ("battens", "beams", "bolts", "brackets", "bricks", "cables", "clamps", "clips", "doors",
                   "fittings", "gutters", "hinges", "joists", "ladders", "latches", "nails", "panels", "pipes", "planks",
-                  "plates", "posts", "rails", "screws", "sheets", "slabs", "sockets", "tiles", "valves", "washers", "wedges")  # fmt: skip
+                  "plates", "posts", "rails", "screws", "sheets", "slabs", "sockets", "tiles",
+                  "valves", "washers", "wedges")  # fmt: skip
 _ONES: Final = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
                 "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")  # fmt: skip
 _TENS: Final = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
