@@ -2,11 +2,12 @@
 
 import os
 
-# Before anything imports numpy, as the command does: small matrices gain nothing by threads and pay for them.
+# As the command does, and before anything else imports numpy: small matrices gain nothing by threads and pay for them.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import hypothesis
 import pytest
+import threadpoolctl
 
 from tests.postgres import postgres_dsn, postgres_server  # noqa: F401  (fixtures for all modules)
 
@@ -14,6 +15,8 @@ from tests.postgres import postgres_dsn, postgres_server  # noqa: F401  (fixture
 # change is judged by what it changed; new ones are looked for on the machines of those who write them.
 hypothesis.settings.register_profile("ours", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("ours")
+
+threadpoolctl.threadpool_limits(1, "blas")  # a plugin of pytest's was earlier with numpy
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 

@@ -7,7 +7,7 @@
     general.jsonl   rows of other work, to see what a student forgot
     train.jsonl     what is learned from; control.jsonl the same number of rows chosen at random
     manifest.json   where they come from, what was left out and why, hashes, seeds, licence
-    labels/         answers of teachers, asked for and paid for once
+    labels/         answers of teachers, asked for and paid for once; curated/ keeps the rows as curate left them
     exports/        the rows in the formats of others
     students/<hash>/  student.json and its weights, made by a trainer
     gate/           runs and verdicts; evidence for a proposal

@@ -29,7 +29,7 @@ from router.upstream.nano_head import BUCKETS, Head, asked, load, save, task_of
 RESULTS: Final = Path(__file__).parent.parent / "results"
 LABELS: Final = (4, 64)
 CHARACTERS: Final = (100, 1_000, 8_000)
-BLOCKS: Final = 40  # each gives one mean; the interval is over them
+BLOCKS: Final = 20  # each gives one mean; the interval is over them
 SYSTEM: Final = "Name the subject in one word."
 
 
@@ -44,7 +44,7 @@ class Cost(NamedTuple):
 def main() -> None:
     """Measure, keep, print."""
     reader = argparse.ArgumentParser(description=__doc__)
-    reader.add_argument("--calls", type=int, default=200, help="in each of the blocks")
+    reader.add_argument("--calls", type=int, default=50, help="in each of the blocks")
     reader.add_argument("--out", type=Path, default=RESULTS)
     args = reader.parse_args()
     rows = [asyncio.run(row(labels, length, args.calls)) for labels in LABELS for length in CHARACTERS]

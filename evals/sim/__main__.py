@@ -17,7 +17,7 @@ RESULTS = Path(__file__).parents[1] / "results"
 def main() -> None:
     """Run it."""
     parser = argparse.ArgumentParser(prog="python -m evals.sim", description="The blast-radius table.")
-    parser.add_argument("--seeds", type=int, default=5, help="how many, from 1 on")
+    parser.add_argument("--seeds", type=int, default=10, help="how many, from 1 on")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for blast-radius.md and .json")
     args = parser.parse_args()
     found = measure(range(1, args.seeds + 1))

@@ -102,10 +102,14 @@ def _compiled(pattern: str) -> Any:
     return re2.compile(pattern, options)
 
 
+_OPENING: Final = rf"(?:{'|'.join((*_HEAD_EN, *_HEAD_KO))})[ \n.,;:!?~]*"
+_CLOSING: Final = rf"(?:{'|'.join((*_TAIL_EN, *_TAIL_KO))})[ \n.,;:!?~]*$"
 #: An opening courtesy, to be matched at the start.
-HEAD: Final = _compiled(rf"(?:{'|'.join((*_HEAD_EN, *_HEAD_KO))})[ \n.,;:!?~]*")
+HEAD: Final = _compiled(_OPENING)
 #: A closing courtesy that reaches the end, with the mark before it.
-TAIL: Final = _compiled(rf"(?:^|[ \n.,;:!?~])(?:{'|'.join((*_TAIL_EN, *_TAIL_KO))})[ \n.,;:!?~]*$")
+TAIL: Final = _compiled(rf"(?:^|[ \n.,;:!?~]){_CLOSING}")
+#: Every text that ``HEAD`` matches, or that a part of from anywhere on is matched by ``TAIL``, holds one of these.
+EITHER_END: Final = (rf"^{_OPENING}", _CLOSING)
 
 # --- Korean politeness -------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -25,6 +26,8 @@ import numpy as np
 from router.score.canonical import canonical
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
 FEATURES_VERSION: Final = 2
@@ -42,8 +45,10 @@ _BMP: Final = 0x10000
 _SHORT_LINE: Final = 41
 _UTF32: Final = np.dtype("<u4")
 _LONG_WORD: Final = 8
+_RUN: Final = re.compile(rb"\S+")
 _LINE_BREAK: Final = re.compile("[\n\u2028\u2029\x85]")
 _BLANKS: Final = frozenset(" \t\r\v\f\u00a0\u3000")
+_ZERO: Final = ord("0")
 _DIGITS: Final = frozenset("0123456789")
 _BULLETS: Final = frozenset("-*0123456789")
 _OPTION_LETTERS: Final = frozenset("abcdefghijABCDEFGHIJ")
@@ -89,13 +94,20 @@ def _class_table() -> NDArray[np.uint8]:
 
 
 def _fold_table(classes: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """What is hashed for a code point: lower case, one digit for all, one space for all."""
+    """What is hashed for a code point: lower case, one digit for all, nothing for what makes no word."""
     table = np.arange(_BMP, dtype=np.uint64)
     table[classes == _UPPER] += 32
     table[classes == _DIGIT] = ord("0")
-    table[classes == _SPACE] = ord(" ")
-    table[classes == _NEWLINE] = ord("\n")
+    table[classes >= _SPACE] = 0
     return table
+
+
+def _byte_table(signs: Mapping[int, str]) -> bytes:
+    """Class -> its sign; a blank for classes that have none."""
+    table = bytearray(b" " * 256)
+    for kind, sign in signs.items():
+        table[kind] = ord(sign)
+    return bytes(table)
 
 
 def _powers(base: int, count: int) -> NDArray[np.uint64]:
@@ -115,6 +127,11 @@ _MIXER: Final = np.array(_MIX, dtype=np.uint64)
 _FIRST, _SECOND = (np.array(k, dtype=np.uint64) for k in _PAIR)
 _SHIFT: Final = np.array(64 - BITS, dtype=np.uint64)
 _FOLD_HALF: Final = np.array(29, dtype=np.uint64)
+# The same tables for bytes: those are told apart without an index for every character.
+_ASCII_CLASS: Final = _CLASS[:256].tobytes()
+_IS_WORD: Final = bytes(kind < _SPACE for kind in range(256))
+_AS_WORDS: Final = _byte_table({_LOWER: "a", _UPPER: "a", _DIGIT: "0", _HANGUL: "a", _LETTER: "a"})
+_AS_NUMBERS: Final = _byte_table({_DIGIT: "0"})
 
 #: Name and explanation group of each structural number, in order.
 STRUCTURE: Final[tuple[tuple[str, str], ...]] = (
@@ -178,28 +195,35 @@ def read(text: str) -> Reading:
     length = len(text) - len(window) + len(kept)
     # The frame of newlines makes every word have two edges and every array have members.
     framed = f"\n{kept}\n"
-    points = np.frombuffer(framed.encode("utf-32-le", "surrogatepass"), dtype=_UTF32)
-    if not framed.isascii():
-        points = np.minimum(points, _BMP - 1)
-    classes = _CLASS.take(points)
-    folded = _FOLD.take(points)
-    edges = _word_edges(classes)
-    grams, sizes = _grams(folded, edges)
+    points, classes = _classed(framed)
+    grams, sizes = _grams(points, _starts(classes))
     different = len(set(grams[: sizes[0]].tolist()))  # a set of a few words is quicker than sorting them
-    return Reading(grams, sizes, _structure(kept, length, classes, edges, different))
+    return Reading(grams, sizes, _structure(framed, length, classes, different))
 
 
-def _word_edges(classes: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Indices just before each start and just before each end of a word, alternating."""
-    inside = classes < _SPACE
-    changes: NDArray[np.bool_] = inside[1:] != inside[:-1]
-    return changes.nonzero()[0]
+def _classed(text: str) -> tuple[NDArray[np.uint8 | np.uint32], bytes]:
+    """The code points, all above the basic plane as U+FFFF, and their classes, one byte each."""
+    if text.isascii():
+        raw = text.encode("ascii")
+        return np.frombuffer(raw, dtype=np.uint8), raw.translate(_ASCII_CLASS)
+    points = np.minimum(np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=_UTF32), _BMP - 1)
+    return points, _CLASS.take(points).tobytes()
 
 
-def _grams(folded: NDArray[np.uint64], edges: NDArray[np.int64]) -> tuple[NDArray[np.int64], tuple[int, int]]:
-    prefix = np.add.accumulate(folded * _POWER[: len(folded)])
-    at_edges = prefix.take(edges)
-    words = (at_edges[1::2] - at_edges[::2]) * _INVERSE.take(edges[::2])
+def _starts(classes: bytes) -> NDArray[np.int64]:
+    """Indices just before each start of a word."""
+    inside = np.frombuffer(classes.translate(_IS_WORD), dtype=np.bool_)
+    begins: NDArray[np.bool_] = inside[1:] > inside[:-1]
+    return begins.nonzero()[0]
+
+
+def _grams(
+    points: NDArray[np.uint8 | np.uint32], starts: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], tuple[int, int]]:
+    folded = _FOLD.take(points)
+    folded *= _POWER[: len(folded)]
+    words = np.add.reduceat(folded, starts)  # what lies between words adds nothing
+    words *= _INVERSE.take(starts)
     pairs = words[:-1] * _FIRST + words[1:] * _SECOND
     raw = np.concatenate([words, pairs])
     raw ^= raw >> _FOLD_HALF
@@ -208,20 +232,15 @@ def _grams(folded: NDArray[np.uint64], edges: NDArray[np.int64]) -> tuple[NDArra
     return raw.view(np.int64), (len(words), len(pairs))
 
 
-def _structure(
-    kept: str,
-    length: int,
-    classes: NDArray[np.uint8],
-    edges: NDArray[np.int64],
-    different: int,
-) -> NDArray[np.float32]:
-    count = np.bincount(classes, minlength=_CLASSES).tolist()
+def _structure(framed: str, length: int, classes: bytes, different: int) -> NDArray[np.float32]:
+    count = np.bincount(np.frombuffer(classes, dtype=np.uint8), minlength=_CLASSES).tolist()
     size = len(classes)
-    word_count = len(edges) // 2
+    parts = classes.translate(_AS_WORDS).split()
+    word_count = len(parts)
     letters = sum(count[:_SPACE])
-    numbers, longest = _runs((classes == _DIGIT).nonzero()[0]) if count[_DIGIT] else (0, 0)
-    words = _words(classes, edges)
-    lines = _lines(kept)
+    numbers, longest = _numbers(classes) if count[_DIGIT] else (0, 0)
+    words = _words(parts, numbered=numbers > 0)
+    lines = _lines(framed)
     log = math.log1p
     return np.array(
         (
@@ -239,12 +258,12 @@ def _structure(
             count[_OPERATOR] / size,
             count[_MATH] / size,
             log(count[_MATH]),
-            log(kept.count("=")),
+            log(framed.count("=")),
             log(words.single),
             (count[_OPEN] + count[_CLOSE]) / size,
             count[_CODE] / size,
             log(lines.indented),
-            log(kept.count("```")),
+            log(framed.count("```")),
             log(count[_BAR]),
             log(lines.options),
             log(lines.option_width),
@@ -254,7 +273,7 @@ def _structure(
             log(lines.bullets),
             log(lines.short),
             log(count[_QUESTION]),
-            log(kept.count("__")),
+            log(framed.count("__")),
             log(count[_STOP]),
             count[_COMMA] / size,
             count[_QUOTE] / size,
@@ -275,31 +294,26 @@ class _Words(NamedTuple):
     single: int
 
 
-def _words(classes: NDArray[np.uint8], edges: NDArray[np.int64]) -> _Words:
-    sizes = edges[1::2] - edges[::2]
-    sizes = sizes[classes.take(edges[::2] + 1) != _DIGIT]
-    if not len(sizes):
+def _words(parts: list[bytes], *, numbered: bool) -> _Words:
+    """What words look like that begin with no digit; ``numbered``: whether the text has digits at all."""
+    sizes = sorted([len(part) for part in parts if part[0] != _ZERO] if numbered else map(len, parts))
+    if not sizes:
         return _Words(0, 0, 0, 0)
-    tally = np.bincount(np.minimum(sizes, _LONG_WORD), minlength=_LONG_WORD + 1).tolist()
-    return _Words(int(sizes.max()), tally[_LONG_WORD], sum(tally[2:4]), tally[1])
+    single, short, long = (bisect_left(sizes, least) for least in (2, 4, _LONG_WORD))
+    return _Words(sizes[-1], len(sizes) - long, short - single, single)
 
 
-def _runs(positions: NDArray[np.int64]) -> tuple[int, int]:
-    """How many runs of neighbouring positions there are, and the longest; there is at least one position."""
-    breaks = (positions[1:] - positions[:-1] != 1).nonzero()[0]
-    if not len(breaks):
-        return 1, len(positions)
-    lengths = breaks[1:] - breaks[:-1]
-    inner = int(lengths.max()) if len(lengths) else 0
-    return len(breaks) + 1, max(inner, int(breaks[0]) + 1, len(positions) - 1 - int(breaks[-1]))
+def _numbers(classes: bytes) -> tuple[int, int]:
+    """How many runs of digits there are, and the longest; there is at least one digit."""
+    runs = classes.translate(_AS_NUMBERS).split()
+    return len(runs), len(max(runs, key=len))
 
 
 def spelled(text: str) -> list[str]:
     """The grams of ``read(text)`` as they are written, in the same order; for people only."""
     kept = canonical(text if len(text) <= HEAD + TAIL else text[:HEAD] + "\n" + text[-TAIL:])[: HEAD + TAIL]
-    points = np.frombuffer(f"\n{kept}\n".encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    edges = _word_edges(_CLASS.take(np.minimum(points, _BMP - 1))).tolist()
-    words = [kept[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True)]
+    classes = _classed(f"\n{kept}\n")[1].translate(_AS_WORDS)
+    words = [kept[run.start() - 1 : run.end() - 1] for run in _RUN.finditer(classes)]
     return [*words, *(f"{one} {two}" for one, two in itertools.pairwise(words))]
 
 
@@ -324,12 +338,12 @@ class _Lines(NamedTuple):
     longest: int
 
 
-def _lines(kept: str) -> _Lines:
+def _lines(framed: str) -> _Lines:
     # A loop over lines: a prompt has few, and a dozen numpy calls cost more than most of them.
-    framed = f"\n{kept}\n"
+    kept = framed[1:-1]
     options = bullets = indented = short = number_options = longest = option_widths = 0
     before_options, start = len(kept), 1
-    for line in _LINE_BREAK.split(kept):
+    for line in kept.split("\n") if framed.isascii() else _LINE_BREAK.split(kept):
         size = len(line)
         longest = max(longest, size)
         if size:

@@ -17,8 +17,8 @@ import numpy as np
 
 from router.score.features import STRUCTURE, Reading, read, spelled
 from router.score.profile import Prior, spread
-from router.score.project import gram_weights, hinges
-from router.score.unknown import Novelty
+from router.score.project import Bends, gram_weights
+from router.score.unknown import REACH, Known, Novelty
 from router.types import TIER_NAMES, Score
 
 if TYPE_CHECKING:
@@ -72,13 +72,12 @@ class Scorer:
         arrays = artefact.arrays
         self._digest = artefact.digest
         self._table = np.ascontiguousarray(arrays["table"], dtype=np.float32)
-        self._mean = arrays["structure_mean"].astype(np.float32)
-        self._scale = arrays["structure_scale"].astype(np.float32)
-        self._knots = arrays["structure_knots"].astype(np.float32)
+        mean, scale, knots = (arrays[f"structure_{name}"].astype(np.float32) for name in ("mean", "scale", "knots"))
+        self._bends = Bends(mean, scale, knots, REACH)
         self._weights = arrays["structure_weights"].astype(np.float32)
         self._typical = arrays["typical"].astype(np.float32)
         surprise, centres, weights, quantiles = (arrays[name].astype(np.float32) for name in NOVELTY)
-        self._novelty = Novelty(surprise, centres, weights, quantiles, self._mean, self._scale)
+        self._known = Known(Novelty(surprise, centres, weights, quantiles, mean, scale))
         self._profiles = {name: _profile(rows, arrays) for name, rows in artefact.manifest["families"].items()}
         self._heads = np.column_stack([arrays["ability"], arrays["loading"]]).astype(np.float64)
 
@@ -110,19 +109,20 @@ class Scorer:
         """
         profile = self._profile(family)
         reading = read(text)
-        place = self._place(reading)
-        pushes = weighed(place, profile.loading).tolist()
+        form, bent = self._bends.of(reading.structure)
+        place = self._place(reading, bent)
+        pushes = total(place[:, None] * profile.loading).tolist()
         length = float(place[-1])
         p_right: dict[str, float] = {}
         output_tokens: dict[str, float] = {}
-        for tier, push in zip(profile.tiers, pushes, strict=True):
-            p_right[tier.name] = _sigmoid(tier.ability + push)
-            output_tokens[tier.name] = math.exp(tier.token_level + tier.token_slope * length)
+        for (name, ability, level, slope), push in zip(profile.tiers, pushes, strict=True):
+            p_right[name] = _sigmoid(ability + push)
+            output_tokens[name] = math.exp(level + slope * length)
         return Score(
             p_right=p_right,
             output_tokens=output_tokens,
             complexity=1.0 - p_right[profile.tiers[0].name],
-            novelty=self._novelty.of(reading.grams[: reading.sizes[0]], reading.structure),
+            novelty=self._known.novelty(reading.grams[: reading.sizes[0]], form),
             artefact=self._digest,
             family=family,
             place=place.astype(_PLACE).tobytes(),
@@ -171,7 +171,8 @@ class Scorer:
 
     def place(self, text: str) -> NDArray[np.float32]:
         """Where a prompt stands on the shared directions; the last one forecasts the length of answers."""
-        return self._place(read(text))
+        reading = read(text)
+        return self._place(reading, self._bends.of(reading.structure)[1])
 
     def prior(self, tier: str, family: str = "generic") -> Prior:
         """What to believe of an unseen model before its rows speak: like this tier, as varied as all models.
@@ -205,13 +206,14 @@ class Scorer:
         vars(other).update(_profiles=profiles, _digest=named.hexdigest())
         return other
 
-    def _place(self, reading: Reading) -> NDArray[np.float32]:
-        place: NDArray[np.float32] = self._wording(reading) + weighed(self._hinges(reading), self._weights)
+    def _place(self, reading: Reading, bent: NDArray[np.float32]) -> NDArray[np.float32]:
+        place: NDArray[np.float32] = self._wording(reading) + total(bent * self._weights)
         return place
 
     def _parts(self, reading: Reading) -> NDArray[np.float32]:
         """The prompt's place, split by ``GROUPS``: their sum is the place."""
-        return np.vstack([self._wording(reading), structure_parts(self._hinges(reading), self._weights)])
+        bent = self._bends.of(reading.structure)[1][:, 0]
+        return np.vstack([self._wording(reading), structure_parts(bent, self._weights)])
 
     def _profile(self, family: str) -> _Profile:
         try:
@@ -220,16 +222,15 @@ class Scorer:
             raise UnknownFamily(family, self.families) from None
 
     def _wording(self, reading: Reading) -> NDArray[np.float32]:
-        return weighed(gram_weights(reading), self._table.take(reading.grams, axis=0))
+        rows = self._table.take(reading.grams, 0)
+        rows *= gram_weights(reading)[:, None]
+        return total(rows)
 
-    def _hinges(self, reading: Reading) -> NDArray[np.float32]:
-        return hinges(reading.structure, self._mean, self._scale, self._knots)
 
-
-def weighed(weights: NDArray[np.float32], rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """``weights @ rows``, added row by row: BLAS rounds by where an array happens to lie in memory."""
-    total: NDArray[np.float32] = np.add.reduce(weights[:, None] * rows, axis=0)
-    return total
+def total(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The rows added up, one after the other: BLAS rounds by where an array happens to lie in memory."""
+    added: NDArray[np.float32] = np.add.reduce(rows, 0)
+    return added
 
 
 def structure_parts(bent: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -257,5 +258,6 @@ def _profile(rows: Mapping[str, Mapping[str, Any]], arrays: Mapping[str, NDArray
 
 
 def _sigmoid(logit: float) -> float:
-    bounded = max(-_MAX_LOGIT, min(_MAX_LOGIT, logit))
-    return 1.0 / (1.0 + math.exp(-bounded))
+    if not -_MAX_LOGIT < logit < _MAX_LOGIT:
+        logit = math.copysign(_MAX_LOGIT, logit)
+    return 1.0 / (1.0 + math.exp(-logit))

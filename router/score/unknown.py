@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import math
 import operator
+import struct
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -23,6 +25,8 @@ SMOOTHING: Final = 1e-4
 UNSEEN: Final = -math.log(2 * SMOOTHING)
 #: Standardised structure is cut here before distances are taken.
 REACH: Final = 6.0
+#: Numbers as numpy keeps them: a quotient rounded so is the quotient of single precision.
+_SINGLE: Final = struct.Struct("2f")
 SIGNS: Final = ("surprise", "surprise_best", "unseen", "distance", "size")
 
 
@@ -45,33 +49,46 @@ class Novelty(NamedTuple):
     mean: NDArray[Any]
     scale: NDArray[Any]
 
-    def of(self, words: NDArray[np.int64], structure: NDArray[np.float32]) -> float:
-        """0 like what is known .. 1 unlike any of it."""
-        if not len(words):
+
+class Known:
+    """The known ground, laid out to judge one prompt after the other. Safe to share."""
+
+    def __init__(self, learned: Novelty) -> None:
+        # A third column counts the words never seen, so that one sum brings all three.
+        surprise = learned.surprise
+        self._surprise = np.column_stack([surprise, surprise[:, 1] > UNSEEN]).astype(surprise.dtype)
+        # A last form in the middle of everything: the distance to it is the size of the structure.
+        self._centres = np.vstack([learned.centres, np.zeros_like(learned.centres[:1])])
+        self._offset, *self._weights = learned.weights.tolist()
+        self._quantiles: list[float] = learned.quantiles.tolist()
+
+    def novelty(self, words: NDArray[np.int64], form: NDArray[np.float32]) -> float:
+        """0 like what is known .. 1 unlike any of it.
+
+        Args:
+            words: bucket of each word.
+            form: standardised structure, cut at ``REACH``.
+        """
+        count = len(words)
+        if not count:
             return 1.0
         # The ufuncs' own reductions: for so few numbers numpy's wrappers around them cost more than the sums.
-        known = self.surprise.take(words, axis=0)
-        form = np.minimum(np.maximum((structure - self.mean) / self.scale, -REACH), REACH)
-        nearest = float(np.minimum.reduce(np.add.reduce(np.square(self.centres - form), axis=1)))
-        often, best = (np.add.reduce(known, axis=0) / len(words)).tolist()
-        signs = (
-            often,
-            best,
-            np.count_nonzero(known[:, 1] > UNSEEN) / len(words),
-            distance(nearest),
-            math.sqrt(float(np.add.reduce(np.square(form))) / len(form)),
-        )
-        offset, *weights = self.weights.tolist()
-        return _share_below(offset + sum(map(operator.mul, weights, signs)), self.quantiles)
+        apart = self._centres - form
+        np.multiply(apart, apart, out=apart)
+        *squares, size = np.add.reduce(apart, 1).tolist()
+        often, best, unseen = np.add.reduce(self._surprise.take(words, 0), 0).tolist()
+        often, best = _SINGLE.unpack(_SINGLE.pack(often / count, best / count))
+        signs = (often, best, unseen / count, distance(min(squares)), math.sqrt(size / len(form)))
+        return _share_below(self._offset + sum(map(operator.mul, self._weights, signs)), self._quantiles)
 
 
-def _share_below(logit: float, quantiles: NDArray[Any]) -> float:
+def _share_below(logit: float, quantiles: list[float]) -> float:
     """Where a logit lies among the quantiles, 0..1, linear between them."""
-    above = int(quantiles.searchsorted(logit, side="right"))
+    above = bisect_right(quantiles, logit)
     last = len(quantiles) - 1
     if above == 0 or above > last:
         return float(above > 0)
-    low, high = float(quantiles[above - 1]), float(quantiles[above])
+    low, high = quantiles[above - 1], quantiles[above]
     return (above - 1 + (logit - low) / (high - low)) / last
 
 

@@ -12,7 +12,9 @@ from router.score import load
 from router.score.artefact import Artefact
 from router.score.estimator import OutcomeModel, design
 from router.score.features import read
+from router.score.project import KNOTS, Bends
 from router.score.scorer import Scorer
+from router.score.unknown import REACH, Known
 
 MODELS = ("tiny", "mid", "big")
 
@@ -137,5 +139,7 @@ def test_novelty_judged_in_bulk_is_the_novelty_served(data):
     learned, _, _ = familiarity.fit(inputs, source, stem, learn.folds(outcomes, 5, 1), seed=1)
     prompts = ["Say hello to person 3, hello", "Evaluate what nobody wrote", "", "한국어"]
     readings = [read(prompt) for prompt in prompts]
-    served = [learned.of(reading.grams[: reading.sizes[0]], reading.structure) for reading in readings]
+    known = Known(learned)
+    bends = Bends(learned.mean, learned.scale, np.array(KNOTS, np.float32), REACH)
+    served = [known.novelty(each.grams[: each.sizes[0]], bends.of(each.structure)[0]) for each in readings]
     assert familiarity.judge(learned, design(prompts)) == pytest.approx(served, abs=1e-3)

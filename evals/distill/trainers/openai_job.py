@@ -1,13 +1,12 @@
 """OpenAI: a fine-tuning job at OpenAI's, or at any server with the same API.
 
 The shapes are those of its API reference: ``POST /files`` (purpose ``fine-tune``), ``POST /fine_tuning/jobs``,
-``GET /fine_tuning/jobs/{id}`` and its ``/events``. The job carries our mark in its metadata, so one whose creation was
-not answered is found again instead of begun twice.
+``GET /fine_tuning/jobs/{id}`` and its ``/events``. The file is sent for one student alone, so a job whose creation was
+not answered is found by its file instead of begun twice.
 """
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,7 +34,6 @@ from evals.distill.trainers.rows import recipe_hash
 
 _PAGE: Final = 100
 _MOST_PAGES: Final = 1000
-_MARK: Final = "stillhouse"
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,15 +108,13 @@ class OpenAIJob:
         """The job's state, with its id: the one there is, or a new one."""
         if "job" in state:
             return state
-        made = f"{self.made_of()['recipe']}/{self._base}/{sent.digest}"
-        mark = hashlib.blake2b(made.encode(), digest_size=16).hexdigest()
         if state.get("beginning"):  # the last attempt did not hear whether it was begun
-            found = _marked(wire, mark)
+            found = _of_file(wire, str(state["file"]))
             if found is not None:
                 return self._kept(out, state | {"job": found, "beginning": False})
         if "file" not in state:
             tell("sending", 0.0)
-            name = f"{_MARK}-{sent.digest}.jsonl"
+            name = f"stillhouse-{sent.digest}.jsonl"
             with sent.file.open("rb") as file:
                 told = wire.post(
                     "/files", data={"purpose": "fine-tune"}, files={"file": (name, file, "application/jsonl")}
@@ -126,21 +122,18 @@ class OpenAIJob:
             state = self._kept(out, state | {"file": _text(told, "id")})
         state = self._kept(out, state | {"beginning": True})
         try:
-            told = wire.post("/fine_tuning/jobs", json=self._body(str(state["file"]), mark))
+            told = wire.post("/fine_tuning/jobs", json=self._body(str(state["file"])))
         except Refused as error:
             if error.status < 500:  # it said no, so there is none
                 self._kept(out, {"beginning": False} if error.status == 404 else state | {"beginning": False})
             raise
         return self._kept(out, state | {"job": _text(told, "id"), "beginning": False})
 
-    def _body(self, file: str, mark: str) -> dict[str, Any]:
+    def _body(self, file: str) -> dict[str, Any]:
         recipe = self._recipe
         given = {"n_epochs": recipe.epochs, "batch_size": recipe.batch, "learning_rate_multiplier": recipe.rate}
         settings = {name: value for name, value in given.items() if value is not None}
-        body: dict[str, Any] = {
-            "model": self._base, "training_file": file, "seed": recipe.seed,
-            "metadata": {_MARK: mark},
-        }  # fmt: skip
+        body: dict[str, Any] = {"model": self._base, "training_file": file, "seed": recipe.seed}
         if recipe.suffix:
             body["suffix"] = recipe.suffix
         if recipe.method == "supervised":
@@ -176,14 +169,14 @@ class OpenAIJob:
             self._pause(EVERY)
 
 
-def _marked(wire: Wire, mark: str) -> str | None:
-    """The job that carries our mark, if there is one."""
+def _of_file(wire: Wire, file: str) -> str | None:
+    """The job that learns from this file, if there is one."""
     after: dict[str, str] = {}
     for _ in range(_MOST_PAGES):
         page = wire.get("/fine_tuning/jobs", limit=_PAGE, **after)
         jobs = [job for job in page.get("data") or () if isinstance(job, dict)]
         for job in jobs:
-            if (job.get("metadata") or {}).get(_MARK) == mark:
+            if job.get("training_file") == file:
                 return _text(job, "id")
         if not page.get("has_more") or not jobs:
             return None

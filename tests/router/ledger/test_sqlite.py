@@ -214,5 +214,5 @@ def test_a_kill_loses_at_most_one_batch_and_corrupts_nothing(tmp_path: Path, see
         assert db.execute(orphans).fetchone() == (0,)
     lost = {f"req-{i}" for i in range(handed_over)} - stored
     assert len(lost) <= BATCH
-    assert survivor.dropped == 0
+    assert survivor.dropped <= 1  # the line that was being written
     assert leftovers(path) == []
