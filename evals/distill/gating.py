@@ -28,7 +28,8 @@ from evals.suites.read import load as load_suite
 CANDIDATE: Final = "candidate"
 CURRENT: Final = "current"
 CONTROL: Final = "control"
-PARAMS: Final = {"temperature": 0, "max_tokens": 256}
+MOST_TOKENS: Final = 256
+"""Of an answer, where nobody says otherwise."""
 
 
 class GateError(ValueError):
@@ -47,7 +48,7 @@ class Judged(NamedTuple):
 
 async def judge(
     folder: Folder, student: str, current: str, control: str | None, scorers: Sequence[Any], wishes: Wishes,
-    tell: Callable[[Progress], None] = lambda _: None,
+    tell: Callable[[Progress], None] = lambda _: None, most_tokens: int = MOST_TOKENS,
 ) -> Judged:  # fmt: skip
     """Ask all sides the same rows, and rule.
 
@@ -59,6 +60,7 @@ async def judge(
         scorers: as in a suite; the answer of a row is its reference.
         wishes: settings, budget and the like.
         tell: hears how far it is.
+        most_tokens: of an answer; a longer one is cut off.
 
     Raises:
         GateError: rows are missing, or answers did not come. Overlap: the student has seen what judges it.
@@ -72,7 +74,7 @@ async def judge(
     runs: dict[str, str] = {}
     for name, source in (("holdout", folder.holdout), ("general", folder.general)):
         path = folder.root / "gate" / f"{name}.yaml"
-        missing = _write_suite(path, name, _judged(folder, source), targets, scorers)
+        missing = _write_suite(path, name, _judged(folder, source), targets, scorers, most_tokens)
         if missing is None:
             continue
         left_out[name] = missing
@@ -97,7 +99,7 @@ def _judged(folder: Folder, source: Path) -> list[Example]:
 
 
 def _write_suite(
-    path: Path, name: str, rows: Sequence[Example], targets: dict[str, str], scorers: Sequence[Any]
+    path: Path, name: str, rows: Sequence[Example], targets: dict[str, str], scorers: Sequence[Any], most_tokens: int
 ) -> int | None:  # fmt: skip
     """Leave a suite and its rows; how many rows have no answer to judge by, None where none has one."""
     answered = [row for row in rows if row.answer is not None]
@@ -108,7 +110,7 @@ def _write_suite(
         path,  # JSON is YAML
         {
             "suite": name, "about": "What a student is judged by.", "data": {"file": f"{name}.jsonl"},
-            "params": PARAMS, "scorers": list(scorers), "slices": ["route", "failure"],
+            "params": {"temperature": 0, "max_tokens": most_tokens}, "scorers": list(scorers), "slices": ["route", "failure"],
             "targets": [{"name": each, "model": model} for each, model in targets.items()],
         },
     )  # fmt: skip

@@ -35,10 +35,12 @@ if TYPE_CHECKING:
 @click.option(
     "--budget", type=click.FloatRange(min=0), metavar="USD", help="The most that each of the two runs spends."
 )
+@click.option("--max-tokens", type=click.IntRange(min=1), default=256, show_default=True,
+              help="Of an answer; a longer one is cut off and judged as it is.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The evidence as one line of JSON instead of words.")
 def command(  # noqa: D103 - the help above is the docstring
     name: str, student: str, against: str, control: str | None, config: Path | None, scorers: tuple[str, ...],
-    budget: float | None, as_json: bool,
+    budget: float | None, max_tokens: int, as_json: bool,
 ) -> None:  # fmt: skip
     from evals.distill.folder import Folder
     from evals.distill.gating import judge
@@ -54,7 +56,7 @@ def command(  # noqa: D103 - the help above is the docstring
             runs=folder.root / "gate" / "runs", config=config, budget_usd=budget,
             command=" ".join(["stillhouse", *sys.argv[1:]]),
         )  # fmt: skip
-        judged = asyncio.run(judge(folder, student, against, control, scorers, wishes))
+        judged = asyncio.run(judge(folder, student, against, control, scorers, wishes, most_tokens=max_tokens))
     except ConfigError as error:
         show.fail(str(error), error.hint)
     except (ValueError, OSError, Mistakes) as error:

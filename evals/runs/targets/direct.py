@@ -13,7 +13,7 @@ from evals.runs.reply import Reply
 from evals.runs.targets.request import body_of, encode, input_tokens, most_output, read_completion
 from router.core.cost import cost_of
 from router.core.plan import pick
-from router.errors import UpstreamError
+from router.errors import UpstreamAbstained, UpstreamError
 from router.types import Deployment, Usage
 from router.upstream.base import Deadline
 
@@ -94,6 +94,8 @@ class Direct:
         since = time.perf_counter()
         try:
             answer = await upstream.chat(body, _PATIENCE)
+        except UpstreamAbstained:
+            return self.priced(self._left_to_others(row, d, (time.perf_counter() - since) * 1e3))
         except UpstreamError as error:
             raise ask_error(error) from None
         took = (time.perf_counter() - since) * 1e3
@@ -107,6 +109,13 @@ class Direct:
                 tokens_in=usage.input_tokens if usage else None, tokens_out=usage.output_tokens if usage else None,
                 finish=said.finish, chances=said.chances,
             )
+        )  # fmt: skip
+
+    def _left_to_others(self, row: Row, d: Deployment, took: float) -> Reply:
+        """Asked alone, what a head abstains from is no failure and no right answer either: it said nothing."""
+        return Reply(
+            text="", calls=1, tier=d.tier, model=d.model, latency_ms=took,
+            tokens_in=input_tokens(row, self._system), tokens_out=0, finish="abstained",
         )  # fmt: skip
 
     def priced(self, reply: Reply) -> Reply:

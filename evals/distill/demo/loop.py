@@ -1,0 +1,282 @@
+"""One task, all the way round: traffic, failures, rows, students, gate, a person's yes, traffic again."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
+from random import Random
+from statistics import median
+from typing import Any, Final, NamedTuple
+
+from evals.distill.demo import orders, tickets
+from evals.distill.demo.asked import Asked
+from evals.distill.demo.house import Answer, House, serving, settings_text
+from evals.distill.demo.steps import StepError, Steps, Tell
+from evals.distill.demo.teacher import NAME as TEACHER
+from evals.distill.demo.teacher import Teacher, teaching
+from evals.intervals import wilson
+from router.registry.weights import BUILT_IN_NAME
+
+PRICE: Final = {"input": 1.25, "output": 10}  # of the large tier, USD per million tokens: an assumption, see the result
+_BEFORE: Final = """\
+stillhouse: 1
+name: {name}
+quality: {{keep: 0.9}}
+tiers: [small, large]
+stream: checked
+cascade: {{start: small, checks: [finish, logprobs]}}
+capture: {{tenants: [default], share: 100%, keep_days: 30}}
+"""
+_AFTER: Final = """\
+stillhouse: 1
+name: {name}
+quality: {{keep: 0.9}}
+tiers: [small, large]
+models: {{small: [{student}]}}
+rules:
+  - {{name: its-task, when: {{tag: [{name}]}}, pin: small}}
+capture: {{tenants: [default], share: 100%, keep_days: 30}}
+"""
+
+
+class Task(NamedTuple):
+    """What is asked.
+
+    Attributes:
+        name: of the policy, the tag and the loop.
+        draw: one question.
+        most_tokens: an answer may have.
+        serves: the trainer whose student is put forward; the other one's is the control.
+    """
+
+    name: str
+    draw: Callable[..., Asked]
+    most_tokens: int
+    serves: str
+
+
+TASKS: Final = {
+    "tickets": Task("tickets", tickets.draw, 6, "nano"),
+    "orders": Task("orders", orders.draw, 28, "local"),
+}
+
+
+class Size(NamedTuple):
+    """How much is asked.
+
+    Attributes:
+        history: requests that the application sends to the large tier, as before there was a small one.
+        unchecked: that it sends to the small tier, whose answers people judge.
+        tried: that the policy decides on, small first: what is measured before.
+        canary: during the canary. after: that the new policy decides on.
+        new: in wordings that nobody learned from.
+        holdout: rows, at most. budget: rows to learn from.
+        trainers: who makes students; recipe: of the local one.
+    """
+
+    history: int = 340
+    unchecked: int = 40
+    tried: int = 60
+    canary: int = 16
+    after: int = 60
+    new: int = 60
+    holdout: int = 100
+    budget: int = 240
+    trainers: tuple[str, ...] = ("nano", "local")
+    recipe: tuple[str, ...] = ()
+
+
+class Questions:
+    """Draws questions, none of them twice, and lets the teacher know their answers."""
+
+    def __init__(self, task: Task, teacher: Teacher, seed: int) -> None:
+        self._task, self._teacher = task, teacher
+        self._rng = Random(seed)  # noqa: S311 - seeded, to be repeated
+        self._seen: set[str] = set()
+
+    def take(self, count: int, *, held_back: bool = False) -> list[Asked]:
+        """So many new ones."""
+        found: list[Asked] = []
+        while len(found) < count:
+            asked = self._task.draw(self._rng, held_back=held_back)
+            if asked.text not in self._seen:
+                self._seen.add(asked.text)
+                found.append(asked)
+        self._teacher.learn(found)
+        return found
+
+
+def replay(task: Task, size: Size, home: Path, tell: Tell, seed: int = 1) -> dict[str, Any]:
+    """Go round once; what was measured, ready for JSON.
+
+    Args:
+        task: what is asked.
+        size: how much.
+        home: an empty folder, which becomes ``STILLHOUSE_HOME``.
+        tell: hears of each step.
+        seed: of all that is drawn.
+    """
+    os.environ["STILLHOUSE_HOME"] = str(home)
+    with teaching() as teacher:
+        before = home / f"{task.name}.yaml"
+        before.write_text(_BEFORE.format(name=task.name))
+        config = home / "stillhouse.yaml"
+        config.write_text(settings_text(teacher.url, [f"./{before.name}"], PRICE))
+        round_ = _Round(task, size, home, config, Steps(tell), Questions(task, teacher, seed))
+        with serving(home, config) as house:
+            return round_.go(house)
+
+
+class _Round:
+    """The steps of one round and what they left."""
+
+    def __init__(self, task: Task, size: Size, home: Path, config: Path, steps: Steps, questions: Questions) -> None:
+        self._task, self._size, self._home, self._config = task, size, home, config
+        self._steps, self._questions = steps, questions
+
+    def go(self, house: House) -> dict[str, Any]:
+        """All of it."""
+        measured: dict[str, Any] = {"task": self._task.name, "size": self._size._asdict()}
+        measured["before"] = self._traffic(house)
+        measured["rows"] = self._rows()
+        students = dict(self._students())
+        measured["students"] = students
+        names = {trainer: told["name"] for trainer, told in students.items() if "name" in told}
+        measured["gate"] = self._gate(names)
+        measured["roll_out"] = self._roll_out(house, names, measured["gate"])
+        measured["after"] = window(self._asked(house, "after", self._size.after))
+        measured["new_wordings"] = self._new_wordings(names.values())
+        measured["report"] = self._steps.json("report")["saving"]
+        measured["steps"] = [step._asdict() for step in self._steps.taken]
+        return measured
+
+    # --- the application
+
+    def _traffic(self, house: House) -> dict[str, Any]:
+        name = self._task.name
+        self._asked(house, "history, at the large tier", self._size.history, tier="large")
+        self._asked(house, "at the small tier, unchecked", self._size.unchecked, tier="small")
+        return window(self._asked(house, f"before, as the policy {name} decides", self._size.tried))
+
+    def _asked(self, house: House, what: str, count: int, tier: str | None = None) -> list[Answer]:
+        return self._ask(house, what, self._questions.take(count), self._task.name, tier=tier)
+
+    def _ask(
+        self, house: House, what: str, asked: Sequence[Asked], model: str, tier: str | None = None, *,
+        judged: bool = True,
+    ) -> list[Answer]:  # fmt: skip
+        task = self._task
+        with self._steps.timed(f"{len(asked)} requests: {what}"):
+            return [
+                house.ask(each, model, most_tokens=task.most_tokens, tag=task.name, tier=tier, judged=judged)
+                for each in asked
+            ]
+
+    def _new_wordings(self, names: Collection[str]) -> dict[str, Any]:
+        """The small tier as it was, and each student, on wordings that nobody learned from."""
+        rows = self._home / "new.jsonl"
+        asked = self._questions.take(self._size.new, held_back=True)
+        rows.write_text("".join(json.dumps({"messages": a.messages, "reference": a.gold}) + "\n" for a in asked))
+        suite = self._home / "new.yaml"  # JSON is YAML
+        suite.write_text(json.dumps({
+            "suite": "new-wordings", "about": "Wordings that nobody learned from.", "data": {"file": rows.name}, "scorers": ["exact"],
+            "params": {"temperature": 0, "max_tokens": self._task.most_tokens},
+            "targets": [{"name": name, "model": name} for name in (BUILT_IN_NAME, *names)],
+        }))  # fmt: skip
+        return self._steps.json("eval", str(suite), "--config", str(self._config), ends=(0, 1))
+
+    # --- the product
+
+    def _distill(self, step: str, *words: str, ends: tuple[int, ...] = (0,)) -> dict[str, Any]:
+        return self._steps.json("distill", step, self._task.name, *words, ends=ends)
+
+    def _rows(self) -> dict[str, Any]:
+        licence = ("--licence", f"{TEACHER}=allowed")
+        imported = self._distill("import", "--from", "captures", *licence)
+        manifest = self._distill(
+            "curate", imported["path"], "--where", f"route={self._task.name}", "--budget", str(self._size.budget),
+            "--holdout", "0.25", "--holdout-rows", str(self._size.holdout), "--general-rows", "0",
+        )  # fmt: skip
+        state = self._distill("status")
+        labelled = self._distill(
+            "label", "--teacher", "large", "--config", str(self._config), *licence, "--holdout", "--budget", "1", "--yes",
+        )  # fmt: skip
+        exported = self._distill("export", "--format", "openai")
+        return {
+            "imported": {"rows": imported["rows"], "failed": imported["failed"]},
+            "curated": manifest["rows"], "left_out": manifest["left_out"], "failing": state["failing"],
+            "labelled": {"calls": labelled["calls"], "spent_nano": labelled["spent_nano"]},
+            "exported": exported["rows"],
+        }  # fmt: skip
+
+    def _students(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """One of each trainer; where a trainer refuses the task, what it said."""
+        for trainer in self._size.trainers:
+            recipe = [f"--recipe={each}" for each in self._size.recipe if trainer == "local"]
+            try:
+                told = self._distill("train", "--trainer", trainer, *recipe)
+            except StepError as error:
+                yield trainer, {"refused": error.said.strip()}
+                continue
+            made = self._distill("register", told["digest"], "--tier", "small")
+            kept = {field: told[field] for field in ("digest", "kind", "rows", "seconds", "losses", "settings")}
+            yield trainer, kept | {"name": made["name"], "lineage": made["lineage"]}
+
+    def _gate(self, names: dict[str, str]) -> dict[str, Any]:
+        """Each student against the small tier as it was; the one that is put forward beside the other as control."""
+        found = {}
+        for trainer, name in names.items():
+            others = [other for other in names.values() if other != name]
+            control = ("--control", others[0]) if others and trainer == self._task.serves else ()
+            found[trainer] = self._distill(
+                "gate", name, "--against", BUILT_IN_NAME, *control, "--config", str(self._config),
+                "--max-tokens", str(self._task.most_tokens), ends=(0, 1, 3),
+            )  # fmt: skip
+        return found
+
+    def _roll_out(self, house: House, names: dict[str, str], gate: dict[str, Any]) -> dict[str, Any]:
+        """Proposed by one, approved by another, a canary, and a person who takes the last step."""
+        task, home = self._task, self._home
+        student, verdict = names[task.serves], gate[task.serves]
+        after, shown = home / "after.yaml", home / "gate.json"
+        after.write_text(_AFTER.format(name=task.name, student=student))
+        shown.write_text(json.dumps(verdict))
+        said = self._steps.command(
+            "policy", "propose", str(after), "--against", str(home / f"{task.name}.yaml"), "--gate", str(shown),
+            "--by", "ana", "--why", "a student for its own task",
+        )  # fmt: skip
+        proposal = said.split(":")[0]
+        override = () if verdict["verdict"] == "yes" else ("--override", f"the gate said {verdict['verdict']}")
+        self._steps.command(
+            "policy", "approve", proposal, "--by", "bo", "--why", "read what the gate says", "--steps", "50,100",
+            "--by-unit", "request", "--min-requests", "10", *override,
+        )  # fmt: skip
+        with self._steps.timed("the running gateway begins the canary"):
+            house.until(lambda: bool(self._decided(house)["arm"]), "no canary begins")
+        canary = self._asked(house, "while the canary runs", self._size.canary)
+        status = self._steps.command("policy", "status", proposal)
+        self._steps.command("policy", "step", proposal, "--by", "bo", "--why", "read the canary's answers", ends=(0, 2))
+        with self._steps.timed("the new policy is live"):
+            house.until(lambda: not self._decided(house)["arm"], "the canary does not end")
+        arms = {arm: window([each for each in canary if each.arm == arm]) for arm in sorted({a.arm for a in canary})}
+        return {"proposal": proposal, "override": bool(override), "canary": arms, "status": status.strip()}
+
+    def _decided(self, house: House) -> dict[str, Any]:
+        return house.decides(self._task.draw(Random(0)), self._task.name, self._task.name)  # noqa: S311
+
+
+def window(answers: Sequence[Answer]) -> dict[str, Any]:
+    """What a stretch of traffic was like: how many were right (Wilson's interval), by whom, for what."""
+    right, count = sum(each.right for each in answers), len(answers)
+    low, high = wilson(right, count)
+    cost, baseline = sum(each.cost_nano for each in answers), sum(each.baseline_nano for each in answers)
+    return {
+        "requests": count, "answered": sum(bool(each.tier) for each in answers), "right": right, "share_right": right / count if count else None,
+        "interval": [low, high], "tiers": dict(sorted(Counter(each.tier or "none" for each in answers).items())),
+        "models": dict(sorted(Counter(each.model or "none" for each in answers).items())),
+        "cost_nano": cost, "always_large_nano": baseline, "saved": 1 - cost / baseline if baseline else None,
+        "median_seconds": round(median(each.seconds for each in answers), 4) if answers else None,
+    }  # fmt: skip
