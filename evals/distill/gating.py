@@ -110,7 +110,8 @@ def _write_suite(
         path,  # JSON is YAML
         {
             "suite": name, "about": "What a student is judged by.", "data": {"file": f"{name}.jsonl"},
-            "params": {"temperature": 0, "max_tokens": most_tokens}, "scorers": list(scorers), "slices": ["route", "failure"],
+            "params": {"temperature": 0, "max_tokens": most_tokens}, "scorers": list(scorers),
+            "slices": ["route", "failure"],
             "targets": [{"name": each, "model": model} for each, model in targets.items()],
         },
     )  # fmt: skip

@@ -42,28 +42,6 @@ capture: {{tenants: [default], share: 100%, keep_days: 30}}
 """
 
 
-class Task(NamedTuple):
-    """What is asked.
-
-    Attributes:
-        name: of the policy, the tag and the loop.
-        draw: one question.
-        most_tokens: an answer may have.
-        serves: the trainer whose student is put forward; the other one's is the control.
-    """
-
-    name: str
-    draw: Callable[..., Asked]
-    most_tokens: int
-    serves: str
-
-
-TASKS: Final = {
-    "tickets": Task("tickets", tickets.draw, 6, "nano"),
-    "orders": Task("orders", orders.draw, 28, "local"),
-}
-
-
 class Size(NamedTuple):
     """How much is asked.
 
@@ -77,16 +55,40 @@ class Size(NamedTuple):
         trainers: who makes students; recipe: of the local one.
     """
 
-    history: int = 340
-    unchecked: int = 40
-    tried: int = 60
+    history: int
+    budget: int
+    unchecked: int = 24
+    tried: int = 40
     canary: int = 16
-    after: int = 60
-    new: int = 60
+    after: int = 40
+    new: int = 40
     holdout: int = 100
-    budget: int = 240
     trainers: tuple[str, ...] = ("nano", "local")
     recipe: tuple[str, ...] = ()
+
+
+class Task(NamedTuple):
+    """What is asked.
+
+    Attributes:
+        name: of the policy, the tag and the loop.
+        draw: one question.
+        most_tokens: an answer may have.
+        serves: the trainer whose student is put forward; the other one's is the control.
+        size: that fits into the time.
+    """
+
+    name: str
+    draw: Callable[..., Asked]
+    most_tokens: int
+    serves: str
+    size: Size
+
+
+TASKS: Final = {
+    "tickets": Task("tickets", tickets.draw, 6, "nano", Size(640, 480, recipe=("most_steps=110",))),
+    "orders": Task("orders", orders.draw, 28, "local", Size(360, 260)),
+}
 
 
 class Questions:
@@ -182,11 +184,13 @@ class _Round:
         rows.write_text("".join(json.dumps({"messages": a.messages, "reference": a.gold}) + "\n" for a in asked))
         suite = self._home / "new.yaml"  # JSON is YAML
         suite.write_text(json.dumps({
-            "suite": "new-wordings", "about": "Wordings that nobody learned from.", "data": {"file": rows.name}, "scorers": ["exact"],
+            "suite": "new-wordings", "about": "Wordings that nobody learned from.", "data": {"file": rows.name},
+            "scorers": ["exact"],
             "params": {"temperature": 0, "max_tokens": self._task.most_tokens},
             "targets": [{"name": name, "model": name} for name in (BUILT_IN_NAME, *names)],
         }))  # fmt: skip
-        return self._steps.json("eval", str(suite), "--config", str(self._config), ends=(0, 1))
+        done = self._steps.json("eval", str(suite), "--config", str(self._config), ends=(0, 1))
+        return answers_of(Path(done["folder"]))
 
     # --- the product
 
@@ -202,7 +206,8 @@ class _Round:
         )  # fmt: skip
         state = self._distill("status")
         labelled = self._distill(
-            "label", "--teacher", "large", "--config", str(self._config), *licence, "--holdout", "--budget", "1", "--yes",
+            "label", "--teacher", "large", "--config", str(self._config), *licence, "--holdout", "--budget", "1",
+            "--yes",
         )  # fmt: skip
         exported = self._distill("export", "--format", "openai")
         return {
@@ -213,12 +218,14 @@ class _Round:
         }  # fmt: skip
 
     def _students(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """One of each trainer; where a trainer refuses the task, what it said."""
+        """One of each trainer; where the control's refuses the task, what it said."""
         for trainer in self._size.trainers:
             recipe = [f"--recipe={each}" for each in self._size.recipe if trainer == "local"]
             try:
                 told = self._distill("train", "--trainer", trainer, *recipe)
             except StepError as error:
+                if trainer == self._task.serves:
+                    raise
                 yield trainer, {"refused": error.said.strip()}
                 continue
             made = self._distill("register", told["digest"], "--tier", "small")
@@ -235,6 +242,9 @@ class _Round:
                 "gate", name, "--against", BUILT_IN_NAME, *control, "--config", str(self._config),
                 "--max-tokens", str(self._task.most_tokens), ends=(0, 1, 3),
             )  # fmt: skip
+            runs = self._home / "distill" / self._task.name / "gate" / "runs"
+            last = max(runs.glob("*/run.json"), key=lambda path: path.stat().st_mtime_ns).parent
+            found[trainer]["answers"] = answers_of(last)
         return found
 
     def _roll_out(self, house: House, names: dict[str, str], gate: dict[str, Any]) -> dict[str, Any]:
@@ -274,9 +284,22 @@ def window(answers: Sequence[Answer]) -> dict[str, Any]:
     low, high = wilson(right, count)
     cost, baseline = sum(each.cost_nano for each in answers), sum(each.baseline_nano for each in answers)
     return {
-        "requests": count, "answered": sum(bool(each.tier) for each in answers), "right": right, "share_right": right / count if count else None,
-        "interval": [low, high], "tiers": dict(sorted(Counter(each.tier or "none" for each in answers).items())),
+        "requests": count, "answered": sum(bool(each.tier) for each in answers), "right": right,
+        "share_right": right / count if count else None, "interval": [low, high],
+        "tiers": dict(sorted(Counter(each.tier or "none" for each in answers).items())),
         "models": dict(sorted(Counter(each.model or "none" for each in answers).items())),
         "cost_nano": cost, "always_large_nano": baseline, "saved": 1 - cost / baseline if baseline else None,
         "median_seconds": round(median(each.seconds for each in answers), 4) if answers else None,
     }  # fmt: skip
+
+
+def answers_of(run: Path) -> dict[str, dict[str, int]]:
+    """Of each target of a run: rows, how many it answered, how many of them rightly."""
+    found: dict[str, dict[str, int]] = {}
+    for line in (run / "items.jsonl").read_text().splitlines():
+        item = json.loads(line)
+        counts = found.setdefault(item["target"], {"rows": 0, "answered": 0, "right": 0})
+        counts["rows"] += 1
+        counts["answered"] += bool(item["answer"])
+        counts["right"] += item["quality"] == 1
+    return found
