@@ -6,6 +6,7 @@ the new text to see that it says what was meant.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
@@ -14,6 +15,7 @@ from policies.mistakes import Path
 from policies.nodes import Node, parse
 from policies.schema import TierName
 
+_BARE = re.compile(r"[a-zA-Z][a-zA-Z0-9]*[._-][a-zA-Z0-9._-]*")
 _LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 #: A new aim is written below the last of these that the file has.
 _ABOVE_AN_AIM = ("stillhouse", "name", "description", "extends", "family", "tiers", "fallback_tier")
@@ -56,6 +58,47 @@ def _changed(text: str, root: Node, spot: _Spots, kind: str, figures: Mapping[Ti
     for aim in _AIMS:
         if root.step(aim) is not None:
             return spot.replaced([(*spot.entry(root, (aim,)), line)])
+    return _added(text, root, spot, line)
+
+
+def set_entry(text: str, key: str, words: str) -> str:
+    """The text of a policy with ``key: words`` at its top, in the place of what it says there, if it says something.
+
+    Raises:
+        Mistakes: the text is no YAML.
+        CannotEdit: what it says there stands in an alias.
+    """
+    mark = "\ufeff" if text.startswith("\ufeff") else ""
+    text = text.removeprefix(mark)
+    root, _ = parse(text, file="policy")
+    spot, line = _Spots(text), f"{key}: {words}"
+    if root.step(key) is not None:
+        return mark + spot.replaced([(*spot.entry(root, (key,)), line)])
+    return mark + _added(text, root, spot, line)
+
+
+def set_models(text: str, models: Mapping[TierName, Iterable[str]], profile: str | None) -> str:
+    """The text of a policy that names these models, with the profile that was made for them; None takes none.
+
+    Raises:
+        Mistakes, CannotEdit: as of ``set_entry``; or a profile stands there, and none is to be.
+    """
+    each = ", ".join(f"{tier}: [{', '.join(map(_quoted, names))}]" for tier, names in models.items())
+    text = set_entry(text, "models", f"{{{each}}}")
+    if profile is not None:
+        return set_entry(text, "profile", _quoted(profile))
+    if parse(text.removeprefix("\ufeff"), file="policy")[0].step("profile") is not None:
+        raise CannotEdit("its profile is about other models, and there is no scorer to make one: take it out by hand")
+    return text
+
+
+def _quoted(words: str) -> str:
+    """In double quotes, where a bare word could be read as something else, as 64 digits may."""
+    return words if _BARE.fullmatch(words) else json.dumps(words, ensure_ascii=False)
+
+
+def _added(text: str, root: Node, spot: _Spots, line: str) -> str:
+    """A line below what stands at the top of a policy."""
     above = [node for node in map(root.step, _ABOVE_AN_AIM) if node is not None]
     if not above:
         raise CannotEdit(f"write by hand: {line}")
@@ -91,14 +134,14 @@ class _Spots:
         """From the first letter of a key to the end of its value."""
         node, seen = root.find(path)
         if seen != path or (node.line, node.column) >= node.end:
-            raise CannotEdit(f"{'.'.join(map(str, path))} stands in an alias; write the aim by hand")
+            raise CannotEdit(f"{'.'.join(map(str, path))} stands in an alias; write it by hand")
         return self.at(root.place(path, on_key=True)), self.at(node.end)
 
     def replaced(self, parts: Iterable[tuple[int, int, str]]) -> str:
         """The text with each span replaced."""
         spans = sorted(parts)
         if any(before > after for (_, before, _), (after, _, _) in pairwise(spans)):
-            raise CannotEdit("two values share their letters; write the aim by hand")
+            raise CannotEdit("two values share their letters; write it by hand")
         out, done = [], 0
         for start, end, new in spans:
             out += [self.text[done:start], new]

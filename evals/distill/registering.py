@@ -158,7 +158,7 @@ def register(
 
 
 def lineage_of(home: Path, found: Found, tier: TierName, said: Verdict | None) -> Lineage:
-    """Where a student comes from. Its generation is one more than the latest of its tier."""
+    """Where a student comes from. Its generation is one more than the latest of its tier, and stays."""
     student = found.student
     gate: Literal["unknown", "passed", "failed"] = "unknown"
     if said is not None:
@@ -167,7 +167,8 @@ def lineage_of(home: Path, found: Found, tier: TierName, said: Verdict | None) -
         there = (*weights.load_weights(home), *weights.candidates(home))
     except WeightsError as error:
         raise RegisterError(f"{error.message}. {error.hint}") from None
-    others = [each.lineage.generation for each in there if each.tier == tier and each.student != found.digest]
+    same = [each.lineage.generation for each in there if each.tier == tier and each.student == found.digest]
+    others = [each.lineage.generation for each in there if each.tier == tier]
     known = {each.sha256: each.lineage.family for each in there}
     return Lineage(
         family=known.get(str(student.settings.get("base_sha256")), student.base),
@@ -176,7 +177,7 @@ def lineage_of(home: Path, found: Found, tier: TierName, said: Verdict | None) -
         dataset_hash=student.dataset_hash,
         recipe_hash=student.recipe_hash,
         gate=gate,
-        generation=1 + max(others, default=0),
+        generation=same[0] if same else 1 + max(others, default=0),
     )
 
 

@@ -11,6 +11,7 @@ from evals.tuning.side import Side
 from evals.tuning.sources import Source
 from policies.load import load_policy
 from policies.policy import Policy
+from router.core.models import profile_name
 from router.registry import scorers
 from router.registry.home import home
 from router.score import artefact, load
@@ -95,7 +96,7 @@ def _scorers(names: list[str], on: Outcomes) -> list[Decider]:
 
 def _source(on: Outcomes, policy: Policy, scorer: Scorer) -> Source:
     if sources.is_ledger(on.path):
-        return sources.Log.read(on.path, policy.body.family)
+        return sources.Log.read(on.path, profile_name(policy.body))
     if sources.is_climbs(on.path):
         from router.score.calibration import load_calibration
 

@@ -24,6 +24,7 @@ from router.registry.home import home
 from router.registry.prices import PriceBook
 from router.registry.references import reference_prices
 from router.registry.weights import WeightsError, candidates, load_weights, state_of
+from router.serve.fitting import Unfit, wearing
 from router.serve.settings import ServerSettings, Settings, deployments_of, embedded_settings, load_settings
 from router.serve.students import with_candidates
 
@@ -141,6 +142,18 @@ class Places:
             self._scorers[chosen] = open_scorer(Watch(wanted))
         return self._scorers[chosen]
 
+    def worn(self, policy: Policy, config: str | None = None) -> Scorer | None:
+        """The scorer, with the profile that a policy names.
+
+        Raises:
+            ConfigError: it is not here, or does not fit.
+        """
+        scorer = self.scorer(config)
+        try:
+            return None if scorer is None else wearing(scorer, [policy], home())
+        except Unfit as error:
+            raise ConfigError(str(error)) from None
+
     def prices(self, policy: Policy, config: str | None = None) -> Mapping[str, Price]:
         """Tier -> its deployment's price where one is configured, else the family's reference price."""
         prices = dict(reference_prices(policy.body.family))
@@ -203,14 +216,21 @@ class Places:
     def identity(self, deployments: tuple[Deployment, ...], config: str | None = None) -> list[Any]:
         """What decides the answers of these deployments: model, place, weights, generation. Not their price."""
         settings = self.settings(config)
-        prints = {w.name: w.sha256 for w in self._local()} if _any_local(settings) else {}
+        listed = self._candidates()
+        prints = {w.name: w.sha256 for w in (*listed, *(self._local() if _any_local(settings) else ()))}
         return [
             [
                 d.name, d.tier, d.model, settings.upstreams[d.upstream].kind, settings.upstreams[d.upstream].base_url,
-                prints.get(d.model, ""), msgspec.to_builtins(d.lineage), d.context_window, d.tools, d.images, d.share,
+                prints.get(d.model, "") or settings.upstreams[d.upstream].sha256 or "", _descent(d),
+                d.context_window, d.tools, d.images, d.share,
             ]
             for d in deployments
         ]  # fmt: skip
+
+
+def _descent(d: Deployment) -> dict[str, Any]:
+    """Where it comes from, without what a gate said of it: that decides no answer."""
+    return {field: getattr(d.lineage, field) for field in d.lineage.__struct_fields__ if field != "gate"}
 
 
 def _any_local(settings: Settings) -> bool:

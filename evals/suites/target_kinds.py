@@ -79,6 +79,7 @@ class Target(Strict):
         policy: a policy decides; no model is asked. Without ``config`` every tier is taken to be there.
         tier: the deployment of this tier alone: no guards, no decision.
         model: one deployment, by its name or its model's.
+        otherwise: with ``model``, a head: who is asked, one after the other, where it abstains.
         gateway: the whole gateway.
         guards: a policy's guards read each text.
         outcomes: recorded outcomes.
@@ -89,6 +90,7 @@ class Target(Strict):
     policy: Text | None = None
     tier: TierName | None = None
     model: Text | None = None
+    otherwise: tuple[Text, ...] = ()
     gateway: Gateway | None = None
     guards: Text | None = None
     outcomes: Outcomes | None = None
@@ -110,4 +112,6 @@ class Target(Strict):
         if not given:
             refuse([Problem((), "names nobody to ask", f"one of {', '.join(KINDS)}")])
         refuse(Problem((kind,), f"stands beside {given[0]!r}", "one kind a target") for kind in given[1:])
+        if self.otherwise and self.model is None:
+            refuse([Problem(("otherwise",), "only a model, a head, abstains", "remove it, or name the head as model")])
         return self

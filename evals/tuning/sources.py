@@ -22,9 +22,12 @@ from evals.tuning.table import Table
 from policies.policy import Policy
 from router.core.checks import Calibration
 from router.core.decide import Fleet
+from router.core.models import profile_name
 from router.ledger.place import Place
 from router.ledger.read import EVERYTHING, Span
+from router.registry.home import home
 from router.registry.references import reference_prices
+from router.serve.fitting import Unfit, wearing
 from router.types import TIER_NAMES, Price
 
 if TYPE_CHECKING:
@@ -51,8 +54,16 @@ class Outcomes:
     scorer: Scorer | None
 
     def table(self, policy: Policy) -> Table:
-        """The rows as this policy sees them."""
-        return from_outcomes(self.rows, self.family, self.scorer, profile=policy.body.family, policy=policy)
+        """The rows as this policy sees them.
+
+        Raises:
+            OutcomeError: the profile that it names is not here, or does not fit the scorer.
+        """
+        try:
+            scorer = None if self.scorer is None else wearing(self.scorer, [policy], home())
+        except Unfit as error:
+            raise OutcomeError(str(error)) from None
+        return from_outcomes(self.rows, self.family, scorer, profile=profile_name(policy.body), policy=policy)
 
     def side(self, policy: Policy, fleet: Fleet | None = None) -> Side:
         """A policy's decisions over the rows."""
@@ -82,9 +93,10 @@ class Log:
         Raises:
             OutcomeError: the policy scores by another family than the rows were chosen for.
         """
-        if policy.body.family != self.profile:
+        if profile_name(policy.body) != self.profile:
+            mine = profile_name(policy.body)
             raise OutcomeError(
-                f"{policy.name!r} scores by family {policy.body.family!r}, and the other policy by {self.profile!r}: a "
+                f"{policy.name!r} scores by family {mine!r}, and the other policy by {self.profile!r}: a "
                 "ledger knows each request's chances for one family only; compare policies of one family"
             )
         return side(policy, self.known, fleet=fleet)

@@ -10,6 +10,9 @@ from collections.abc import Iterable
 from policies.schema import PolicyBody
 from router.types import Deployment
 
+MARK = "@"
+"""Between a family and the digest of a profile in its place; no family's own name holds it."""
+
 
 def usable(body: PolicyBody, deployments: Iterable[Deployment]) -> tuple[Deployment, ...]:
     """The deployments that this policy may use, in their order."""
@@ -23,3 +26,8 @@ def missing(body: PolicyBody, deployments: Iterable[Deployment]) -> tuple[str, .
     """The models that a policy names and that are not there under its tier, in the policy's order."""
     there = {(d.tier, d.name) for d in deployments}
     return tuple(name for tier, names in (body.models or {}).items() for name in names if (tier, name) not in there)
+
+
+def profile_name(body: PolicyBody) -> str:
+    """By which profile the scorer answers for a policy: its family's, or the one of the very models that it names."""
+    return body.family if body.profile is None else f"{body.family}{MARK}{body.profile[:12]}"

@@ -212,14 +212,14 @@ def _relive(before: Proposal, after: Proposal, lives: dict[str, tuple[str, ...]]
 
 
 def propose(
-    home: Path, source: str | Path, *, by: str, now_ms: int, against: str | Path | None = None, why: str = "",
-    evidence: bytes | None = None, gate: bytes | None = None,
+    home: Path, source: str | Path | Sequence[Path], *, by: str, now_ms: int, against: str | Path | None = None,
+    why: str = "", evidence: bytes | None = None, gate: bytes | None = None,
 ) -> Proposal:  # fmt: skip
     """Put a policy forward. It changes nothing that is served.
 
     Args:
         home: the folder of this machine's registry.
-        source: the proposed policy.
+        source: the proposed policy, or the files of its layers, the lowest floor first.
         by: who proposes.
         now_ms: the time.
         against: the policy in the settings that it shall replace; not needed where a version is live already.

@@ -49,15 +49,16 @@ def folder(home: Path) -> Path:
     return home / "registry" / "versions"
 
 
-def keep(home: Path, source: str | Path) -> Policy:
+def keep(home: Path, source: str | Path | Sequence[Path]) -> Policy:
     """Keep a policy's files under its content hash; one that is kept already is left as it is.
 
-    What is named is read back from the copies, so that an edit in between cannot get in.
+    ``source`` is the policy, or the very files of its layers, the lowest floor first. What is named is read back from
+    the copies, so that an edit in between cannot get in.
 
     Raises:
         Mistakes: the policy is wrong. VersionError: the folder cannot be written.
     """
-    files = load_policy(source).files
+    files = load_policy(source).files if isinstance(source, str | Path) else source
     place = folder(home)
     new = place / f".{secrets.token_hex(8)}.new"
     try:

@@ -312,6 +312,23 @@ def candidate(
     return made
 
 
+def judged(home: Path, name: str, gate: Literal["passed", "failed"], evidence: str) -> None:
+    """Write down what a gate said of a candidate; nothing where none is called so.
+
+    Raises:
+        WeightsError: the list is damaged, or cannot be written.
+    """
+
+    def told(weights: Weights) -> Weights:
+        if weights.name != name or not weights.candidate:
+            return weights
+        lineage = msgspec.structs.replace(weights.lineage, gate=gate)
+        return msgspec.structs.replace(weights, lineage=lineage, evidence=evidence)
+
+    if any(weights.name == name for weights in candidates(home)):
+        _change(home, lambda models: tuple(told(weights) for weights in models))
+
+
 def _put(home: Path, weights: Weights) -> Weights:
 
     def append(models: tuple[Weights, ...]) -> tuple[Weights, ...]:

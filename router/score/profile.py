@@ -74,6 +74,8 @@ def fit(
     priors: Mapping[str, Prior],
     tokens: Mapping[str, NDArray[np.float64]] | None = None,
     least: int = LEAST_ROWS,
+    *,
+    alike: bool = False,
 ) -> dict[str, Head]:
     """Heads of a family's tiers from its own outcomes.
 
@@ -83,13 +85,14 @@ def fit(
         priors: tier -> what to believe without rows (``Scorer.prior``).
         tokens: tier -> output tokens per prompt, NaN where unknown.
         least: rows a tier needs.
+        alike: rows that all came out the same are a ground, too: the prior keeps what they say finite.
 
     Raises:
-        ProfileError: a tier has too few rows, a score outside 0..1, or one class of outcomes only.
+        ProfileError: a tier has too few rows, a score outside 0..1, or (unless ``alike``) one class of outcomes only.
     """
     heads: dict[str, Head] = {}
     for tier, outcome in scores.items():
-        known = _checked(tier, places, np.asarray(outcome, dtype=np.float64), least)
+        known = _checked(tier, places, np.asarray(outcome, dtype=np.float64), least, alike=alike)
         ability, *loading = _posterior(places[known], np.asarray(outcome, dtype=np.float64)[known], priors[tier])
         counted = None if tokens is None or tier not in tokens else np.asarray(tokens[tier], dtype=np.float64)
         level, slope = _length(places, counted, priors[tier])
@@ -97,7 +100,9 @@ def fit(
     return heads
 
 
-def _checked(tier: str, places: NDArray[np.float32], outcome: NDArray[np.float64], least: int) -> NDArray[np.bool_]:
+def _checked(
+    tier: str, places: NDArray[np.float32], outcome: NDArray[np.float64], least: int, *, alike: bool
+) -> NDArray[np.bool_]:
     if len(outcome) != len(places):
         raise ProfileError(
             f"tier {tier}: {len(outcome)} scores for {len(places)} prompts; give one each, NaN if unknown"
@@ -108,7 +113,7 @@ def _checked(tier: str, places: NDArray[np.float32], outcome: NDArray[np.float64
     values = outcome[known]
     if not ((values >= 0) & (values <= 1)).all():
         raise ProfileError(f"tier {tier}: a score lies outside 0..1; scale scores to shares of right answers")
-    if values.min() == values.max():
+    if values.min() == values.max() and not alike:
         raise ProfileError(f"tier {tier}: all {len(values)} scores are {values[0]:g}; add rows where it does otherwise")
     return np.asarray(known)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from router.score.features import STRUCTURE, Reading, read, spelled
-from router.score.profile import Prior, spread
+from router.score.profile import Head, Prior, spread
 from router.score.project import Bends, gram_weights
 from router.score.unknown import REACH, Known, Novelty
 from router.types import TIER_NAMES, Score
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from router.score.artefact import Artefact
-    from router.score.profile import Head
 
 #: What ``explain`` tells apart: the wording of the prompt, then the groups of structural numbers.
 GROUPS = ("wording", *dict.fromkeys(group for _, group in STRUCTURE))
@@ -199,12 +198,35 @@ class Scorer:
             _Tier(tier, heads[tier].ability, heads[tier].token_level, heads[tier].token_slope) for tier in order
         )
         loading = np.stack([heads[tier].loading for tier in order]).T
-        profiles = {**self._profiles, name: _Profile(tiers, np.ascontiguousarray(loading, dtype=np.float32))}
         named = hashlib.sha256(f"{self._digest} {name} {tiers!r}".encode())
         named.update(loading.astype("<f8").tobytes())
-        other = copy.copy(self)
-        vars(other).update(_profiles=profiles, _digest=named.hexdigest())
+        other = self.beside(name, heads)
+        vars(other).update(_digest=named.hexdigest())
         return other
+
+    def beside(self, name: str, heads: Mapping[str, Head]) -> Scorer:
+        """This scorer, under the same digest, with one more profile: for one that something else names."""
+        order = [tier for tier in TIER_NAMES if tier in heads]
+        tiers = tuple(
+            _Tier(tier, heads[tier].ability, heads[tier].token_level, heads[tier].token_slope) for tier in order
+        )
+        loading = np.stack([np.asarray(heads[tier].loading, dtype=np.float64) for tier in order]).T
+        other = copy.copy(self)
+        profile = _Profile(tiers, np.ascontiguousarray(loading, dtype=np.float32))
+        vars(other).update(_profiles={**self._profiles, name: profile})
+        return other
+
+    def heads(self, family: str = "generic") -> dict[str, Head]:
+        """What a family's profile expects of each tier.
+
+        Raises:
+            UnknownFamily: the artefact has no such profile.
+        """
+        profile = self._profile(family)
+        return {
+            tier.name: Head(tier.ability, profile.loading[:, at].astype(np.float64), tier.token_level, tier.token_slope)
+            for at, tier in enumerate(profile.tiers)
+        }
 
     def _place(self, reading: Reading, bent: NDArray[np.float32]) -> NDArray[np.float32]:
         place: NDArray[np.float32] = self._wording(reading) + total(bent * self._weights)

@@ -14,7 +14,7 @@ import random
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, get_args
@@ -24,6 +24,7 @@ from policies.mistakes import Mistake, Mistakes
 from policies.policy import Policy
 from router.core.decide import Fleet
 from router.core.explore import Lot, lot_of
+from router.core.models import MARK as PROFILE_MARK
 from router.core.models import usable
 from router.errors import Overloaded
 from router.ledger.captures import Captures
@@ -38,7 +39,7 @@ from router.registry.references import reference_prices
 from router.registry.salt import SaltError, explore_salt, prompt_salt
 from router.registry.shared import MARK, Shared
 from router.serve.capturing import open_captures, salt_where_captured
-from router.serve.fitting import Fits
+from router.serve.fitting import Fits, Unfit, wearing
 from router.serve.guards.prover import Prover
 from router.serve.guards.verdicts import Verdicts
 from router.serve.http.bodies import Bodies
@@ -198,7 +199,7 @@ class Cell:
             self._look_at_shared(self.shared)
         fresh = self.watch.look()
         arrivals = None if self.students is None else self.students.look()
-        fits = Fits(self.deployments if arrivals is None else arrivals.deployments)
+        fits = replace(self.fits(), deployments=self.deployments if arrivals is None else arrivals.deployments)
         return Looked(fresh, self.registry.look(self.filed, self.families(), self.taken, fits), arrivals)
 
     def _look_at_shared(self, shared: Shared) -> None:
@@ -273,28 +274,29 @@ class Cell:
 
     def _swap(self, scorer: Scorer) -> bool:
         """Take up a scorer, and the policies as their files now are; neither, when it lacks a family they name."""
-        families = frozenset(scorer.families)
+        families, fits = families_of(scorer), replace(self.fits(), artefact=scorer.digest)
         found: PolicySet | None = None
         fault: Exception | None = None
         try:
-            found = read_policies(self.settings, families, self.fits())
+            found = read_policies(self.settings, families, fits)
         except (Mistakes, SaltError, ValueError) as error:
             fault = error
         needing = [*self.taken.policies(), *(() if found else self.filed.values())]
         lost = [f"{p.name!r} names {p.body.family!r}" for p in needing if p.body.family not in families]
+        lost = lost or list(_unfit(fits, needing))
         if lost:
             self._refused = scorer
             self.metrics.reloads.add(1, "refused")
             log.error(
-                "scorer %s was chosen but not taken up; the running one stays: it has no profile of a family that "
-                "a policy needs (%s)", scorer.digest[:12], ", ".join(lost),
+                "scorer %s was chosen but not taken up; the running one stays: it has no profile of a family, or of "
+                "the models, that a policy needs (%s)", scorer.digest[:12], ", ".join(lost),
             )  # fmt: skip
             return False
         if found is None:
             log.error("the policies as edited do not fit; the running ones stay:\n%s", fault)
             found = PolicySet(self.filed, self.default_policy, self.explore_salt)
-        self._lay(found)
         self.scorer, self._refused = scorer, None
+        self._lay(found)
         self.metrics.reloads.add(1, "taken")
         log.info("scorer %s is in use", scorer.digest[:12])
         return True
@@ -319,6 +321,8 @@ class Cell:
         exploring = {policy.hash: policy for policy in (*self.policies.values(), *self.taken.policies())}
         self.explore_salt = found.salt or salt_for(exploring)
         self.capture_salt = salt_where_captured(exploring)
+        if self.scorer is not None:
+            self.scorer = wearing(self.scorer, exploring.values(), self.registry.home)
         self._fleets = {}
 
     def _reload_registry(self, taken: Taken) -> None:
@@ -333,7 +337,7 @@ class Cell:
                 log.warning("%s", note)
         try:
             self._lay(PolicySet(self.filed, self.default_policy, self.explore_salt))
-        except SaltError as fault:
+        except (SaltError, Unfit) as fault:
             if str(fault) not in before.faults:
                 log.error("the registry was not taken up; what is running stays: %s", fault)
             self.taken = replace(before, faults=(*taken.faults, str(fault)))
@@ -363,11 +367,11 @@ class Cell:
 
     def fits(self) -> Fits:
         """What a policy may name here."""
-        return Fits(self.deployments)
+        return Fits(self.deployments, None if self.scorer is None else self.scorer.digest, self.registry.home)
 
     def families(self) -> frozenset[str] | None:
         """The families that the scorer knows; None where there is no scorer to ask."""
-        return None if self.scorer is None else frozenset(self.scorer.families)
+        return None if self.scorer is None else families_of(self.scorer)
 
     async def close(self) -> None:
         """Release the solver, models, connections and the ledger, in that order."""
@@ -405,8 +409,10 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
     captures = open_captures(settings, place)
     students = Students(home(), settings, book, lambda name, grown: open_upstream(name, grown, wire))
     arrivals = students.look() or Arrivals(deployments_of(settings, book), {})
-    fits = Fits(arrivals.deployments)
-    found = read_policies(settings, None if scorer is None else frozenset(scorer.families), fits)
+    fits = Fits(arrivals.deployments, None if scorer is None else scorer.digest, home())
+    found = read_policies(settings, None if scorer is None else families_of(scorer), fits)
+    if scorer is not None:
+        scorer = wearing(scorer, found.policies.values(), home())
     if salt := salt_where_captured(found.policies):
         captures.check()
     cell = Cell(
@@ -490,6 +496,19 @@ def read_policies(settings: Settings, families: frozenset[str] | None, fits: Fit
     for policy in policies.values():
         fits.check(policy)
     return PolicySet(policies, _default_policy(settings, policies), salt_for(policies))
+
+
+def families_of(scorer: Scorer) -> frozenset[str]:
+    """The families that an artefact knows, without the profiles that policies brought."""
+    return frozenset(name for name in scorer.families if PROFILE_MARK not in name)
+
+
+def _unfit(fits: Fits, policies: Iterable[Policy]) -> Iterator[str]:
+    for policy in policies:
+        try:
+            fits.check(policy)
+        except Unfit as fault:
+            yield str(fault)
 
 
 def _served(taken: Taken) -> str:

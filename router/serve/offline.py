@@ -11,6 +11,7 @@ from guardrails.catalog import names
 from policies.policy import Policy
 from router.core.decide import Caller, Fleet, decide
 from router.core.features import features_of
+from router.core.models import profile_name
 from router.core.turns import turn_of
 from router.core.wire import ChatRequest, read_chat
 from router.types import Decision, Features, Score
@@ -58,7 +59,7 @@ class Bench:
         return Judged(features, turn.score, decision, tuple(findings), blocked)
 
     def _score(self, text: str) -> Score | None:
-        return self.scorer.score(text, self.policy.body.family) if self.scorer else None
+        return self.scorer.score(text, profile_name(self.policy.body)) if self.scorer else None
 
 
 def request_of(prompt: str | None, messages: Any = None, tools: Any = None) -> ChatRequest:

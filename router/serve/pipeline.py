@@ -14,6 +14,7 @@ from router.core.affinity import Stay
 from router.core.decide import Caller, decide
 from router.core.features import features_of
 from router.core.lacking import refusal_of
+from router.core.models import profile_name
 from router.core.peek import reading_of
 from router.core.plan import Try, pick, plan
 from router.core.resilience.deadline import LEAST
@@ -154,7 +155,7 @@ def score_of(cell: Cell, wish: Order, ask: str) -> Score | None:
     if cell.scorer is None:
         cell.metrics.unscored.add(1)
         return None
-    return cell.scores.of(cell.scorer, wish.caller.tenant, ask, wish.policy.body.family)
+    return cell.scores.of(cell.scorer, wish.caller.tenant, ask, profile_name(wish.policy.body))
 
 
 async def answer_whole(

@@ -61,15 +61,15 @@ def command(  # noqa: D103 - the help above is the docstring
         show.fail(str(error), error.hint)
     except (ValueError, OSError, Mistakes) as error:
         show.fail(str(error))
-    told, path = _kept(folder, student, judged)
+    told, path = kept(folder, student, judged)
     if as_json:
         show.json_line(told)
     else:
-        _say(judged, path)
+        say(judged, path)
     raise SystemExit(telling.EXIT[judged.ruling.verdict])
 
 
-def _kept(folder: Folder, name: str, judged: Judged) -> tuple[dict[str, Any], Path]:
+def kept(folder: Folder, name: str, judged: Judged) -> tuple[dict[str, Any], Path]:
     """The evidence, as a proposal carries it, and where it was left."""
     from evals.distill.folder import write_json
     from evals.distill.gating import student_called
@@ -90,7 +90,8 @@ def _kept(folder: Folder, name: str, judged: Judged) -> tuple[dict[str, Any], Pa
     return told, path
 
 
-def _say(judged: Judged, path: Path) -> None:
+def say(judged: Judged, path: Path) -> None:
+    """The ruling in words."""
     from evals.gate import telling
 
     ruling = judged.ruling

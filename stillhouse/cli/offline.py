@@ -15,6 +15,7 @@ from router.serve.offline import Bench, Judged, request_of
 from stillhouse.cli import show
 
 if TYPE_CHECKING:
+    from policies.policy import Policy
     from router.score import Scorer
     from router.serve.settings import Settings
 
@@ -29,6 +30,7 @@ def bench(policy: str, settings: Settings | None) -> Bench:
         loaded = load_policy(policy, families=families)
     except Mistakes as mistakes:
         show.fail(f"the policy has mistakes:\n{mistakes}", "stillhouse check FILE shows each with its line")
+    scorer = worn(scorer, loaded)
     prices = dict(reference_prices(loaded.body.family))
     if settings is None:
         return Bench(loaded, scorer, Fleet((), prices))
@@ -49,6 +51,17 @@ def scorer_in_use(settings: Settings | None) -> Scorer | None:
     if found.scorer is None:
         show.note(f"no scorer: {found.fault}")
     return found.scorer
+
+
+def worn(scorer: Scorer | None, policy: Policy) -> Scorer | None:
+    """The scorer with the profile that the policy names, if it names one; ends the command where it does not fit."""
+    from router.registry.home import home
+    from router.serve.fitting import Unfit, wearing
+
+    try:
+        return None if scorer is None else wearing(scorer, [policy], home())
+    except Unfit as error:
+        show.fail(str(error))
 
 
 def say_whose_prices(family: str) -> None:

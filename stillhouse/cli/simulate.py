@@ -113,6 +113,7 @@ def _source(
 ) -> Source:  # fmt: skip
     """Open what ``--on`` names; ends the command with words where it cannot be had."""
     from evals.tuning import sources
+    from router.core.models import profile_name
     from stillhouse.cli.offline import say_whose_prices
 
     path = ledger_place(None) if name == LEDGER else Path(name)
@@ -125,7 +126,7 @@ def _source(
         if family or families or models:
             show.fail("--family, --families and the tiers' models belong to outcome rows", "a ledger knows its own")
         with explained(path):
-            return sources.Log.read(path, policy.body.family, span)
+            return sources.Log.read(path, profile_name(policy.body), span)
     if span.since_ms is not None or span.tenant is not None:
         show.fail("--since and --tenant choose among a ledger's requests", "outcome rows hold no times; take them out")
     if sources.is_climbs(path):

@@ -31,7 +31,8 @@ def build(target: Target, suite: Suite, places: Places, params: Mapping[str, Any
     from evals.runs.targets.direct import Direct
 
     return Direct(
-        target.name, places, config, tier=target.tier, model=target.model, params=fields, system=system
+        target.name, places, config, tier=target.tier, model=target.model, otherwise=target.otherwise, params=fields,
+        system=system,
     )  # fmt: skip
 
 

@@ -46,7 +46,7 @@ class Deciding:
         self._policy = policy
         deployments: tuple[Deployment, ...] = self._places.deployments(self._config) if self._real else ()
         prices = self._places.prices(policy, self._config)
-        scorer = self._places.scorer(self._config)
+        scorer = self._places.worn(policy, self._config)
         self._bench = Bench(policy, scorer, Fleet(usable(policy.body, deployments), prices))
         self._who = digest(
             "policy", program(), policy_identity(policy), scorer.digest if scorer else None,

@@ -18,7 +18,7 @@ from router.types import Deployment, Usage
 from router.upstream.base import Deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from evals.runs.places import Places
     from evals.suites.rows import Row
@@ -31,7 +31,9 @@ class Direct:
     """Asks the deployments of a tier, or one deployment.
 
     Args:
-        wanted: a tier, or a deployment by its name or its model's.
+        tier: its deployments, by their shares.
+        model: or a deployment by its name or its model's.
+        otherwise: who is asked, one after the other, where the model abstains.
         params: further fields of every request.
     """
 
@@ -40,7 +42,7 @@ class Direct:
 
     def __init__(
         self, name: str, places: Places, config: str | None, *, tier: TierName | None = None, model: str | None = None,
-        params: Mapping[str, Any], system: str | None = None,
+        otherwise: Sequence[str] = (), params: Mapping[str, Any], system: str | None = None,
     ) -> None:  # fmt: skip
         self.name = name
         self._places = places
@@ -48,17 +50,23 @@ class Direct:
         self._wanted = (tier, model)
         self._params = params
         self._system = system
+        self._otherwise = otherwise
         self._there: tuple[Deployment, ...] = ()
+        self._next: tuple[Deployment, ...] = ()
         self._who = ""
 
     async def open(self) -> None:
         tier, model = self._wanted
         listed = self._places.deployments(self._config)
         self._there = tuple(d for d in listed if (d.tier == tier and not d.candidate) or model in {d.name, d.model})
-        if not self._there:
+        behind = [next((d for d in listed if name in {d.name, d.model}), None) for name in self._otherwise]
+        self._next = tuple(d for d in behind if d is not None)
+        if not self._there or None in behind:
+            missing = (tier or model) if not self._there else self._otherwise[behind.index(None)]
             known = ", ".join(f"{d.name} ({d.tier})" for d in listed) or "none"
-            raise ConfigError(f"target {self.name!r}: no model here is {tier or model!r}", f"there are: {known}")
-        self._who = digest("direct", self._places.identity(self._there, self._config))
+            raise ConfigError(f"target {self.name!r}: no model here is {missing!r}", f"there are: {known}")
+        groups = (self._there, self._next) if self._next else (self._there,)
+        self._who = digest("direct", *(self._places.identity(group, self._config) for group in groups))
 
     def key(self, row: Row, sample: int) -> str:
         return digest(self._who, self._chosen(row).name, body_of(row, sample, self._params, self._system), sample)
@@ -66,7 +74,7 @@ class Direct:
     @property
     def models(self) -> tuple[str, ...]:
         """Who may be asked, once it is open."""
-        return tuple(d.model for d in self._there)
+        return tuple(d.model for d in (*self._there, *self._next))
 
     @property
     def who(self) -> str:
@@ -85,27 +93,32 @@ class Direct:
     def cost(self, row: Row, output_tokens: int) -> int | None:
         """Nano-dollars of an answer of that length, its prompt by estimate; None where a price is not known."""
         usage = Usage(input_tokens=input_tokens(row, self._system), output_tokens=output_tokens)
-        return cost_of(usage, self._chosen(row).price)
+        costs = [cost_of(usage, d.price) for d in (self._chosen(row), *self._next)]
+        known = [cost for cost in costs if cost is not None]
+        return max(known) if len(known) == len(costs) else None
 
     async def ask(self, row: Row, sample: int) -> Reply:
-        d = self._chosen(row)
-        upstream = self._places.cell(config=self._config).upstreams[d.upstream]
-        body = encode(body_of(row, sample, self._params, self._system), d.model)
         since = time.perf_counter()
-        try:
-            answer = await upstream.chat(body, _PATIENCE)
-        except UpstreamAbstained:
-            return self.priced(self._left_to_others(row, d, (time.perf_counter() - since) * 1e3))
-        except UpstreamError as error:
-            raise ask_error(error) from None
-        took = (time.perf_counter() - since) * 1e3
-        said = read_completion(answer.body)
+        for tried, d in enumerate((self._chosen(row), *self._next), 1):
+            upstream = self._places.cell(config=self._config).upstreams[d.upstream]
+            body = encode(body_of(row, sample, self._params, self._system), d.model)
+            try:
+                answer = await upstream.chat(body, _PATIENCE)
+            except UpstreamAbstained:
+                continue
+            except UpstreamError as error:
+                raise ask_error(error) from None
+            return self._said(answer.body, d, tried, (time.perf_counter() - since) * 1e3)
+        return self.priced(self._left_to_others(row, d, (time.perf_counter() - since) * 1e3))
+
+    def _said(self, answer: bytes, d: Deployment, calls: int, took: float) -> Reply:
+        said = read_completion(answer)
         text, usage = said.text, said.usage
         if usage is None and not text:
             raise AskError("the answer is empty and says nothing of its tokens")
         return self.priced(
             Reply(
-                text=text, calls=1, tier=d.tier, model=d.model, latency_ms=took,
+                text=text, calls=calls, tier=d.tier, model=d.model, latency_ms=took,
                 tokens_in=usage.input_tokens if usage else None, tokens_out=usage.output_tokens if usage else None,
                 finish=said.finish, chances=said.chances,
             )
@@ -123,8 +136,9 @@ class Direct:
         if reply.tokens_in is None or reply.tokens_out is None:
             return reply
         usage = Usage(input_tokens=reply.tokens_in, output_tokens=reply.tokens_out)
-        mine = next((d.price for d in self._there if d.model == reply.model), None)
-        large = next((d.price for d in self._places.deployments(self._config) if d.tier == "large"), None)
+        mine = next((d.price for d in (*self._there, *self._next) if d.model == reply.model), None)
+        listed = self._places.deployments(self._config)
+        large = next((d.price for d in listed if d.tier == "large" and not d.candidate), None)
         return msgspec.structs.replace(
             reply,
             cost_nano=cost_of(usage, mine) if mine else reply.cost_nano,

@@ -123,7 +123,7 @@ async def test_the_command_leaves_evidence_and_its_exit_code_is_the_verdict(fold
         "seconds": 1.0, "rows": 60,
     }))  # fmt: skip
 
-    async def known(*_arguments):
+    async def known(*_arguments, **_more):
         return done
 
     monkeypatch.setattr("evals.distill.gating.judge", known)
