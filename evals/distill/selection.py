@@ -32,7 +32,7 @@ from router.upstream.nano_head import Head, asked, load
 
 RESULTS: Final = Path(__file__).parents[1] / "results"
 SEEDS: Final = (1, 2, 3)
-SHARES: Final = (0.25, 0.5, 1.0)
+SHARES: Final = (0.1, 0.25, 0.5, 1.0)
 DRAWN: Final = 1800
 FIRST: Final = 120
 HELD: Final = 400

@@ -21,6 +21,8 @@ from evals.intervals import wilson
 from router.registry.weights import BUILT_IN_NAME
 
 PRICE: Final = {"input": 1.25, "output": 10}  # of the large tier, USD per million tokens: an assumption, see the result
+MARGINS: Final = ("errors=0.05", "latency=100%", "latency_p95=100%")
+"""What is put up with: a hundred rows cannot show errors to be rarer, and a student of 16 bits is slower than 4."""
 _BEFORE: Final = """\
 stillhouse: 1
 name: {name}
@@ -30,7 +32,7 @@ stream: checked
 cascade: {{start: small, checks: [finish, logprobs]}}
 capture: {{tenants: [default], share: 100%, keep_days: 30}}
 """
-_AFTER: Final = """\
+_BY_HAND: Final = """\
 stillhouse: 1
 name: {name}
 quality: {{keep: 0.9}}
@@ -53,6 +55,7 @@ class Size(NamedTuple):
         new: in wordings that nobody learned from.
         holdout: rows, at most. budget: rows to learn from.
         trainers: who makes students; recipe: of the local one.
+        override: a person rolls it out though the gate did not say yes.
     """
 
     history: int
@@ -65,6 +68,7 @@ class Size(NamedTuple):
     holdout: int = 100
     trainers: tuple[str, ...] = ("nano", "local")
     recipe: tuple[str, ...] = ()
+    override: bool = False
 
 
 class Task(NamedTuple):
@@ -141,15 +145,16 @@ class _Round:
 
     def go(self, house: House) -> dict[str, Any]:
         """All of it."""
-        measured: dict[str, Any] = {"task": self._task.name, "size": self._size._asdict()}
+        measured: dict[str, Any] = {"task": self._task.name, "serves": self._task.serves, "size": self._size._asdict()}
         measured["before"] = self._traffic(house)
         measured["rows"] = self._rows()
         students = dict(self._students())
         measured["students"] = students
         names = {trainer: told["name"] for trainer, told in students.items() if "name" in told}
         measured["gate"] = self._gate(names)
-        measured["roll_out"] = self._roll_out(house, names, measured["gate"])
-        measured["after"] = window(self._asked(house, "after", self._size.after))
+        rolled = self._roll_out(house, names[self._task.serves], measured["gate"])
+        measured["roll_out"] = rolled
+        measured["after"] = window(self._asked(house, "after", self._size.after)) if rolled else None
         measured["new_wordings"] = self._new_wordings(names.values())
         measured["report"] = self._steps.json("report")["saving"]
         measured["steps"] = [step._asdict() for step in self._steps.taken]
@@ -233,33 +238,28 @@ class _Round:
             yield trainer, kept | {"name": made["name"], "lineage": made["lineage"]}
 
     def _gate(self, names: dict[str, str]) -> dict[str, Any]:
-        """Each student against the small tier as it was; the one that is put forward beside the other as control."""
-        found = {}
-        for trainer, name in names.items():
-            others = [other for other in names.values() if other != name]
-            control = ("--control", others[0]) if others and trainer == self._task.serves else ()
-            found[trainer] = self._distill(
-                "gate", name, "--against", BUILT_IN_NAME, *control, "--config", str(self._config),
-                "--max-tokens", str(self._task.most_tokens), ends=(0, 1, 3),
-            )  # fmt: skip
-            runs = self._home / "distill" / self._task.name / "gate" / "runs"
-            last = max(runs.glob("*/run.json"), key=lambda path: path.stat().st_mtime_ns).parent
-            found[trainer]["answers"] = answers_of(last)
-        return found
-
-    def _roll_out(self, house: House, names: dict[str, str], gate: dict[str, Any]) -> dict[str, Any]:
-        """Proposed by one, approved by another, a canary, and a person who takes the last step."""
-        task, home = self._task, self._home
-        student, verdict = names[task.serves], gate[task.serves]
-        after, shown = home / "after.yaml", home / "gate.json"
-        after.write_text(_AFTER.format(name=task.name, student=student))
-        shown.write_text(json.dumps(verdict))
-        said = self._steps.command(
-            "policy", "propose", str(after), "--against", str(home / f"{task.name}.yaml"), "--gate", str(shown),
-            "--by", "ana", "--why", "a student for its own task",
+        """The student that is put forward against the small tier as it was; the other one beside it, as the control."""
+        student = names[self._task.serves]
+        control = next((["--control", other] for other in names.values() if other != student), [])
+        put_up_with = [f"--margin={each}" for each in MARGINS]
+        told = self._distill(
+            "propose", student, "--policy", str(self._home / f"{self._task.name}.yaml"), *control, *put_up_with,
+            "--config", str(self._config), "--max-tokens", str(self._task.most_tokens), "--by", "ana",
+            "--why", "a student for its own task", ends=(0, 1, 3),
         )  # fmt: skip
-        proposal = said.split(":")[0]
-        override = () if verdict["verdict"] == "yes" else ("--override", f"the gate said {verdict['verdict']}")
+        gate = told["gate"] if told["proposal"] is None else json.loads(Path(told["gate"]).read_text())
+        runs = self._home / "distill" / self._task.name / "gate" / "runs"
+        last = max(runs.glob("*/run.json"), key=lambda path: path.stat().st_mtime_ns).parent
+        return {"ruling": gate, "proposal": told["proposal"], "profile": told.get("profile"), "margins": MARGINS,
+                "answers": answers_of(last)}  # fmt: skip
+
+    def _roll_out(self, house: House, student: str, gate: dict[str, Any]) -> dict[str, Any] | None:
+        """Approved by another, a canary, and a person who takes the last step; None where the gate did not say yes."""
+        proposal, override = gate["proposal"], []
+        if proposal is None:
+            if not self._size.override:
+                return None
+            proposal, override = self._by_hand(student, gate), ["--override", f"the gate: {gate['ruling']['verdict']}"]
         self._steps.command(
             "policy", "approve", proposal, "--by", "bo", "--why", "read what the gate says", "--steps", "50,100",
             "--by-unit", "request", "--min-requests", "10", *override,
@@ -267,12 +267,22 @@ class _Round:
         with self._steps.timed("the running gateway begins the canary"):
             house.until(lambda: bool(self._decided(house)["arm"]), "no canary begins")
         canary = self._asked(house, "while the canary runs", self._size.canary)
-        status = self._steps.command("policy", "status", proposal)
         self._steps.command("policy", "step", proposal, "--by", "bo", "--why", "read the canary's answers", ends=(0, 2))
         with self._steps.timed("the new policy is live"):
             house.until(lambda: not self._decided(house)["arm"], "the canary does not end")
         arms = {arm: window([each for each in canary if each.arm == arm]) for arm in sorted({a.arm for a in canary})}
-        return {"proposal": proposal, "override": bool(override), "canary": arms, "status": status.strip()}
+        return {"proposal": proposal, "override": bool(override), "canary": arms}
+
+    def _by_hand(self, student: str, gate: dict[str, Any]) -> str:
+        """What a person may do whom the gate could not tell enough: propose a policy of their own writing."""
+        task, after, shown = self._task, self._home / "after.yaml", self._home / "gate.json"
+        after.write_text(_BY_HAND.format(name=task.name, student=student))
+        shown.write_text(json.dumps(gate["ruling"]))
+        said = self._steps.command(
+            "policy", "propose", str(after), "--against", str(self._home / f"{task.name}.yaml"), "--gate", str(shown),
+            "--by", "ana", "--why", "a student for its own task",
+        )  # fmt: skip
+        return said.split(":")[0]
 
     def _decided(self, house: House) -> dict[str, Any]:
         return house.decides(self._task.draw(Random(0)), self._task.name, self._task.name)  # noqa: S311

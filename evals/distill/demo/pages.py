@@ -14,8 +14,8 @@ _ABOUT: Final = {
 }
 _WHO: Final = (
     "Small is the embedded SmolLM2-135M (4 bit). Large is a server that looks the right answer up, as each task "
-    "defines it: a teacher that never errs, priced at 1.25 and 10 USD per million tokens, which is an assumption. Your own "
-    "processor sends no bill, so small costs nothing here. Right means equal to the letter. Intervals are 95 %: "
+    "defines it: a teacher that never errs, priced at 1.25 and 10 USD per million tokens, which is an assumption. Your "
+    "own processor sends no bill, so small costs nothing here. Right means equal to the letter. Intervals are 95 %: "
     "Wilson's of a share, paired of a gain. One seed."
 )
 Cells = tuple[str, ...]
@@ -69,24 +69,34 @@ def _students(task: Mapping[str, Any]) -> Iterator[str]:
             yield ""
     yield from table(
         ("model", "made in", "holdout: right", "wrong", "abstained", "gain in right", "new wordings: right", "wrong",
-         "abstained", "gate"),
+         "abstained"),
         _quality(task),
     )  # fmt: skip
-    for trainer, told in task["gate"].items():
-        yield f"The gate on {trainer}: {told['says']}"
+    gate = task["gate"]
+    ruling, margins = gate["ruling"], ", ".join(gate["margins"])
+    yield f"The gate, putting up with {margins}: {ruling['verdict']}. {ruling['says']}"
+    yield ""
+    if (profile := gate["profile"]) is not None:
+        yield (
+            f"The profile of the new policy was fitted to {profile['rows']} outcomes of the gate: mean loss out of "
+            f"fold {profile['loss_before']:.3f} before, {profile['loss_after']:.3f} after."
+        )
         yield ""
 
 
 def _quality(task: Mapping[str, Any]) -> Iterator[Cells]:
-    new = task["new_wordings"]
-    first = next(iter(task["gate"].values()))
-    yield (f"small, {BUILT_IN_NAME}", "", *_counts(first["answers"]["current"]), "", *_counts(new[BUILT_IN_NAME]), "")
-    for trainer, told in task["gate"].items():
-        student, found = task["students"][trainer], _exact(told)
-        gain = f"{found['gain']:+.1%} ({found['low']:+.1%} to {found['high']:+.1%})"
+    """The small tier as it was, then each student; the one put forward has its gain over that."""
+    new, gate = task["new_wordings"], task["gate"]
+    yield (f"small, {BUILT_IN_NAME}", "", *_counts(gate["answers"]["current"]), "", *_counts(new[BUILT_IN_NAME]))
+    for trainer, student in task["students"].items():
+        if "refused" in student:
+            continue
+        mine = trainer == task["serves"]
+        found = _exact(gate["ruling"])
+        gain = f"{found['gain']:+.1%} ({found['low']:+.1%} to {found['high']:+.1%})" if mine else "control"
         yield (
             f"{trainer}, of {student['rows']} rows", f"{student['seconds']:.0f} s",
-            *_counts(told["answers"]["candidate"]), gain, *_counts(new[student["name"]]), told["verdict"],
+            *_counts(gate["answers"]["candidate" if mine else "control"]), gain, *_counts(new[student["name"]]),
         )  # fmt: skip
 
 
@@ -107,22 +117,30 @@ def _share(right: int, of: int) -> str:
 
 
 def _traffic(task: Mapping[str, Any]) -> Iterator[str]:
-    stretches = {"before": task["before"]}
-    arms = task["roll_out"]["canary"].items()
-    stretches |= {f"during, {arm.split(':')[0] or 'neither arm'}": each for arm, each in arms}
-    stretches["after"] = task["after"]
+    stretches, rolled = {"before": task["before"]}, task["roll_out"]
+    if rolled is not None:
+        arms = rolled["canary"].items()
+        stretches |= {f"during, {arm.split(':')[0] or 'neither arm'}": each for arm, each in arms}
+        stretches["after"] = task["after"]
     yield from table(
         ("traffic", "requests", "right", "answered by small", "cost, USD", "always large", "saved", "median"),
-        ((
-            name, f"{each['requests']}", _share(each["right"], each["requests"]),
-            f"{each['tiers'].get('small', 0) / each['requests']:.0%}", f"{each['cost_nano'] / 1e9:.5f}",
-            f"{each['always_large_nano'] / 1e9:.5f}", f"{each['saved']:.0%}" if each["saved"] is not None else "",
-            f"{each['median_seconds'] * 1000:.0f} ms",
-        ) for name, each in stretches.items() if each["requests"]),
-    )  # fmt: skip
-    word = "with a person's override" if task["roll_out"]["override"] else "on the gate's yes"
-    yield f"Approved by a second person {word}; the last step of the canary was a person's, for it was short."
+        (_stretch(name, each) for name, each in stretches.items() if each["requests"]),
+    )
+    if rolled is None:
+        yield "The gate did not say yes, so nothing was rolled out."
+    else:
+        word = "with a person's override" if rolled["override"] else "on the gate's yes"
+        yield f"Approved by a second person {word}; the last step of the canary was a person's, for it was short."
     yield ""
+
+
+def _stretch(name: str, each: Mapping[str, Any]) -> Cells:
+    saved = f"{each['saved']:.0%}" if each["saved"] is not None else ""
+    return (
+        name, f"{each['requests']}", _share(each["right"], each["requests"]),
+        f"{each['tiers'].get('small', 0) / each['requests']:.0%}", f"{each['cost_nano'] / 1e9:.5f}",
+        f"{each['always_large_nano'] / 1e9:.5f}", saved, f"{each['median_seconds'] * 1000:.0f} ms",
+    )  # fmt: skip
 
 
 def _steps(steps: list[Mapping[str, Any]]) -> Iterator[str]:
