@@ -54,7 +54,7 @@ class Size(NamedTuple):
         canary: during the canary. after: that the new policy decides on.
         new: in wordings that nobody learned from.
         holdout: rows, at most. budget: rows to learn from.
-        trainers: who makes students; recipe: of the local one.
+        trainers: who makes students; recipe: a trainer and a setting of its.
         override: a person rolls it out though the gate did not say yes.
     """
 
@@ -67,7 +67,7 @@ class Size(NamedTuple):
     new: int = 40
     holdout: int = 100
     trainers: tuple[str, ...] = ("nano", "local")
-    recipe: tuple[str, ...] = ()
+    recipe: tuple[tuple[str, str], ...] = ()
     override: bool = False
 
 
@@ -90,7 +90,7 @@ class Task(NamedTuple):
 
 
 TASKS: Final = {
-    "tickets": Task("tickets", tickets.draw, 6, "nano", Size(640, 480, recipe=("most_steps=110",))),
+    "tickets": Task("tickets", tickets.draw, 6, "nano", Size(640, 480, recipe=(("local", "most_steps=110"),))),
     "orders": Task("orders", orders.draw, 28, "local", Size(360, 260)),
 }
 
@@ -225,7 +225,7 @@ class _Round:
     def _students(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """One of each trainer; where the control's refuses the task, what it said."""
         for trainer in self._size.trainers:
-            recipe = [f"--recipe={each}" for each in self._size.recipe if trainer == "local"]
+            recipe = [f"--recipe={setting}" for of, setting in self._size.recipe if of == trainer]
             try:
                 told = self._distill("train", "--trainer", trainer, *recipe)
             except StepError as error:

@@ -13,8 +13,10 @@ from evals.distill.demo.loop import TASKS, Size, replay
 from evals.distill.demo.pages import page
 from evals.distill.demo.teacher import NAME, teaching
 
-SMALL = Size(history=200, budget=140, unchecked=1, tried=2, canary=2, after=12, new=1, holdout=3, trainers=("nano",),
-             override=True)  # fmt: skip
+SMALL = Size(
+    history=200, budget=140, unchecked=1, tried=2, canary=2, after=12, new=1, holdout=3, trainers=("nano",),
+    recipe=(("nano", "strengths=[10.0]"),), override=True,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("task", [tickets, orders])
