@@ -90,7 +90,7 @@ class Task(NamedTuple):
 
 
 TASKS: Final = {
-    "tickets": Task("tickets", tickets.draw, 6, "nano", Size(640, 480, recipe=(("local", "most_steps=110"),))),
+    "tickets": Task("tickets", tickets.draw, 6, "nano", Size(640, 420, recipe=(("local", "most_steps=110"),))),
     "orders": Task("orders", orders.draw, 28, "local", Size(360, 260)),
 }
 
