@@ -26,7 +26,7 @@ from evals.distill.curate.run import curate
 from evals.distill.demo import tickets
 from evals.distill.example import Example, Message, encode, prompt_id, read_examples
 from evals.distill.folder import Folder, write_json, write_whole
-from evals.distill.trainers.nano import Nano
+from evals.distill.trainers.nano import Nano, Recipe
 from evals.stamp import stamp
 from router.upstream.nano_head import Head, asked, load
 
@@ -37,6 +37,7 @@ DRAWN: Final = 1800
 FIRST: Final = 120
 HELD: Final = 400
 RESAMPLES: Final = 10_000
+AS_SHIPPED: Final = Recipe()
 
 
 def main() -> None:
@@ -54,8 +55,9 @@ def main() -> None:
 
 
 def measured(
-    seed: int, root: Path, drawn: int = DRAWN, first: int = FIRST, held: int = HELD, shares: Sequence[float] = SHARES
-) -> dict[str, Any]:
+    seed: int, root: Path, drawn: int = DRAWN, first: int = FIRST, held: int = HELD, shares: Sequence[float] = SHARES,
+    recipe: Recipe = AS_SHIPPED,
+) -> dict[str, Any]:  # fmt: skip
     """One seed: of each share and choice, which rows of the holdout were answered rightly.
 
     Args:
@@ -65,11 +67,12 @@ def measured(
         first: rows of the first head.
         held: rows held out, at most.
         shares: of the other rows.
+        recipe: of the heads.
     """
     pool, frozen = _pool(seed, root / "all", drawn, held)
     rng = Random(seed)  # noqa: S311 - seeded, to be repeated
     early = rng.sample(pool, first)
-    head = _head(early, root / "first", frozen)
+    head = _head(early, root / "first", frozen, recipe)
     known = {row.id for row in early}
     later = [_shown(row, head) for row in pool if row.id not in known]
     source = root / "later.jsonl"
@@ -86,7 +89,7 @@ def measured(
         curate([source], folder, rules)
         for choice, path in (("targeted", folder.train), ("random", folder.control)):
             chosen = list(read_examples(path))
-            second = _head([*early, *chosen], folder.root / choice, frozen)
+            second = _head([*early, *chosen], folder.root / choice, frozen, recipe)
             failed = sum(row.failure is not None for row in chosen)
             told["runs"].append({"share": share, "choice": choice, "rows": len(chosen), "failed": failed,
                                  **_judged(second, frozen.holdout)})  # fmt: skip
@@ -112,10 +115,10 @@ def _row(rng: Random) -> Example:
     )  # fmt: skip
 
 
-def _head(rows: Sequence[Example], out: Path, frozen: Folder) -> Head:
+def _head(rows: Sequence[Example], out: Path, frozen: Folder, recipe: Recipe) -> Head:
     source = out / "rows.jsonl"
     write_whole(source, (encode(row) + b"\n" for row in rows))
-    made = Nano(held=(frozen.holdout, frozen.general)).train(source, out, lambda *_: None)
+    made = Nano(recipe, held=(frozen.holdout, frozen.general)).train(source, out, lambda *_: None)
     return load(out / made.weights, made.sha256)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from evals.distill.demo import orders, tickets
 from evals.distill.demo.asked import Asked
 from evals.distill.demo.house import Answer, House, serving, settings_text
-from evals.distill.demo.steps import StepError, Steps, Tell
+from evals.distill.demo.steps import Run, StepError, Steps, Tell, apart
 from evals.distill.demo.teacher import NAME as TEACHER
 from evals.distill.demo.teacher import Teacher, teaching
 from evals.intervals import wilson
@@ -115,7 +115,7 @@ class Questions:
         return found
 
 
-def replay(task: Task, size: Size, home: Path, tell: Tell, seed: int = 1) -> dict[str, Any]:
+def replay(task: Task, size: Size, home: Path, tell: Tell, run: Run = apart, seed: int = 1) -> dict[str, Any]:
     """Go round once; what was measured, ready for JSON.
 
     Args:
@@ -123,6 +123,7 @@ def replay(task: Task, size: Size, home: Path, tell: Tell, seed: int = 1) -> dic
         size: how much.
         home: an empty folder, which becomes ``STILLHOUSE_HOME``.
         tell: hears of each step.
+        run: runs a command of the product.
         seed: of all that is drawn.
     """
     os.environ["STILLHOUSE_HOME"] = str(home)
@@ -131,7 +132,7 @@ def replay(task: Task, size: Size, home: Path, tell: Tell, seed: int = 1) -> dic
         before.write_text(_BEFORE.format(name=task.name))
         config = home / "stillhouse.yaml"
         config.write_text(settings_text(teacher.url, [f"./{before.name}"], PRICE))
-        round_ = _Round(task, size, home, config, Steps(tell), Questions(task, teacher, seed))
+        round_ = _Round(task, size, home, config, Steps(tell, run), Questions(task, teacher, seed))
         with serving(home, config) as house:
             return round_.go(house)
 

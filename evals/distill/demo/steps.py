@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 Tell = Callable[[str], None]
+
+
+class Ended(NamedTuple):
+    """How a command ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[[Sequence[str]], Ended]
+
+
+def apart(words: Sequence[str]) -> Ended:
+    """Run ``stillhouse WORDS`` in a process of its own, as a person would."""
+    done = subprocess.run([sys.executable, "-m", "stillhouse.cli", *words], capture_output=True, text=True, check=False)
+    return Ended(done.returncode, done.stdout, done.stderr)
 
 
 class Step(NamedTuple):
@@ -29,11 +47,11 @@ class StepError(RuntimeError):
 
 
 class Steps:
-    """Runs commands in this process, under the ``STILLHOUSE_HOME`` of the environment, and keeps what they took."""
+    """Runs commands under the ``STILLHOUSE_HOME`` of the environment, and keeps what they took."""
 
-    def __init__(self, tell: Tell) -> None:
-        """``tell`` hears of each step when it ends."""
-        self._tell = tell
+    def __init__(self, tell: Tell, run: Run = apart) -> None:
+        """``tell`` hears of each step when it ends; ``run`` runs a command."""
+        self._tell, self._run = tell, run
         self.taken: list[Step] = []
 
     def command(self, *words: str, ends: tuple[int, ...] = (0,)) -> str:
@@ -42,19 +60,12 @@ class Steps:
         Raises:
             StepError: its exit code is none of ``ends``.
         """
-        from stillhouse.cli.main import cli
-
-        out, err, code = io.StringIO(), io.StringIO(), 0
         with self.timed("stillhouse " + " ".join(map(_quoted, words))) as ended:
-            try:
-                with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-                    cli.main(list(words), prog_name="stillhouse", standalone_mode=False)
-            except SystemExit as left:
-                code = left.code if isinstance(left.code, int) else 1
-            ended(code)
-        if code not in ends:
-            raise StepError(code, err.getvalue() or out.getvalue(), self.taken[-1].words)
-        return out.getvalue()
+            done = self._run(words)
+            ended(done.code)
+        if done.code not in ends:
+            raise StepError(done.code, done.err or done.out, self.taken[-1].words)
+        return done.out
 
     def json(self, *words: str, ends: tuple[int, ...] = (0,)) -> dict[str, Any]:
         """The same, of a command that prints one JSON object."""

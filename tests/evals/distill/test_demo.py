@@ -6,17 +6,27 @@ from random import Random
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
 from evals.distill import selection
 from evals.distill.demo import orders, tickets
 from evals.distill.demo.loop import TASKS, Size, replay
 from evals.distill.demo.pages import page
+from evals.distill.demo.steps import Ended, StepError, Steps, apart
 from evals.distill.demo.teacher import NAME, teaching
+from evals.distill.trainers.nano import Recipe
+from stillhouse.cli.main import cli
 
 SMALL = Size(
     history=200, budget=140, unchecked=1, tried=2, canary=2, after=12, new=1, holdout=3, trainers=("nano",),
     recipe=(("nano", "strengths=[10.0]"),), override=True,
 )  # fmt: skip
+
+
+def in_process(words):
+    """The commands without a second's start each."""
+    done = CliRunner().invoke(cli, list(words), catch_exceptions=False)
+    return Ended(done.exit_code, done.stdout, done.stderr)
 
 
 @pytest.mark.parametrize("task", [tickets, orders])
@@ -45,9 +55,10 @@ def test_the_teacher_gives_the_right_answer_and_invents_none():
 
 
 @pytest.mark.local_model
+@pytest.mark.timeout(300)  # the engine is many times slower where others compute, too
 def test_the_loop_goes_round_and_traffic_moves_to_the_student(tmp_path):
     said = []
-    measured = replay(TASKS["tickets"], SMALL, tmp_path, said.append)
+    measured = replay(TASKS["tickets"], SMALL, tmp_path, said.append, in_process)
     before, after = measured["before"], measured["after"]
     assert before["tiers"] == {"large": 2}  # the small tier answered, was turned down, and the large one was asked
     assert measured["rows"]["imported"]["failed"] == {"disliked": 1, "escalated": 2}
@@ -66,8 +77,18 @@ def test_the_loop_goes_round_and_traffic_moves_to_the_student(tmp_path):
     assert f"n = {SMALL.after}" in text
 
 
+def test_a_command_that_fails_stops_the_replay_and_is_told_of():
+    said = []
+    with pytest.raises(StepError, match="begins one") as error:
+        Steps(said.append, apart).json("distill", "status", "nothing")
+    assert error.value.code == 2
+    assert "(exit code 2)" in said[0]
+
+
 def test_targeted_and_random_rows_are_judged_on_the_same_questions(tmp_path):
-    told = selection.measured(1, tmp_path, drawn=360, first=60, held=60, shares=(0.5,))
+    told = selection.measured(
+        1, tmp_path, drawn=360, first=60, held=60, shares=(0.5,), recipe=Recipe(strengths=(10.0,))
+    )
     targeted, random = told["runs"]
     assert (targeted["choice"], random["choice"]) == ("targeted", "random")
     assert targeted["rows"] == random["rows"]
