@@ -5,6 +5,7 @@
     rows/           what was imported, masked, a file a source
     holdout.jsonl   frozen by content hash before anything else is looked at; never written again
     general.jsonl   rows of other work, to see what a student forgot
+    held.json       the hashes under which rows that are held out came, before names were masked in them
     train.jsonl     what is learned from; control.jsonl the same number of rows chosen at random
     manifest.json   where they come from, what was left out and why, hashes, seeds, licence
     labels/         answers of teachers, asked for and paid for once; curated/ keeps the rows as curate left them
@@ -58,6 +59,11 @@ class Folder:
     def general(self) -> Path:
         """Rows of other work."""
         return self.root / "general.jsonl"
+
+    @property
+    def held(self) -> Path:
+        """Hashes under which the rows of both came."""
+        return self.root / "held.json"
 
     @property
     def train(self) -> Path:

@@ -149,7 +149,7 @@ def _without_a_scale(column: Column, stems: Stems, bare: Estimate, seed: int, dr
     if column.metric.relative:
         mean = float(old.mean())
         ratio = float(new.mean()) / mean
-        around = _scaled(new, ratio * old, stems, seed, draws)
+        around = _scaled(new, ratio * old, stems, seed, draws, unit=float(np.abs(old).max()))
         gain, low, high = ratio - 1, ratio - 1 + around.low / mean, ratio - 1 + around.high / mean
     if sign < 0:
         gain, low, high = -gain, -high, -low
@@ -172,12 +172,12 @@ def _turned(difference: Floats, stems: Stems, seed: int, draws: int) -> float:
     return clusters.sign_p(found, np.random.default_rng(seed), draws)
 
 
-def _scaled(new: Floats, old: Floats, stems: Stems, seed: int, draws: int) -> paired.Difference:
-    """``paired.compare`` of amounts, by way of their largest."""
+def _scaled(new: Floats, old: Floats, stems: Stems, seed: int, draws: int, unit: float = 1.0) -> paired.Difference:
+    """``paired.compare`` of amounts, by way of their largest; where all are zero (a free candidate), of ``unit``."""
     base = min(0.0, float(new.min()), float(old.min()))
     most = max(float(new.max()), float(old.max())) - base
     if most <= 0:
-        most = 1.0
+        most = unit
     found = paired.compare(
         np.clip((new - base) / most, 0, 1), np.clip((old - base) / most, 0, 1), stems.tolist(), seed=seed, draws=draws
     )

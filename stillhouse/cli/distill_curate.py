@@ -43,6 +43,7 @@ def _pairs(_ctx: click.Context, _param: click.Parameter, words: tuple[str, ...])
 @click.option("--general-rows", type=click.IntRange(0, 20_000), default=200, show_default=True, help="Of other work.")
 @click.option("--personal", type=click.Choice(["mask", "drop"]), default="mask", show_default=True,
               help="What becomes of rows with personal data or secrets.")  # fmt: skip
+@click.option("--keep-names", is_flag=True, help="Do not look for names of people and addresses.")
 @click.option("--answers", is_flag=True, help="Leave out rows that no teacher has answered yet.")
 @click.option("--licence", is_flag=True, help="Leave out rows whose teacher's terms are not known.")
 @click.option("--policy", help="Leave out what this policy's guards of requests block.")
@@ -50,8 +51,8 @@ def _pairs(_ctx: click.Context, _param: click.Parameter, words: tuple[str, ...])
 @click.option("--json", "as_json", is_flag=True, help="The manifest as one line of JSON.")
 def command(  # noqa: D103 - the help above is the docstring
     name: str, files: tuple[Path, ...], where: dict[str, str], budget: int, holdout: float, holdout_rows: int,
-    general_rows: int, personal: Literal["mask", "drop"], answers: bool, licence: bool, policy: str | None, seed: int,
-    as_json: bool,
+    general_rows: int, personal: Literal["mask", "drop"], keep_names: bool, answers: bool, licence: bool,
+    policy: str | None, seed: int, as_json: bool,
 ) -> None:  # fmt: skip
     from evals.distill.curate.rules import Rules
     from evals.distill.curate.run import CurationError, curate
@@ -61,7 +62,7 @@ def command(  # noqa: D103 - the help above is the docstring
 
     rules = Rules(
         budget=budget, where=where, holdout=holdout, holdout_rows=holdout_rows, general_rows=general_rows,
-        personal=personal, guards=_guards(policy), answers=answers, licence=licence, seed=seed,
+        personal=personal, names=not keep_names, guards=_guards(policy), answers=answers, licence=licence, seed=seed,
     )  # fmt: skip
     try:
         folder = Folder.of(home(), name)

@@ -122,12 +122,12 @@ def _reader(source: str) -> Callable[[list[Path]], Calls]:
 
 def _write(root: Path, path: Path, rows: Iterator[Example]) -> tuple[int, str]:
     """Write the rows as a whole; how many were masked, and the content's hash. Only the owner may enter the folder."""
-    from evals.distill.curate.clean import masker
+    from evals.distill.curate.clean import Masker
     from evals.distill.example import encode
     from evals.distill.folder import write_whole
 
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    mask, masked = masker(), 0
+    mask, masked = Masker(), 0
 
     def lines() -> Iterator[bytes]:
         nonlocal masked

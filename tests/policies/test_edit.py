@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.edit import CannotEdit, set_quality
+from policies.edit import CannotEdit, set_models, set_quality
 from policies.schema import PolicyBody
 from policies.yaml import load_strict
 
@@ -80,3 +80,31 @@ def test_all_else_stays_byte_for_byte_and_the_policy_is_the_one_that_was_meant(a
     changed = [op for op in difflib.SequenceMatcher(None, old, fresh, autojunk=False).get_opcodes() if op[0] != "equal"]
     assert len(changed) == 1
     assert [new.count(word) for word in ("왜", "a: b", end)][:2] == [text.count(word) for word in ("왜", "a: b")]
+
+
+NAMED = {"small": ("our-1f3a", "no"), "large": ("m:l",)}
+LINES = 'models: {small: [our-1f3a, "no"], large: ["m:l"]}\n'
+PROFILE = "1" * 64
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (HEAD + "tiers: [small, large] # both\nstream: checked\n",
+         HEAD + f'tiers: [small, large] # both\nprofile: "{PROFILE}"\n{LINES}stream: checked\n'),
+        (HEAD + "models:\n  small: [old] # why\n# end\nprofile: " + '"' + "2" * 64 + '" # x\n',
+         HEAD + LINES.rstrip() + f' # why\n# end\nprofile: "{PROFILE}" # x\n'),
+    ],
+)  # fmt: skip
+def test_models_and_their_profile_are_named_and_nothing_else_changes(before, after):
+    text = set_models(before, NAMED, PROFILE)
+    assert text == after
+    assert body(text).models == NAMED
+    assert body(text).profile == PROFILE
+
+
+def test_a_profile_of_other_models_does_not_stay_where_none_can_be_made():
+    bare = set_models(HEAD, NAMED, None)
+    assert bare == HEAD + LINES
+    with pytest.raises(CannotEdit, match="take it out by hand"):
+        set_models(HEAD + f'profile: "{PROFILE}"\n', NAMED, None)

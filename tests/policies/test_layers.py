@@ -88,6 +88,10 @@ def rule(name, **effect):
         ({"tiers": ("medium", "large")}, {"fallback_tier": "small"}, ("fallback_tier",), "small is not allowed"),
         ({"tiers": ("small", "medium")}, {"fallbacks": {"small": ("large",)}}, ("fallbacks", "small", 0), "large is not"),
         ({"family": "gemma-2"}, {"family": "qwen2.5"}, ("family",), "gemma-2"),
+        ({"family": "gemma-2"}, {"profile": "1" * 64}, ("profile",), "gemma-2"),
+        ({"profile": "2" * 64}, {"profile": "1" * 64}, ("profile",), "2" * 64),
+        ({"models": {"small": ("a", "b")}}, {"models": {"small": ("a", "c")}}, ("models", "small", 1), "'c'"),
+        ({"tiers": ("medium", "large")}, {"models": {"small": ("a",)}}, ("models", "small"), "small is not allowed"),
         ({"timeouts": Timeouts(total=10)}, {"timeouts": Timeouts(total=11)}, ("timeouts", "total"), "longer"),
         ({"session": Session(affinity="on")}, {"session": Session(affinity="off")}, ("session", "affinity"), "says on"),
         ({"session": Session(errands="off")}, {"session": Session(errands="on")}, ("session", "errands"), "says off"),
@@ -377,3 +381,12 @@ def test_a_layer_may_capture_less_and_nothing_at_all():
     assert merged(floor(capture=KEPT), body(capture=less)).body.capture == less
     assert merged(floor(capture=KEPT), body()).body.capture == KEPT
     assert merged(floor(capture=KEPT), body(capture=None)).body.capture is None
+
+
+def test_models_of_a_floor_stay_and_may_become_fewer():
+    below = floor(models={"small": ("a", "b"), "large": ("l",)})
+    assert merged(below, body()).body.models == {"small": ("a", "b"), "large": ("l",)}
+    assert merged(below, body(models={"small": ("b",)})).body.models == {"small": ("b",), "large": ("l",)}
+    assert merged(below, body(models={"medium": ("m",)})).body.models["medium"] == ("m",)
+    assert merged(below, body(tiers=("large",))).body.models == {"large": ("l",)}
+    assert merged(floor(), body(profile="1" * 64)).body.profile == "1" * 64

@@ -6,7 +6,6 @@ and Lindenstrauss, 1984), on the unit sphere; kinds are the clusters of k-means 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -17,16 +16,10 @@ from evals.distill.curate.signs import BUCKETS
 DIMENSIONS: Final = 48
 _SAMPLE: Final = 20_000  # prompts that the clusters are found on; all others take the nearest
 _A_CLUSTER: Final = 40  # rows that make a cluster of its own worth while
+_BLOCK: Final = 1 << 15  # prompts that are placed at once
 _PRIOR: Final = 10  # rows of the average that every cluster begins with
 
 Floats = npt.NDArray[np.float32]
-
-
-def frequencies(rows: Sequence[npt.NDArray[np.uint16]]) -> npt.NDArray[np.int64]:
-    """(buckets,) in how many rows each bucket occurs."""
-    if not rows:
-        return np.zeros(BUCKETS, dtype=np.int64)
-    return np.bincount(np.concatenate(rows), minlength=BUCKETS)
 
 
 def directions(counts: npt.NDArray[np.int64], total: int) -> Floats:
@@ -37,13 +30,34 @@ def directions(counts: npt.NDArray[np.int64], total: int) -> Floats:
     return found
 
 
-def placed(words: npt.NDArray[np.uint16], ways: Floats) -> Floats:
-    """(48,) where a prompt lies; the origin where it has no words."""
-    if not len(words):
-        return np.zeros(DIMENSIONS, dtype=np.float32)
-    at: Floats = ways[words].sum(axis=0)
-    size = float(np.linalg.norm(at))
-    return at / np.float32(size) if size > 0 else at
+def placed(
+    words: npt.NDArray[np.uint16], ends: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], ways: Floats
+) -> Floats:  # fmt: skip
+    """(m, 48) where prompts lie; the origin where one has no words.
+
+    Args:
+        words: buckets of all prompts, one after the other.
+        ends: where each prompt's end.
+        rows: which prompts.
+        ways: ``directions``.
+
+    Raises:
+        ImportError: SciPy is not installed.
+    """
+    from scipy.sparse import csr_array
+
+    begins = np.concatenate([np.zeros(1, dtype=np.int64), ends])
+    found = np.empty((len(rows), ways.shape[1]), dtype=np.float32)
+    for at in range(0, len(rows), _BLOCK):
+        some = rows[at : at + _BLOCK]
+        sizes = ends[some] - begins[some]
+        cuts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)])
+        where = np.repeat(begins[some] - cuts[:-1], sizes) + np.arange(int(cuts[-1]))
+        ones = np.ones(len(where), dtype=np.float32)
+        placed_ = csr_array((ones, words[where].astype(np.int32), cuts), shape=(len(some), len(ways))) @ ways
+        lengths = np.linalg.norm(placed_, axis=1, keepdims=True)
+        found[at : at + _BLOCK] = placed_ / np.where(lengths > 0, lengths, 1)
+    return found
 
 
 def clustered(places: Floats, order: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:

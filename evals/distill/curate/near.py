@@ -27,38 +27,17 @@ def repeats(signs: Signs, near: float) -> Index:
     for order, first in _bands(signs, rows=4):
         others = order[first != order]
         heads = first[first != order]
-        alike = (signs[others] == signs[heads]).mean(axis=1) >= near
+        alike = _alike(signs, others, heads, near)
         new = alike & (of[others] < 0)
         of[others[new]] = heads[new]
     return of
 
 
-def close_to(signs: Signs, held: Signs, near: float) -> npt.NDArray[np.bool_]:
-    """(n,) whether a row says the same as one that is held out: every pair that meets in a narrow band is compared.
-
-    With 16 bands of 2 places a pair at J = .8 is missed with a chance of 1e-7.
-    """
-    close = np.zeros(len(signs), dtype=np.bool_)
-    for start in range(0, PLACES, 2):
-        keys, wanted = _key(signs[:, start : start + 2]), _key(held[:, start : start + 2])
-        order = np.argsort(wanted, kind="stable")
-        low = np.searchsorted(wanted, keys, "left", sorter=order)
-        high = np.searchsorted(wanted, keys, "right", sorter=order)
-        counts = np.where(close, 0, high - low)
-        for block in _blocks(counts):
-            rows = np.repeat(block, counts[block])
-            within = np.arange(len(rows)) - np.repeat(np.cumsum(counts[block]) - counts[block], counts[block])
-            pairs = order[np.repeat(low[block], counts[block]) + within]
-            hit = (signs[rows] == held[pairs]).mean(axis=1) >= near
-            close[rows[hit]] = True
-    return close
-
-
-def _blocks(counts: Index, most: int = 1 << 20) -> Iterator[Index]:
-    """Rows with anything to compare, in runs of about ``most`` pairs."""
-    rows = np.flatnonzero(counts)
-    cuts = np.flatnonzero(np.diff(np.cumsum(counts[rows]) // most)) + 1
-    yield from (block for block in np.split(rows, cuts) if len(block))
+def _alike(signs: Signs, rows: Index, others: Index, near: float, most: int = 1 << 16) -> npt.NDArray[np.bool_]:
+    """(m,) whether each row has at least the share ``near`` of places in common with its partner, block by block."""
+    blocks = [slice(at, at + most) for at in range(0, len(rows), most)]
+    found = [(signs[rows[block]] == signs[others[block]]).mean(axis=1) >= near for block in blocks]
+    return np.concatenate(found) if found else np.zeros(0, dtype=np.bool_)
 
 
 def _bands(signs: Signs, rows: int) -> Iterator[tuple[Index, Index]]:

@@ -19,6 +19,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         holdout: share of prompts that is never learned from, by content hash. holdout_rows: at most so many are kept.
         general_rows: rows of other work, at most.
         personal: what happens to a row with personal data or secrets in it.
+        names: whether names of people, their user names and addresses are personal data.
         guards: further guards as a policy lists them; a row that they block is left out.
         answers: leave out rows without an answer. licence: leave out rows whose teacher's terms are not known.
         shortest, longest: characters of the prompt.
@@ -32,6 +33,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     holdout_rows: Annotated[int, msgspec.Meta(ge=0, le=20_000)] = 500
     general_rows: Annotated[int, msgspec.Meta(ge=0, le=20_000)] = 200
     personal: Literal["mask", "drop"] = "mask"
+    names: bool = True
     guards: tuple[dict[str, Any], ...] = ()
     answers: bool = False
     licence: bool = False

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -14,16 +15,18 @@ import numpy as np
 import numpy.typing as npt
 
 from evals.distill.curate.choose import targeted
-from evals.distill.curate.clusters import clustered, directions, failure_rates, frequencies, placed
-from evals.distill.curate.near import close_to, repeats
+from evals.distill.curate.clusters import clustered, directions, failure_rates, placed
+from evals.distill.curate.fence import Fence
+from evals.distill.curate.near import repeats
 from evals.distill.curate.rules import Rules
-from evals.distill.curate.shards import Cleaned, clean_all, cut, rows_of
-from evals.distill.curate.signs import PLACES, folded, signature
-from evals.distill.example import encode, read_examples
-from evals.distill.folder import Folder, write_json, write_whole
+from evals.distill.curate.shards import Cleaned, clean_all, cut
+from evals.distill.curate.signs import BUCKETS, PLACES, Signs, folded, signature
+from evals.distill.curate.taken import Taken
+from evals.distill.example import Example, encode, read_examples
+from evals.distill.folder import Folder, digest_of, write_json, write_whole
 
 FEWEST: Final = 50
-_FORM: Final = 1  # of what shards leave; another number makes them anew
+_FORM: Final = 2  # of what shards leave; another number makes them anew
 
 Index = npt.NDArray[np.int64]
 Tell = Callable[[str, float], None]
@@ -34,9 +37,16 @@ class CurationError(ValueError):
 
 
 class Frozen(NamedTuple):
-    """Rows of an earlier time that are never learned from."""
+    """Rows of an earlier time that are never learned from.
 
-    ids: npt.NDArray[np.uint64]
+    Attributes:
+        ids: of the rows as they are. known: first halves of these, and of what they were before names were masked.
+        texts: folded. signs: (n, 32).
+    """
+
+    ids: frozenset[str]
+    known: npt.NDArray[np.uint64]
+    texts: list[str]
     signs: npt.NDArray[np.uint32]
 
 
@@ -71,31 +81,26 @@ def curate(files: Sequence[Path], folder: Folder, rules: Rules, tell: Tell = _si
     work = folder.root / "work" / _key(files, rules)
     cleaned = clean_all(cut(files), rules, work, tell)
     tell("comparing", 0.0)
-    held = [_frozen(path) for path in (folder.holdout, folder.general)]
-    sides = _sides(cleaned, rules, held)
+    held = {path: _frozen(path, folder.held) for path in (folder.holdout, folder.general)}
+    sides = _sides(cleaned, rules, held[folder.holdout], held[folder.general])
     tell("choosing", 0.0)
     kinds, rates = _kinds(cleaned, sides.pool, rules)
-    fence = _fence(cleaned, sides, held)
-    train, control = _chosen(cleaned, sides, kinds, rates, fence, rules)
-    if len(train) < FEWEST:
-        raise CurationError(_too_few(len(train), cleaned, sides))
-    tell("writing", 0.0)
-    cluster = dict(zip(sides.pool.tolist(), kinds.tolist(), strict=True))
-    hashes = {
-        path.name: write_whole(path, _lines(work, cleaned, rows, cluster))
-        for path, rows, old in (
-            (folder.holdout, sides.holdout, held[0]),
-            (folder.general, sides.general, held[1]),
-            (folder.train, train, None),
-            (folder.control, control, None),
-        )
-        if old is None
-    } | {path.name: _digest(path) for path, old in zip((folder.holdout, folder.general), held, strict=True) if old}
-    counts = {
-        name: len(rows) + (len(old.ids) if old else 0)
-        for name, rows, old in zip(("holdout", "general"), (sides.holdout, sides.general), held, strict=True)
-    }
-    manifest = _manifest(files, rules, cleaned, sides, counts, train, control, kinds, rates, hashes)
+    with Taken(work, cleaned, rules) as taken:
+        sides, fence = _fenced(taken, sides, rules, [old for old in held.values() if old])
+        train, control = _chosen(cleaned, taken, sides, kinds, rates, fence, rules)
+        if len(train) < FEWEST:
+            raise CurationError(_too_few(len(train), cleaned, sides))
+        tell("writing", 0.0)
+        new = {folder.train: train, folder.control: control}
+        new |= {path: rows for path, rows in ((folder.holdout, sides.holdout), (folder.general, sides.general))
+                if held[path] is None}  # fmt: skip
+        _remember(folder, cleaned, new)
+        cluster = dict(zip(sides.pool.tolist(), kinds.tolist(), strict=True))
+        for path in sorted(new, key=lambda path: path in {folder.train, folder.control}):  # what is held out first
+            write_whole(path, _lines(taken, new[path], cluster))
+        manifest = _manifest(files, folder, cleaned, sides, train, control, kinds, rates, rules)
+        manifest["rows"] |= {path.stem: len(old.texts) for path, old in held.items() if old}
+        manifest["rows"]["names_masked"] = len(taken.touched.intersection(np.concatenate(list(new.values())).tolist()))
     write_json(folder.manifest, manifest)
     shutil.rmtree(work.parent)
     tell("writing", 1.0)
@@ -108,19 +113,33 @@ def _key(files: Iterable[Path], rules: Rules) -> str:
     return hashlib.blake2b(msgspec.json.encode([_FORM, seen, rules.hash]), digest_size=12).hexdigest()
 
 
-def _frozen(path: Path) -> Frozen | None:
+def _frozen(path: Path, held: Path) -> Frozen | None:
+    """What an earlier run left in ``path``; in ``held`` stand the hashes that its rows had before names were masked."""
     if not path.exists():
         return None
-    rows = list(read_examples(path))
-    ids = np.frombuffer(bytes.fromhex("".join(row.id for row in rows)), dtype=">u8").reshape(-1, 2).astype(np.uint64)
-    signs = np.array([signature(folded(row.messages)) for row in rows], dtype=np.uint32).reshape(-1, PLACES)
-    return Frozen(ids, signs)
+    texts, ids = [], []
+    for row in read_examples(path):
+        texts.append(folded(row.messages))
+        ids.append(row.id)
+    before = json.loads(held.read_bytes()).get(path.stem, ()) if held.exists() else ()
+    known = np.array([int(one[:16], 16) for one in {*ids, *before}], dtype=np.uint64)
+    signs = np.array([signature(text) for text in texts], dtype=np.uint32).reshape(-1, PLACES)
+    return Frozen(frozenset(ids), known, texts, signs)
+
+
+def _remember(folder: Folder, cleaned: Cleaned, new: Mapping[Path, Index]) -> None:
+    """Leave the hashes under which rows that are held out came, to know them again when they come again."""
+    old = json.loads(folder.held.read_bytes()) if folder.held.exists() else {}
+    ids = {path.stem: [f"{a:016x}{b:016x}" for a, b in cleaned.ids[rows].tolist()]
+           for path, rows in new.items() if path in {folder.holdout, folder.general}}  # fmt: skip
+    if ids:
+        write_json(folder.held, old | ids)
 
 
 # --- who is for what ---------------------------------------------------------------------------------
 
 
-def _sides(cleaned: Cleaned, rules: Rules, held: Sequence[Frozen | None]) -> Sides:
+def _sides(cleaned: Cleaned, rules: Rules, *held: Frozen | None) -> Sides:
     """Split by content hash first, then let repeats go: what is held out stays, and what says the same goes."""
     left_out = Counter(cleaned.left_out)
     order = _preferred(cleaned, rules)
@@ -129,7 +148,7 @@ def _sides(cleaned: Cleaned, rules: Rules, held: Sequence[Frozen | None]) -> Sid
     cleaned.failed[order] |= failed_too
     # Rows that are held out already count neither as kept nor as left out: a second run says what the first one said.
     old = [one for one in held if one is not None]
-    known = np.concatenate([one.ids[:, 0] for one in old]) if old else np.zeros(0, dtype=np.uint64)
+    known = np.concatenate([one.known for one in old]) if old else np.zeros(0, dtype=np.uint64)
     order = order[~np.isin(cleaned.ids[order, 0], known)]
     # A prompt's own hash says on which side it is: the same today and tomorrow, with whatever else it comes.
     aside = cleaned.ids[order, 0] < np.uint64(min(int(rules.holdout * 2**64), 2**64 - 1))
@@ -175,28 +194,38 @@ def _once(cleaned: Cleaned, order: Index) -> tuple[Index, npt.NDArray[np.bool_]]
 
 def _kinds(cleaned: Cleaned, pool: Index, rules: Rules) -> tuple[Index, npt.NDArray[np.float64]]:
     """The cluster of each row of the pool, and how often each cluster fails."""
-    begins = cleaned.ends - np.diff(cleaned.ends, prepend=0)
-    counts = np.bincount(cleaned.words, minlength=len(frequencies([])))
+    counts = np.bincount(cleaned.words, minlength=BUCKETS)
     ways = directions(counts, len(cleaned.ids))
-    places = np.zeros((len(pool), ways.shape[1]), dtype=np.float32)
-    for at, row in enumerate(pool):
-        places[at] = placed(cleaned.words[begins[row] : cleaned.ends[row]], ways)
+    places = placed(cleaned.words, cleaned.ends, pool, ways)
     kinds = clustered(places, np.arange(len(pool)), rules.clusters)
     return kinds, failure_rates(kinds, cleaned.failed[pool])
 
 
-def _fence(cleaned: Cleaned, sides: Sides, held: Sequence[Frozen | None]) -> npt.NDArray[np.uint32]:
-    """The signatures of all that nothing to learn from may resemble."""
-    new = cleaned.signs[np.concatenate([sides.holdout, sides.general])]
-    return np.concatenate([new, *(one.signs for one in held if one is not None)])
+def _fenced(taken: Taken, sides: Sides, rules: Rules, held: Sequence[Frozen]) -> tuple[Sides, Fence]:
+    """The rows held out anew as they will be written, each once, and what nothing to learn from may resemble."""
+    known = {one for old in held for one in old.ids}
+    texts = [text for old in held for text in old.texts]
+    kept: list[Index] = []
+    for rows in (sides.holdout, sides.general):
+        keep = []
+        for place, row in zip(rows.tolist(), taken.rows(rows), strict=True):
+            if isinstance(row, str) or row.id in known:
+                sides.left_out[row if isinstance(row, str) else "exact duplicate"] += 1
+                continue
+            known.add(row.id)
+            texts.append(folded(row.messages))
+            keep.append(place)
+        kept.append(np.array(keep, dtype=np.int64))
+    return sides._replace(holdout=kept[0], general=kept[1]), Fence(texts, rules.near)
 
 
 def _chosen(
-    cleaned: Cleaned, sides: Sides, kinds: Index, rates: npt.NDArray[np.float64], fence: npt.NDArray[np.uint32],
+    cleaned: Cleaned, taken: Taken, sides: Sides, kinds: Index, rates: npt.NDArray[np.float64], fence: Fence,
     rules: Rules,
 ) -> tuple[Index, Index]:  # fmt: skip
-    """Rows to learn from, and as many at random; those that come too close to the holdout are replaced by others."""
+    """Rows to learn from, and as many at random; those that may not be taken are replaced by others."""
     open_ = np.ones(len(sides.pool), dtype=np.bool_)
+    seen: dict[int, Signs | str] = {}
     picks: list[Index] = []
     for aimed in (True, False):
         while True:
@@ -207,26 +236,39 @@ def _chosen(
             else:
                 # answered and failed rows come first in the pool: the draw among all must not know of it
                 take = np.sort(np.argsort(cleaned.ids[rows, 1], kind="stable")[: rules.budget])
-            close = close_to(cleaned.signs[rows[take]], fence, rules.near)
-            if not close.any():
+            reasons = _unfit(taken, rows[take], fence, seen, rules.near)
+            if not reasons:
                 picks.append(rows[take])
                 break
-            open_[rest[take[close]]] = False
-            sides.left_out["repeats a holdout row"] += int(close.sum())
+            open_[rest[take[list(reasons)]]] = False
+            sides.left_out.update(reasons.values())
     return picks[0], picks[1]
+
+
+def _unfit(taken: Taken, rows: Index, fence: Fence, seen: dict[int, Signs | str], near: float) -> dict[int, str]:
+    """Index -> why that row may not be taken with the others. ``seen`` remembers the rows that were looked at."""
+    new = np.array([place for place in rows.tolist() if place not in seen], dtype=np.int64)
+    for place, row in zip(new.tolist(), taken.rows(new), strict=True):
+        if isinstance(row, str):
+            seen[place] = row
+            continue
+        text = folded(row.messages)
+        seen[place] = "repeats a holdout row" if fence.close(text) else signature(text)
+    reasons = {at: found for at, place in enumerate(rows.tolist()) if isinstance(found := seen[place], str)}
+    if reasons or not taken.touched:
+        return reasons
+    # Prompts that only a name told apart are one without it.
+    again = repeats(np.array([seen[place] for place in rows.tolist()], dtype=np.uint32).reshape(-1, PLACES), near)
+    return dict.fromkeys(np.flatnonzero(again >= 0).tolist(), "near duplicate")
 
 
 # --- what is left in the folder ----------------------------------------------------------------------
 
 
-def _lines(work: Path, cleaned: Cleaned, rows: Index, cluster: dict[int, int]) -> Iterator[bytes]:
-    for place, row in zip(rows.tolist(), rows_of(work, cleaned, rows), strict=True):
+def _lines(taken: Taken, rows: Index, cluster: dict[int, int]) -> Iterator[bytes]:
+    for place, row in zip(rows.tolist(), taken.rows(rows), strict=True):
+        assert isinstance(row, Example)  # what may not be written was not taken
         yield encode(msgspec.structs.replace(row, cluster=cluster.get(place))) + b"\n"
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def _too_few(n: int, cleaned: Cleaned, sides: Sides) -> str:
@@ -238,8 +280,8 @@ def _too_few(n: int, cleaned: Cleaned, sides: Sides) -> str:
 
 
 def _manifest(
-    files: Sequence[Path], rules: Rules, cleaned: Cleaned, sides: Sides, held: dict[str, int], train: Index,
-    control: Index, kinds: Index, rates: npt.NDArray[np.float64], hashes: dict[str, str],
+    files: Sequence[Path], folder: Folder, cleaned: Cleaned, sides: Sides, train: Index, control: Index, kinds: Index,
+    rates: npt.NDArray[np.float64], rules: Rules,
 ) -> dict[str, Any]:  # fmt: skip
     licences = Counter(cleaned.licences[code] for code in cleaned.licence[train])
     place = {row: at for at, row in enumerate(sides.pool.tolist())}
@@ -248,13 +290,15 @@ def _manifest(
         return np.bincount(kinds[[place[row] for row in rows.tolist()]], minlength=len(rates))
 
     aimed, drawn, sizes = taken(train), taken(control), np.bincount(kinds, minlength=len(rates))
+    left = (folder.holdout, folder.general, folder.train, folder.control)
     return {
         "inputs": [file.name for file in files],
         "input_hash": cleaned.digest,
         "rules": msgspec.to_builtins(rules),
         "rules_hash": rules.hash,
         "rows": {
-            "read": cleaned.read, "masked": cleaned.masked, **held,
+            "read": cleaned.read, "masked": cleaned.masked,
+            "holdout": len(sides.holdout), "general": len(sides.general),
             "pool": len(sides.pool), "train": len(train), "control": len(control),
             "failed_in_train": int(cleaned.failed[train].sum()),
             "failed_in_control": int(cleaned.failed[control].sum()),
@@ -267,5 +311,5 @@ def _manifest(
             {"rows": int(size), "failure_rate": round(float(rate), 4), "train": int(a), "control": int(d)}
             for size, rate, a, d in zip(sizes, rates, aimed, drawn, strict=True)
         ],
-        "hashes": hashes,
+        "hashes": {path.name: digest_of(path) for path in left},
     }  # fmt: skip

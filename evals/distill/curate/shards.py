@@ -8,7 +8,7 @@ import io
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 from multiprocessing import get_context
@@ -18,9 +18,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from evals.distill.curate.clean import Clean, cleaner
+from evals.distill.curate.clean import Clean, cleaner, system_of
 from evals.distill.curate.rules import Rules
-from evals.distill.curate.signs import PLACES, folded, signature, words
+from evals.distill.curate.signs import PLACES, Words, folded, signature
 from evals.distill.example import Example, RowError, decode, encode
 from evals.distill.folder import write_whole
 
@@ -42,6 +42,7 @@ class Cleaned(NamedTuple):
     Attributes:
         ids: (n, 2) the prompt's hash as two numbers. signs: (n, 32).
         failed, answered, task: (n,). route, licence: (n,) an index into ``routes``, ``licences``.
+        system: (n,) ``system_of`` each row.
         words: buckets of all rows, one after the other; ``ends``: (n,) where each row's end.
         shard, begin, size: (n,) where the cleaned row lies.
         left_out: reason -> rows. masked: rows in which something was masked. read: rows in all. digest: of the input.
@@ -56,6 +57,7 @@ class Cleaned(NamedTuple):
     routes: tuple[str, ...]
     licence: npt.NDArray[np.int64]
     licences: tuple[str, ...]
+    system: npt.NDArray[np.uint64]
     words: npt.NDArray[np.uint16]
     ends: npt.NDArray[np.int64]
     shard: npt.NDArray[np.int32]
@@ -153,7 +155,7 @@ def _clean_shard(shard: Shard, rules: Rules, out: Path) -> None:
     for at, line in _lines(shard):
         if line.strip():
             told.add(line, f"{shard.file}, {'line' if shard.file.suffix == '.gz' else 'byte'} {at}")
-    write_whole(_rows(out, shard.number), b"".join(told.lines))
+    write_whole(_rows(out, shard.number), told.lines)
     held = io.BytesIO()
     np.savez(held, **told.arrays())
     write_whole(_about(out, shard.number), held.getvalue())  # last: it says that the shard is done
@@ -170,7 +172,11 @@ class _Shard:
         self._ids: list[str] = []
         self._signs: list[npt.NDArray[np.uint32]] = []
         self._words: list[npt.NDArray[np.uint16]] = []
-        self._flags: list[tuple[bool, bool, bool, str, str]] = []
+        self._of_words = Words()
+        self._flags: list[tuple[bool, bool, bool]] = []
+        self._routes: dict[str, int] = {}
+        self._licences: dict[str, int] = {}
+        self._labels: list[tuple[int, int, int]] = []
         self._left_out: Counter[str] = Counter()
         self._masked = 0
         self._read = 0
@@ -192,16 +198,23 @@ class _Shard:
         self.lines.append(encode(clean) + b"\n")
         self._ids.append(clean.id)
         self._signs.append(signature(text))
-        self._words.append(words(text))
+        self._words.append(self._of_words(text))
         task = all(str(getattr(clean, name)) == value for name, value in self._where)
         answered = clean.answer is not None
-        self._flags.append((clean.failure is not None, answered, task, clean.route, clean.licence))
+        self._flags.append((clean.failure is not None, answered, task))
+        route, licence = (known.setdefault(name, len(known)) for known, name in
+                          ((self._routes, clean.route), (self._licences, clean.licence)))  # fmt: skip
+        self._labels.append((route, licence, system_of(clean.messages)))
 
     def arrays(self) -> dict[str, Any]:
         """What is kept beside the rows."""
         n = len(self._ids)
-        failed, answered, task, route, licence = zip(*self._flags, strict=True) if n else ((), (), (), (), ())
-        about = {"left_out": self._left_out, "masked": self._masked, "read": self._read}
+        failed, answered, task = zip(*self._flags, strict=True) if n else ((), (), ())
+        route, licence, system = zip(*self._labels, strict=True) if n else ((), (), ())
+        about = {
+            "left_out": self._left_out, "masked": self._masked, "read": self._read, "digest": self._digest.hexdigest(),
+            "routes": list(self._routes), "licences": list(self._licences),
+        }  # fmt: skip
         return {
             "ids": np.frombuffer(bytes.fromhex("".join(self._ids)), dtype=">u8").reshape(n, 2).astype(np.uint64),
             "signs": np.array(self._signs, dtype=np.uint32).reshape(n, PLACES),
@@ -211,30 +224,33 @@ class _Shard:
             "failed": np.array(failed, dtype=np.bool_),
             "answered": np.array(answered, dtype=np.bool_),
             "task": np.array(task, dtype=np.bool_),
-            "labels": np.frombuffer(json.dumps([list(route), list(licence)]).encode(), dtype=np.uint8),
-            "about": np.frombuffer(json.dumps(about | {"digest": self._digest.hexdigest()}).encode(), dtype=np.uint8),
+            "route": np.array(route, dtype=np.int32),
+            "licence": np.array(licence, dtype=np.int32),
+            "system": np.array(system, dtype=np.uint64),
+            "about": np.frombuffer(json.dumps(about).encode(), dtype=np.uint8),
         }
 
 
 def _gathered(shards: Sequence[Shard], out: Path) -> Cleaned:
-    parts: list[dict[str, npt.NDArray[Any]]] = []
-    for shard in shards:
-        with np.load(_about(out, shard.number), allow_pickle=False) as file:
-            parts.append({name: file[name] for name in file.files})
-    abouts = [json.loads(part["about"].tobytes()) for part in parts]
-    labels = [json.loads(part["labels"].tobytes()) for part in parts]
-    route, routes = _coded([name for one in labels for name in one[0]])
-    licence, licences = _coded([name for one in labels for name in one[1]])
-    sizes = [part["sizes"] for part in parts]
+    """What the shards left, one array after the other, so that none is held twice for long."""
+
+    def each(name: str) -> Iterator[npt.NDArray[Any]]:
+        for shard in shards:
+            with np.load(_about(out, shard.number), allow_pickle=False) as file:
+                yield file[name]
 
     def joined(name: str) -> npt.NDArray[Any]:
-        return np.concatenate([part[name] for part in parts])
+        return np.concatenate(list(each(name)))
 
+    abouts = [json.loads(part.tobytes()) for part in each("about")]
+    route, routes = _coded(each("route"), [about["routes"] for about in abouts])
+    licence, licences = _coded(each("licence"), [about["licences"] for about in abouts])
+    sizes = list(each("sizes"))
     return Cleaned(
         ids=joined("ids"), signs=joined("signs"), failed=joined("failed"), answered=joined("answered"),
-        task=joined("task"), route=route, routes=routes, licence=licence, licences=licences, words=joined("words"),
-        ends=np.cumsum(joined("lengths")),
-        shard=np.repeat(np.arange(len(parts), dtype=np.int32), [len(size) for size in sizes]),
+        task=joined("task"), route=route, routes=routes, licence=licence, licences=licences, system=joined("system"),
+        words=joined("words"), ends=np.cumsum(joined("lengths")),
+        shard=np.repeat(np.arange(len(sizes), dtype=np.int32), [len(size) for size in sizes]),
         begin=np.concatenate([np.cumsum(size, dtype=np.int64) - size for size in sizes]), size=np.concatenate(sizes),
         left_out=sum((Counter(about["left_out"]) for about in abouts), Counter()),
         masked=sum(about["masked"] for about in abouts), read=sum(about["read"] for about in abouts),
@@ -242,8 +258,11 @@ def _gathered(shards: Sequence[Shard], out: Path) -> Cleaned:
     )  # fmt: skip
 
 
-def _coded(names: Sequence[str]) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
-    """Each name as an index into the sorted names."""
-    known = tuple(sorted(set(names)))
+def _coded(
+    parts: Iterable[npt.NDArray[Any]], names: Sequence[Sequence[str]]
+) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:  # fmt: skip
+    """Each row's name as an index into the sorted names of all shards."""
+    known = tuple(sorted({name for some in names for name in some}))
     place = {name: index for index, name in enumerate(known)}
-    return np.array([place[name] for name in names], dtype=np.int64), known
+    codes = [np.array([place[name] for name in some], dtype=np.int64) for some in names]
+    return np.concatenate([code[part] for part, code in zip(parts, codes, strict=True)]), known

@@ -11,12 +11,12 @@ from typing import Any, Literal
 import msgspec
 
 from evals.distill.apart import check_apart
+from evals.distill.curate.clean import SURE
 from evals.distill.example import Example, read_examples
 from evals.distill.export.formats import FORMATS, Format
 from evals.distill.export.shapes import Unfit
 from evals.distill.folder import Folder, digest_of, write_json, write_whole
 from guardrails import compile_rails
-from router.core.captures import PERSONAL
 
 Rows = Literal["train", "control", "holdout"]
 
@@ -97,7 +97,7 @@ def _refuse_answers(rows: list[Example], loop: str) -> None:
 
 
 def _refuse_personal(rows: list[Example], *, answers: bool) -> None:
-    rails = compile_rails(PERSONAL)
+    rails = compile_rails(SURE)
 
     @lru_cache(maxsize=4096)  # system prompts and short answers come again and again
     def bare(text: str) -> bool:

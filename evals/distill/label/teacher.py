@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from evals.distill.curate.clean import SURE
 from evals.distill.example import Example
 from evals.distill.label.kept import Label
 from evals.runs.places import Places, digest
@@ -14,7 +15,6 @@ from evals.runs.reply import Reply
 from evals.runs.targets.direct import Direct
 from evals.suites.rows import Row
 from guardrails import Placeholders, compile_rails
-from router.core.captures import PERSONAL
 from router.core.signals import opens_with_refusal
 from router.types import TIER_NAMES
 
@@ -41,7 +41,7 @@ class Teacher:
         tier = next((each for each in TIER_NAMES if each == wanted), None)
         model = None if tier else wanted
         self._inner = Direct(wanted, places, None, tier=tier, model=model, params=params)
-        self._rails = compile_rails(PERSONAL)
+        self._rails = compile_rails(SURE)
         self._params = dict(params)
         self.name = wanted
 

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evals.distill.curate.choose import quotas, targeted
-from evals.distill.curate.near import close_to, repeats
-from evals.distill.curate.signs import folded, jaccard, shingles, signature
+from evals.distill.curate.fence import Fence
+from evals.distill.curate.near import repeats
+from evals.distill.curate.signs import bare, folded, jaccard, shingles, signature
 from evals.distill.example import Message
 
 
@@ -62,15 +63,37 @@ def test_the_first_of_equals_is_kept_and_the_others_name_it():
     assert repeats(signs[:0], 0.8).tolist() == []
 
 
+def _texts(n, seed=6, words=40):
+    rng = np.random.default_rng(seed)
+    known = ["".join(rng.choice(list("abcdefghijklmnopqrstuvwxyz"), 6)) for _ in range(400)]
+    return [" ".join(rng.choice(known, words)) for _ in range(n)]
+
+
 def test_every_row_close_to_a_held_out_one_is_found():
-    rng = np.random.default_rng(6)
-    words = ["".join(rng.choice(list("abcdefghijklmnopqrstuvwxyz"), 6)) for _ in range(400)]
-    texts = [" ".join(rng.choice(words, 40)) for _ in range(300)]
+    texts = _texts(300)
     changed = [text.replace(text.split()[0], "other", 1) for text in texts[:100]]
-    near = [jaccard(a, b) >= 0.85 for a, b in zip(texts[:100], changed, strict=True)]
-    close = close_to(
-        np.array([signature(t) for t in [*changed, *texts[100:]]]), np.array([signature(t) for t in texts[:100]]), 0.7
-    )
-    assert sum(near) > 50
-    assert all(found for found, is_near in zip(close[:100], near, strict=True) if is_near)
-    assert not close[100:].any()
+    fence = Fence(texts[:100], 0.7)
+    assert min(jaccard(a, b) for a, b in zip(texts[:100], changed, strict=True)) > 0.7
+    assert all(map(fence.close, changed))
+    assert not any(map(fence.close, texts[100:]))
+
+
+def test_a_held_out_question_with_words_around_it_is_found_but_not_what_a_template_makes_alike():
+    template = "You are given a ticket of a customer; say in one word what it is about, and nothing else. Ticket: "
+    held = [template + text for text in _texts(60, words=12)]
+    fence = Fence(held, 0.8)
+    other = _texts(1, seed=9, words=60)[0]
+    around = [f"{other} {text.removeprefix(template)} so?" for text in held]
+    assert all(map(fence.close, around))
+    assert not any(fence.close(template + text) for text in _texts(60, seed=7, words=12))
+
+
+@given(st.lists(st.text("abc ", max_size=40), max_size=8), st.text("abc ", max_size=40), st.floats(0.5, 1))
+def test_the_fence_refuses_whatever_is_near_by_its_exact_share(held, text, near):
+    # bare texts: neither spaces nor punctuation tell two texts apart
+    alike = [jaccard(bare(one), bare(text)) >= near for one in held]
+    assert Fence(held, near).close(text) or not any(alike)
+
+
+def test_nothing_is_close_to_nothing():
+    assert not Fence([], 0.8).close("anything at all")

@@ -78,6 +78,13 @@ def test_money_is_judged_as_a_share_of_what_is_paid_now():
     assert of(COST, old * 1e-6, old * 1e-6).gain == 0
 
 
+def test_a_candidate_that_costs_nothing_is_cheaper_however_little_is_paid_now():
+    for paid in (1.5e-5, 3.0, 4e6):
+        found = of(COST, np.zeros(60), np.full(60, paid))
+        assert (found.gain, found.high) == (1.0, pytest.approx(1.0, abs=0.1))
+        assert found.low > 0.9
+
+
 def test_the_interval_of_a_ratio_holds_the_truth_in_nineteen_of_twenty_trials():
     rng = np.random.default_rng(9)
     hits = 0
