@@ -64,7 +64,10 @@ class House:
     def ask(
         self, asked: Asked, model: str, *, most_tokens: int, tag: str = "", tier: str | None = None, judged: bool = True
     ) -> Answer:
-        """One question of the application; with ``judged`` it also says whether the answer was right, as feedback."""
+        """One question of the application.
+
+        With ``judged`` it also says whether the answer was right, as feedback, and looks up what it cost.
+        """
         body = {"model": model, "messages": asked.messages, "temperature": 0, "max_tokens": most_tokens}
         headers = {"x-stillhouse-tag": tag} if tag else {}
         headers |= {"x-stillhouse-tier": tier} if tier else {}
@@ -73,15 +76,16 @@ class House:
         took = time.monotonic() - since
         if got.status_code != OK:
             return Answer(asked, "", "", "", took, 0, 0, "")
-        head, told = got.headers, got.json()
+        head, said = got.headers, got.json()["choices"][0]["message"]["content"]
+        record = {"model": got.json()["model"], "cost_nano": 0, "baseline_nano": 0}
         if judged:
-            right = told["choices"][0]["message"]["content"].strip() == asked.gold
-            word = {"request_id": head["x-request-id"], "score": int(right), "who": "person"}
+            id_, right = head["x-request-id"], said.strip() == asked.gold
+            word = {"request_id": id_, "score": int(right), "who": "person"}
             self.http.post("/v1/feedback", json=word).raise_for_status()
-        record = self.http.get(f"/v1/stillhouse/requests/{head['x-request-id']}").raise_for_status().json()
+            record = self.http.get(f"/v1/stillhouse/requests/{id_}").raise_for_status().json()
         return Answer(
-            asked, told["choices"][0]["message"]["content"], head["x-stillhouse-tier"], record["model"], took,
-            record["cost_nano"], record["baseline_nano"], head.get("x-stillhouse-arm", ""),
+            asked, said, head["x-stillhouse-tier"], record["model"], took, record["cost_nano"],
+            record["baseline_nano"], head.get("x-stillhouse-arm", ""),
         )  # fmt: skip
 
     def decides(self, asked: Asked, model: str, tag: str) -> dict[str, Any]:

@@ -165,22 +165,18 @@ class _Round:
 
     def _traffic(self, house: House) -> dict[str, Any]:
         name = self._task.name
-        self._asked(house, "history, at the large tier", self._size.history, tier="large")
+        self._asked(house, "history, at the large tier", self._size.history, tier="large", judged=False)
         self._asked(house, "at the small tier, unchecked", self._size.unchecked, tier="small")
         return window(self._asked(house, f"before, as the policy {name} decides", self._size.tried))
 
-    def _asked(self, house: House, what: str, count: int, tier: str | None = None) -> list[Answer]:
-        return self._ask(house, what, self._questions.take(count), self._task.name, tier=tier)
-
-    def _ask(
-        self, house: House, what: str, asked: Sequence[Asked], model: str, tier: str | None = None, *,
-        judged: bool = True,
-    ) -> list[Answer]:  # fmt: skip
+    def _asked(
+        self, house: House, what: str, count: int, tier: str | None = None, *, judged: bool = True
+    ) -> list[Answer]:
         task = self._task
-        with self._steps.timed(f"{len(asked)} requests: {what}"):
+        with self._steps.timed(f"{count} requests: {what}"):
             return [
-                house.ask(each, model, most_tokens=task.most_tokens, tag=task.name, tier=tier, judged=judged)
-                for each in asked
+                house.ask(each, task.name, most_tokens=task.most_tokens, tag=task.name, tier=tier, judged=judged)
+                for each in self._questions.take(count)
             ]
 
     def _new_wordings(self, names: Collection[str]) -> dict[str, Any]:
