@@ -22,7 +22,7 @@ from router.registry.weights import BUILT_IN_NAME
 
 PRICE: Final = {"input": 1.25, "output": 10}  # of the large tier, USD per million tokens: an assumption, see the result
 MARGINS: Final = ("errors=0.05", "latency=100%", "latency_p95=100%")
-"""What is put up with: a hundred rows cannot show errors to be rarer, and a student of 16 bits is slower than 4."""
+"""What is put up with: eighty rows cannot show errors to be rarer, and a student of 16 bits is slower than 4."""
 _BEFORE: Final = """\
 stillhouse: 1
 name: {name}
@@ -61,11 +61,11 @@ class Size(NamedTuple):
     history: int
     budget: int
     unchecked: int = 24
-    tried: int = 40
+    tried: int = 30
     canary: int = 16
     after: int = 40
-    new: int = 40
-    holdout: int = 100
+    new: int = 30
+    holdout: int = 80
     trainers: tuple[str, ...] = ("nano", "local")
     recipe: tuple[tuple[str, str], ...] = ()
     override: bool = False
@@ -91,7 +91,7 @@ class Task(NamedTuple):
 
 TASKS: Final = {
     "tickets": Task("tickets", tickets.draw, 6, "nano", Size(640, 420, recipe=(("local", "most_steps=110"),))),
-    "orders": Task("orders", orders.draw, 28, "local", Size(360, 260)),
+    "orders": Task("orders", orders.draw, 28, "local", Size(320, 220)),
 }
 
 
