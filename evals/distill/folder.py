@@ -12,6 +12,7 @@
     exports/        the rows in the formats of others
     students/<hash>/  student.json and its weights, made by a trainer
     gate/           runs and verdicts; evidence for a proposal
+    shadow/         what a candidate would have said: runs and figures; proposed/ keeps the policies that name students
 """
 
 from __future__ import annotations

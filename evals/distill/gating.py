@@ -91,7 +91,7 @@ async def judge(
     runs: dict[str, str] = {}
     for name, source in (("holdout", folder.holdout), ("general", folder.general)):
         path = folder.root / "gate" / f"{name}.yaml"
-        missing = _write_suite(path, name, _judged(folder, source), targets, scorers, most_tokens)
+        missing = write_suite(path, name, _judged(folder, source), targets, scorers, most_tokens)
         if missing is None:
             continue
         left_out[name] = missing
@@ -115,7 +115,7 @@ def _judged(folder: Folder, source: Path) -> list[Example]:
     return judged_by(folder, source) if source.exists() else []
 
 
-def _write_suite(
+def write_suite(
     path: Path, name: str, rows: Sequence[Example], targets: Mapping[str, Sequence[str]], scorers: Sequence[Any],
     most_tokens: int,
 ) -> int | None:  # fmt: skip

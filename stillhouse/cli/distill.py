@@ -14,6 +14,7 @@ STEPS: dict[str, str] = {
     "train": "Make a student of what was chosen.",
     "gate": "Judge a student against what it would replace, on every metric.",
     "register": "List a student as a candidate for a tier; nothing serves it by itself.",
+    "shadow": "Ask a candidate what callers asked, and compare; nothing is served.",
     "propose": "Put a policy forward that names a candidate, where the gate says yes.",
     "status": "Show what a loop failed on, learned and was told by the gate.",
 }

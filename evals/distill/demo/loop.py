@@ -51,7 +51,7 @@ class Size(NamedTuple):
         history: requests that the application sends to the large tier, as before there was a small one.
         unchecked: that it sends to the small tier, whose answers people judge.
         tried: that the policy decides on, small first: what is measured before.
-        canary: during the canary. after: that the new policy decides on.
+        shadow: that the student is asked beside. canary: during the canary. after: that the new policy decides on.
         new: in wordings that nobody learned from.
         holdout: rows, at most. budget: rows to learn from.
         trainers: who makes students; recipe: a trainer and a setting of its.
@@ -62,6 +62,7 @@ class Size(NamedTuple):
     budget: int
     unchecked: int = 24
     tried: int = 30
+    shadow: int = 12
     canary: int = 16
     after: int = 40
     new: int = 30
@@ -153,6 +154,7 @@ class _Round:
         measured["students"] = students
         names = {trainer: told["name"] for trainer, told in students.items() if "name" in told}
         measured["gate"] = self._gate(names)
+        measured["shadow"] = self._shadow(house, names[self._task.serves])
         rolled = self._roll_out(house, names[self._task.serves], measured["gate"])
         measured["roll_out"] = rolled
         measured["after"] = window(self._asked(house, "after", self._size.after)) if rolled else None
@@ -249,6 +251,15 @@ class _Round:
         last = max(runs.glob("*/run.json"), key=lambda path: path.stat().st_mtime_ns).parent
         return {"ruling": gate, "proposal": told["proposal"], "profile": told.get("profile"), "margins": MARGINS,
                 "answers": answers_of(last)}  # fmt: skip
+
+    def _shadow(self, house: House, student: str) -> dict[str, Any]:
+        """What the student would have said to requests that came after it was made; people saw other answers."""
+        self._asked(house, "while the student stands in the shadow", self._size.shadow)
+        self._distill("import", "--from", "captures")
+        return self._distill(
+            "shadow", student, "--any-tier", "--limit", str(self._size.shadow), "--config", str(self._config),
+            "--max-tokens", str(self._task.most_tokens),
+        )  # fmt: skip
 
     def _roll_out(self, house: House, student: str, gate: dict[str, Any]) -> dict[str, Any] | None:
         """Approved by another, a canary, and a person who takes the last step; None where the gate did not say yes."""

@@ -41,6 +41,7 @@ def _task(task: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield from _failing(task["rows"])
     yield from _students(task)
+    yield from _shadow(task["shadow"])
     yield from _traffic(task)
     yield from _steps(task["steps"])
 
@@ -82,6 +83,16 @@ def _students(task: Mapping[str, Any]) -> Iterator[str]:
             f"fold {profile['loss_before']:.3f} before, {profile['loss_after']:.3f} after."
         )
         yield ""
+
+
+def _shadow(told: Mapping[str, Any]) -> Iterator[str]:
+    agreed = told["agreement"]
+    same = "" if agreed is None else _share(round(agreed["value"] * agreed["rows"]), agreed["rows"])
+    yield (
+        f"In the shadow the student was asked {told['rows']} later requests: {told['answered']} answered, "
+        f"{told['abstained']} left to others; it says what was said in {same or 'none'}."
+    )
+    yield ""
 
 
 def _quality(task: Mapping[str, Any]) -> Iterator[Cells]:

@@ -18,7 +18,7 @@ from evals.distill.trainers.nano import Recipe
 from stillhouse.cli.main import cli
 
 SMALL = Size(
-    history=200, budget=140, unchecked=1, tried=1, canary=1, after=12, new=1, holdout=2, trainers=("nano",),
+    history=200, budget=140, unchecked=1, tried=1, shadow=1, canary=1, after=12, new=1, holdout=2, trainers=("nano",),
     recipe=(("nano", "strengths=[10.0]"),), override=True,
 )  # fmt: skip
 
@@ -69,6 +69,7 @@ def test_the_loop_goes_round_and_traffic_moves_to_the_student(tmp_path):
     assert before["saved"] == 0 < after["saved"]
     assert after["right"] >= 11
     assert measured["gate"]["ruling"]["verdict"] == "untold"  # two rows say nothing, and that is no yes
+    assert measured["shadow"]["rows"] == 1
     assert measured["roll_out"]["override"]
     assert len(said) == len(measured["steps"])
     text = page({"of": dict.fromkeys(("command", "date", "commit", "machine"), "x"), "seconds": 1.0,
