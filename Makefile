@@ -6,7 +6,7 @@ PYTORCH ?= https://download.pytorch.org/whl/cpu
 PIP = -m pip --disable-pip-version-check install --quiet
 LOCKED = --require-hashes --no-deps --only-binary :all: -r
 
-.PHONY: run test clients lint bench clean
+.PHONY: run test clients lint bench distill-demo clean
 .DEFAULT_GOAL := run
 
 run: .venv/ready          ## install, then start the gateway with the embedded model
@@ -25,6 +25,9 @@ lint: .venv-test/ready    ## ruff, mypy, the layers
 
 bench: .venv-test/ready   ## CPU a request, side by side with the floor and LiteLLM
 	.venv-test/bin/python -m evals.bench $(ARGS)
+
+distill-demo: .venv-test/ready .venv-distill/ready   ## the distillation loop on real models, start to end
+	.venv-test/bin/python -m evals.distill.demo $(ARGS)
 
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Stillhouse needs Python 3.11 or newer")'
