@@ -60,7 +60,8 @@ def next_of(state: dict[str, Any]) -> str:
 def _after_yes(name: str, student: dict[str, Any], registered: dict[str, str]) -> str:
     digest = student["digest"]
     if digest in registered:
-        return f"the gate says yes of {registered[digest]}: put it forward in a policy, for a person to approve"
+        step = f"stillhouse distill propose {name} {digest[:12]} --policy FILE --by NAME"
+        return f"the gate says yes of {registered[digest]}: put it forward, for a person to approve: {step}"
     return f"the gate says yes of {student['name']}: stillhouse distill register {name} {digest[:12]} --tier small"
 
 

@@ -170,7 +170,8 @@ def test_each_step_names_the_next(home, folder):
     judged(folder, "yes")
     assert next_of(state_of(folder)).endswith("writer: stillhouse distill register loop a1a1a1a1a1a1 --tier small")
     told = state_of(folder) | {"registered": {"a1" * 16: "our-small"}}
-    assert next_of(told) == "the gate says yes of our-small: put it forward in a policy, for a person to approve"
+    assert next_of(told).startswith("the gate says yes of our-small: put it forward, for a person to approve: ")
+    assert next_of(told).endswith("stillhouse distill propose loop a1a1a1a1a1a1 --policy FILE --by NAME")
     assert steps_of(told)[-1] == ("register", "our-small", True, True)
     broken = folder.student("b2" * 16) / "asked.json"
     broken.parent.mkdir()
