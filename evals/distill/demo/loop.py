@@ -91,8 +91,8 @@ class Task(NamedTuple):
 
 
 TASKS: Final = {
-    "tickets": Task("tickets", tickets.draw, 6, "nano", Size(640, 420, recipe=(("local", "most_steps=110"),))),
-    "orders": Task("orders", orders.draw, 28, "local", Size(320, 220)),
+    "tickets": Task("tickets", tickets.draw, 6, "nano", Size(640, 420, recipe=(("local", "most_steps=80"),))),
+    "orders": Task("orders", orders.draw, 28, "local", Size(320, 220, recipe=(("local", "epochs=3"),))),
 }
 
 
