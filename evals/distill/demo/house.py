@@ -20,6 +20,7 @@ from evals.distill.demo.asked import Asked
 START_SECONDS: Final = 60.0
 ASK_SECONDS: Final = 120.0
 OK: Final = 200
+_CAPTURED: Final = "stillhouse_captures_total "
 
 
 class Answer(NamedTuple):
@@ -115,6 +116,11 @@ class House:
                 return
             time.sleep(0.1)
         raise RuntimeError(complaint)
+
+    def captured(self) -> int:
+        """How many answers are kept to learn from; each is written a moment after it was given."""
+        told = self.http.get("/metrics").raise_for_status().text
+        return sum(int(float(line.split()[-1])) for line in told.splitlines() if line.startswith(_CAPTURED))
 
     def models(self) -> set[str]:
         """What it serves, by name."""

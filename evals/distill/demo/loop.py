@@ -144,6 +144,7 @@ class _Round:
     def __init__(self, task: Task, size: Size, home: Path, config: Path, steps: Steps, questions: Questions) -> None:
         self._task, self._size, self._home, self._config = task, size, home, config
         self._steps, self._questions = steps, questions
+        self._answered = 0
 
     def go(self, house: House) -> dict[str, Any]:
         """All of it."""
@@ -176,10 +177,13 @@ class _Round:
     ) -> list[Answer]:
         task = self._task
         with self._steps.timed(f"{count} requests: {what}"):
-            return [
+            answers = [
                 house.ask(each, task.name, most_tokens=task.most_tokens, tag=task.name, tier=tier, judged=judged)
                 for each in self._questions.take(count)
             ]
+            self._answered += sum(bool(each.tier) for each in answers)
+            house.until(lambda: house.captured() >= self._answered, "the gateway keeps no captures")
+        return answers
 
     def _new_wordings(self, names: Collection[str]) -> dict[str, Any]:
         """The small tier as it was, and each student, on wordings that nobody learned from."""
