@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from evals.limits.bare import report, storm
-from evals.limits.gateways import Terms
+from evals.limits.gateways import Terms, page
 from evals.limits.gateways import storm as storm_gateways
 
 
@@ -29,3 +29,5 @@ def test_gateways_that_are_killed_overspend_nothing_and_the_ledger_is_what_was_b
     counted = found.evidence.counts()
     assert (counted["kills"], counted["refused by a limit"] > 0, counted["cut off by a kill"] > 0) == (1, True, True)
     assert counted["of them on record"] + counted["of them lost with a kill"] == counted["answers generated"]
+    told = page(found, "")
+    assert all(claim.what in told for claim in found.claims)
