@@ -1,6 +1,6 @@
 """The whole loop on real models, twice: a task for a head and a task for a generator, side by side on two cores.
 
-    make distill-demo                                     # the whole; 15 minutes at most on two quiet cores
+    make distill-demo                                     # the whole; some 18 minutes on two quiet cores
     python -m evals.distill.demo --task tickets           # one task
     python -m evals.distill.demo --render                 # the page anew, from what was measured
 
