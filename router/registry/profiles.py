@@ -6,14 +6,13 @@ live everywhere, and after a roll-back by nobody. It is copied between gateways 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from router.registry.proposals import ProposalError, bundle, bundle_path
+from router.registry.proposals import ProposalError, bundle, bundle_path, keep_bundle
 from router.types import Frozen, TierName
 
 
@@ -51,14 +50,7 @@ def keep(home: Path, profile: Profile) -> str:
         ProposalError: it cannot be written.
     """
     raw = msgspec.json.format(msgspec.json.encode(profile, order="deterministic"), indent=1) + b"\n"
-    digest = hashlib.sha256(raw).hexdigest()
-    path = bundle_path(home, digest)
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.write_bytes(raw)
-    except OSError as error:
-        raise ProposalError(f"{path}: {error.strerror or error}. Is STILLHOUSE_HOME writable?") from None
-    return digest
+    return keep_bundle(home, raw)
 
 
 def read(home: Path, digest: str) -> Profile:

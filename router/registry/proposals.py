@@ -121,6 +121,22 @@ def bundle_path(home: Path, digest: str) -> Path:
     return home / "registry" / "evidence" / f"{digest}.json"
 
 
+def keep_bundle(home: Path, raw: bytes) -> str:
+    """Keep JSON under its SHA-256, which is given back.
+
+    Raises:
+        ProposalError: it cannot be written.
+    """
+    digest = hashlib.sha256(raw).hexdigest()
+    path = bundle_path(home, digest)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_bytes(raw)
+    except OSError as error:
+        raise ProposalError(f"{path}: {error.strerror or error}. Is STILLHOUSE_HOME writable?") from None
+    return digest
+
+
 def bundle(home: Path, digest: str) -> bytes:
     """A kept bundle's bytes.
 
@@ -251,9 +267,9 @@ def propose(
         raise ProposalError("the proposed policy decides exactly as the one it shall replace; there is nothing to do")
     data = {
         "policy": policy.name, "version": policy.hash, "base": base, "why": why,
-        "evidence": _keep_bundle(home, _about(evidence, "evidence", policy.hash)),
+        "evidence": _kept(home, _about(evidence, "evidence", policy.hash)),
         "gate": _gate(_about(gate, "gate's verdict", policy.hash)),
-        "gate_bundle": _keep_bundle(home, gate),
+        "gate_bundle": _kept(home, gate),
     }  # fmt: skip
     return _write(home, now_ms, f"p-{secrets.token_hex(4)}", lambda _: Draft(by=by, kind="proposed", data=data))
 
@@ -433,18 +449,8 @@ def _person(name: str) -> None:
         raise ProposalError("names that begin with 'gateway:' are the gateways' own")
 
 
-def _keep_bundle(home: Path, raw: bytes | None) -> str:
-    """Keep JSON under its hash."""
-    if raw is None:
-        return ""
-    digest = hashlib.sha256(raw).hexdigest()
-    path = bundle_path(home, digest)
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.write_bytes(raw)
-    except OSError as error:
-        raise ProposalError(f"{path}: {error.strerror or error}. Is STILLHOUSE_HOME writable?") from None
-    return digest
+def _kept(home: Path, raw: bytes | None) -> str:
+    return "" if raw is None else keep_bundle(home, raw)
 
 
 def _about(raw: bytes | None, what: str, version: str) -> bytes | None:

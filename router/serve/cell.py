@@ -8,37 +8,34 @@ never edited, so a request sees one state from beginning to end.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import random
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, get_args
+from typing import TYPE_CHECKING, NamedTuple
 
-from policies.load import load_policy
-from policies.mistakes import Mistake, Mistakes
+from policies.mistakes import Mistakes
 from policies.policy import Policy
 from router.core.decide import Fleet
 from router.core.explore import Lot, lot_of
-from router.core.models import MARK as PROFILE_MARK
 from router.core.models import usable
 from router.errors import Overloaded
 from router.ledger.captures import Captures
 from router.ledger.db import LedgerError
-from router.ledger.place import Place, Remote
 from router.ledger.writer import Ledger
 from router.postgres import PostgresError
 from router.registry.home import home
 from router.registry.keys import KeyStore
 from router.registry.prices import PriceBook
 from router.registry.references import reference_prices
-from router.registry.salt import SaltError, explore_salt, prompt_salt
+from router.registry.salt import SaltError, prompt_salt
 from router.registry.shared import MARK, Shared
 from router.serve.capturing import open_captures, salt_where_captured
+from router.serve.filed import PolicySet, calibration_of, families_of, read_policies, salt_for, unfit
 from router.serve.fitting import Fits, Unfit, wearing
 from router.serve.guards.prover import Prover
 from router.serve.guards.verdicts import Verdicts
@@ -50,15 +47,14 @@ from router.serve.memory.kept import Answers
 from router.serve.memory.scores import Scores
 from router.serve.memory.sessions import Sessions
 from router.serve.metrics import Metrics
+from router.serve.places import keys_path, ledger_place, pin_path, read_pin, stamp
 from router.serve.rollouts import Registry, Taken
 from router.serve.scoring import Fresh, Watch, open_scorer
-from router.serve.settings import LOOPBACK, Settings, deployments_of, dsn_of, read_secret
+from router.serve.settings import LOOPBACK, Settings, deployments_of, dsn_of
 from router.serve.students import Arrivals, Students
+from router.serve.upstreams import open_upstream
 from router.types import TIER_NAMES, Deployment, Price, TierName
-from router.upstream.anthropic import AnthropicUpstream
 from router.upstream.base import Upstream
-from router.upstream.openai import OpenAIUpstream
-from router.upstream.responses import ResponsesUpstream
 from router.upstream.transport import AiohttpTransport, Transport
 
 if TYPE_CHECKING:
@@ -234,17 +230,11 @@ class Cell:
 
     def _changed(self, name: str, *paths: Path) -> bool:
         """Whether any of the files differs from the last look."""
-        stamps: list[tuple[str, int, int]] = []
-        for path in paths:
-            try:
-                stat = path.stat()
-                stamps.append((str(path), stat.st_mtime_ns, stat.st_size))
-            except OSError:  # gone, or no longer ours to look at: what reads it says which
-                stamps.append((str(path), 0, 0))
-        if self._stamps.get(name) == tuple(stamps):
+        stamps = tuple((str(path), *stamp(path)) for path in paths)
+        if self._stamps.get(name) == stamps:
             return False
         first = name not in self._stamps
-        self._stamps[name] = tuple(stamps)
+        self._stamps[name] = stamps
         return not first
 
     def take_candidates(self, now: Arrivals) -> None:
@@ -285,7 +275,7 @@ class Cell:
             fault = error
         needing = [*self.taken.policies(), *(() if found else self.filed.values())]
         lost = [f"{p.name!r} names {p.body.family!r}" for p in needing if p.body.family not in families]
-        lost = lost or list(_unfit(fits, needing))
+        lost = lost or list(unfit(fits, needing))
         if lost:
             self._refused = scorer
             self.metrics.reloads.add(1, "refused")
@@ -429,7 +419,7 @@ def open_cell(settings: Settings, *, transport: Transport | None = None, ledger:
         policies=found.policies,
         default_policy=found.default,
         scorer=scorer,
-        calibration=_calibration(found.policies),
+        calibration=calibration_of(found.policies),
         keys=KeyStore.load(keys_path(settings)),
         keys_on=keys == "required" or (keys == "auto" and host not in LOOPBACK),
         ledger=Ledger(place),
@@ -459,23 +449,6 @@ def _prompt_salt() -> bytes:
         return secrets.token_bytes(32)
 
 
-def load_policies(settings: Settings, families: frozenset[str] | None) -> dict[str, Policy]:
-    """Every configured policy by name.
-
-    Raises:
-        Mistakes: all mistakes of the first file that has any.
-    """
-    loaded: dict[str, Policy] = {}
-    for source in settings.policies:
-        policy = load_policy(source, families=families)
-        if policy.name in loaded:
-            words = f"{loaded[policy.name].source} has the name {policy.name!r} already"
-            where = Mistake(str(policy.source), 1, 1, "name", words, "callers could not tell the two apart: rename one")
-            raise Mistakes([where])
-        loaded[policy.name] = policy
-    return loaded
-
-
 class Looked(NamedTuple):
     """What a look brought: another scorer, what the registry says, other candidates; None where nothing changed."""
 
@@ -484,116 +457,11 @@ class Looked(NamedTuple):
     arrivals: Arrivals | None
 
 
-class PolicySet(NamedTuple):
-    """The policies in force, the default's name, and the salt their exploration draws with."""
-
-    policies: Mapping[str, Policy]
-    default: str
-    salt: bytes
-
-
-def read_policies(settings: Settings, families: frozenset[str] | None, fits: Fits) -> PolicySet:
-    """All that the policy files decide together.
-
-    Raises:
-        Mistakes: a file is wrong. SaltError: the salt cannot be used. ValueError: there is no such default.
-        Unfit: one cannot be served here.
-    """
-    policies = load_policies(settings, families)
-    for policy in policies.values():
-        fits.check(policy)
-    return PolicySet(policies, _default_policy(settings, policies), salt_for(policies))
-
-
-def families_of(scorer: Scorer) -> frozenset[str]:
-    """The families that an artefact knows, without the profiles that policies brought."""
-    return frozenset(name for name in scorer.families if PROFILE_MARK not in name)
-
-
-def _unfit(fits: Fits, policies: Iterable[Policy]) -> Iterator[str]:
-    for policy in policies:
-        try:
-            fits.check(policy)
-        except Unfit as fault:
-            yield str(fault)
-
-
 def _served(taken: Taken) -> str:
     """In words, for the log."""
     live = [f"{name}@{policy.hash[:12]} live" for name, policy in taken.live.items()]
     trials = [f"{name}: {t.proposal.id} with {t.proposal.share:.0%}" for name, t in taken.trials.items()]
     return ", ".join([*live, *trials])
-
-
-def salt_for(policies: Mapping[str, Policy]) -> bytes:
-    """The kept salt where a policy explores; no file is made for those that do not.
-
-    Raises:
-        SaltError: its file cannot be used.
-    """
-    return explore_salt(home()) if any(policy.body.explore for policy in policies.values()) else b""
-
-
-def _default_policy(settings: Settings, policies: Mapping[str, Policy]) -> str:
-    name = settings.default_policy or next(iter(policies))
-    if name not in policies:
-        raise ValueError(f"default_policy is {name!r}, which is not among the policies ({', '.join(policies)})")
-    return name
-
-
-def _calibration(policies: Mapping[str, Policy]) -> Calibration | None:
-    """The chances by which a cascade judges; None, visibly, where the file is missing or damaged."""
-    from router.score.calibration import load_calibration
-
-    try:
-        return load_calibration()
-    except (ValueError, OSError) as error:
-        if any(policy.body.cascade for policy in policies.values()):
-            log.error("no calibration: %s. A cascade that needs chances turns every answer down.", error)
-        return None
-
-
-def open_upstream(name: str, settings: Settings, transport: Transport) -> Upstream:
-    """The adapter of an upstream; heavy libraries load on its first use, not here."""
-    wanted = settings.upstreams[name]
-    if wanted.kind == "openai":
-        assert wanted.base_url is not None
-        adapter = ResponsesUpstream if wanted.wire == "responses" else OpenAIUpstream
-        return adapter(name, wanted.base_url, read_secret(wanted.api_key), transport)
-    if wanted.kind == "anthropic":
-        assert wanted.base_url is not None
-        return AnthropicUpstream(name, wanted.base_url, read_secret(wanted.api_key), transport)
-    if wanted.kind == "litellm":
-        from router.upstream.litellm import LiteLLMUpstream
-
-        return LiteLLMUpstream(name, read_secret(wanted.api_key), wanted.base_url)
-    if wanted.kind == "nano":
-        from router.upstream.nano import NanoUpstream
-        from router.upstream.nano_head import load
-
-        assert wanted.path is not None
-        return NanoUpstream(name, load(Path(wanted.path), wanted.sha256))
-    return _local(name, settings)
-
-
-def _local(name: str, settings: Settings) -> Upstream:
-    """A registered model behind the embedded engine; the child process starts with its first request."""
-    from router.registry.weights import candidates, load_weights, verify
-    from router.upstream.local import LocalModel, LocalUpstream
-
-    model = next((tier.model for tier in settings.tiers if tier.upstream == name), "")
-    registered = {w.name: w for w in (*load_weights(home()), *candidates(home()))}
-    if model not in registered:
-        known = ", ".join(registered) or "none"
-        raise ValueError(f"no weights are called {model!r} (known: {known}); see 'stillhouse models'")
-    w = registered[model]
-    return LocalUpstream(
-        name,
-        LocalModel(
-            path=Path(w.path), model=w.name, fingerprint=w.fingerprint, context=w.context, tools=w.tools,
-            memory_bytes=w.memory_bytes, verify=lambda: verify(w),
-        ),
-    )  # fmt: skip
 
 
 def open_shared(settings: Settings) -> Shared | None:
@@ -615,40 +483,6 @@ def open_shared(settings: Settings) -> Shared | None:
             raise ValueError(f"registry: {error}") from None
         log.error("the shared registry cannot be read; the last state of it is served: %s", error)
     return shared
-
-
-def ledger_place(settings: Settings) -> Place:
-    """Where the ledger lies.
-
-    Raises:
-        ValueError: the secret that names it is not there.
-    """
-    if settings.ledger is None:
-        return home() / "ledger.db"
-    dsn = dsn_of(settings.ledger)
-    return Path(settings.ledger).expanduser() if dsn is None else Remote(dsn, home())
-
-
-def keys_path(settings: Settings) -> Path:
-    """Where the keys lie."""
-    return Path(settings.keys_file).expanduser() if settings.keys_file else home() / "keys.json"
-
-
-def pin_path() -> Path:
-    """Where ``stillhouse pin`` leaves its word for running gateways."""
-    return home() / "pin.json"
-
-
-def read_pin() -> TierName | None:
-    """The pinned tier, if any; a damaged file counts as none and is said aloud."""
-    try:
-        tier = json.loads(pin_path().read_text())["tier"]
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        log.error("the pin file %s is damaged; nothing is pinned", pin_path())
-        return None
-    return tier if tier in get_args(TierName) else None
 
 
 def served_by(cell: Cell) -> dict[TierName, Deployment | None]:

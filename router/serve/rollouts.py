@@ -22,6 +22,7 @@ from router.registry.versions import VersionError
 from router.serve.accept import Order, under
 from router.serve.fitting import Fits, Unfit
 from router.serve.memory.sessions import session_name
+from router.serve.places import stamp
 from router.types import Reason
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class Registry:
             now: what is served; it stays where what should follow it is faulty.
             fits: what a version may name here.
         """
-        seen = (_stamp(proposals.log_path(self.home)), {name: p.hash for name, p in filed.items()}, families, fits)
+        seen = (stamp(proposals.log_path(self.home)), {name: p.hash for name, p in filed.items()}, families, fits)
         if seen == self._seen and not now.faults:
             return None
         try:
@@ -171,14 +172,6 @@ class Registry:
         if key not in self._loaded:
             self._loaded[key] = versions.read(self.home, version, families=families)
         return self._loaded[key]
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    try:
-        stat = path.stat()
-    except OSError:
-        return 0, 0
-    return stat.st_mtime_ns, stat.st_size
 
 
 # --- a request ---------------------------------------------------------------------------------------

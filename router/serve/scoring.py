@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from router.registry import scorers
 from router.registry.home import home
 from router.score import ArtefactError, load
+from router.serve.places import stamp
 
 if TYPE_CHECKING:
     from router.score import Scorer
@@ -60,14 +61,14 @@ class Watch:
         """How the files look, the chosen name, the folder (None: shipped), and what is wrong with the choice."""
         if self._chosen is not None:
             path = None if self._chosen == scorers.SHIPPED else Path(self._chosen).expanduser()
-            return _stamps(path), "", path, ""
-        pointer = _stamp(scorers.pointer(home()))
+            return _written(path), "", path, ""
+        pointer = _stamps(scorers.pointer(home()))
         try:
             name = scorers.active(home()).of(self._cell)
         except scorers.ScorersError as error:
-            return (pointer,), "", None, str(error)
+            return pointer, "", None, str(error)
         path = scorers.place(home(), name)
-        return (pointer, *_stamps(path)), name, path, ""
+        return (*pointer, *_written(path)), name, path, ""
 
 
 def open_scorer(watch: Watch) -> Scorer | None:
@@ -82,13 +83,9 @@ def open_scorer(watch: Watch) -> Scorer | None:
     return shipped.scorer
 
 
-def _stamps(path: Path | None) -> Stamps:
-    return () if path is None else tuple(_stamp(path / name) for name in ("manifest.json", "weights.npz"))
+def _written(path: Path | None) -> Stamps:
+    return () if path is None else _stamps(path / "manifest.json", path / "weights.npz")
 
 
-def _stamp(path: Path) -> tuple[str, int, int]:
-    try:
-        stat = path.stat()
-    except OSError:
-        return str(path), 0, 0
-    return str(path), stat.st_mtime_ns, stat.st_size
+def _stamps(*paths: Path) -> Stamps:
+    return tuple((str(path), *stamp(path)) for path in paths)

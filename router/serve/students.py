@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from router.registry.weights import Weights, WeightsError, candidates, list_path, state_of
+from router.serve.places import stamp
 from router.serve.settings import LineageSettings, Settings, TierSettings, UpstreamSettings, deployments_of
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Students:
 
     def look(self) -> Arrivals | None:
         """What is there now; None where nothing changed. Reads files: call it off the event loop."""
-        seen = _stamp(self._path)
+        seen = stamp(self._path)
         if seen == self._seen:
             return None
         self._seen = seen
@@ -109,11 +110,3 @@ def with_candidates(settings: Settings, there: Iterable[Weights]) -> Settings:
 def upstream_of(each: Weights) -> str:
     """Its upstream's name; another file is another upstream."""
     return f"candidate-{each.name}-{each.sha256[:12]}"
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    try:
-        stat = path.stat()
-    except OSError:
-        return 0, 0
-    return stat.st_mtime_ns, stat.st_size

@@ -98,7 +98,7 @@ def _name(model: str) -> str:
 
 async def _judge(judging: Judging, work: Work, texts: Mapping[str, Captured], purse: Purse) -> Ended:
     from evals.labels.judging import Judge, judge
-    from router.serve.cell import open_upstream
+    from router.serve.upstreams import open_upstream
     from router.upstream.transport import AiohttpTransport
 
     transport = AiohttpTransport()

@@ -6,8 +6,6 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from evals.distill.curate.rules import Rules
-from evals.distill.curate.run import curate
 from evals.distill.folder import Folder, write_json
 from evals.distill.progress import next_of, steps_of
 from evals.distill.report.facts import facts_of
@@ -40,11 +38,7 @@ def run(*arguments):
 
 @pytest.fixture
 def folder(home):
-    folder = Folder.of(home, "loop")
-    source = folder.rows("captures")
-    source.parent.mkdir(parents=True)
-    curate([made.write(source, made.rows(400))], folder, Rules(budget=60, holdout_rows=20))
-    return folder
+    return made.curated(home)
 
 
 def student(folder, digest="a1" * 16, **more):

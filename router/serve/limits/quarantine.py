@@ -36,6 +36,7 @@ from router.core.resilience import Crash, Held, Inside, Waits, Ward
 from router.core.resilience.inside import OPEN_AT, TICK, size_of
 from router.errors import Quarantined
 from router.serve.metrics import Readings
+from router.serve.places import stamp
 
 if TYPE_CHECKING:
     from router.core.resilience.crashes import Trace
@@ -71,7 +72,7 @@ class Quarantine:
         self.note.begin(os.getpid(), now())
         self._trace: IO[bytes] | None = None
         self._watched: dict[Path, tuple[int, int]] = {}  # note -> process, pidfd
-        self._known: tuple[tuple[str, int], ...] = ()
+        self._known: tuple[tuple[str, tuple[int, int]], ...] = ()
         self.crashes: list[Crash] = []
         self.look()
 
@@ -175,7 +176,7 @@ class Quarantine:
     def _examined(self, note: Inside, path: Path) -> None:
         """Put an unclean end on record, once; the note's lock is ours."""
         trace = path.with_suffix(".trace")
-        found: Trace = "fault" if _size(trace) else "memory" if self._kernel.kills() > note.kills else ""
+        found: Trace = "fault" if stamp(trace)[1] else "memory" if self._kernel.kills() > note.kills else ""
         crash = note.ended(path.stem, self.now(), found)
         if crash is None:
             return
@@ -216,7 +217,7 @@ class Quarantine:
     def _take_up(self) -> None:
         """Read crashes and what was lifted, where anything is new."""
         names = sorted(path for path in self.folder.glob("*.json") if path.name.startswith(("crash-", LIFTED)))
-        known = tuple((path.name, _stamp(path)) for path in names)
+        known = tuple((path.name, stamp(path)) for path in names)
         if known == self._known:
             return
         self._known = known
@@ -259,7 +260,7 @@ def crashes_in(folder: Path, now: float, keep: float) -> Iterator[Crash]:
     paths = sorted(folder.glob("crash-*.json"))
     surplus = set(paths[:-MOST])
     for path in paths:
-        age = now - _stamp(path) / 1e9
+        age = now - stamp(path)[0] / 1e9
         if age > KEEP or path in surplus:
             path.unlink(missing_ok=True)
             path.with_suffix(".trace").unlink(missing_ok=True)
@@ -344,20 +345,6 @@ def _turned_away(wait: float, mine: Held) -> Quarantined:
     what = "a crash of the gateway" if mine.crashes == 1 else f"{mine.crashes} crashes of the gateway"
     words = f"Requests of this tenant are the likely cause of {what}; they are let in again, on trial, in {seconds} s."
     return Quarantined(words, retry_after=str(seconds))
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
-
-
-def _stamp(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -2,7 +2,10 @@
 
 import random
 
+from evals.distill.curate.rules import Rules
+from evals.distill.curate.run import curate
 from evals.distill.example import Example, Message, encode, prompt_id
+from evals.distill.folder import Folder
 
 SUBJECTS = ("refund", "invoice", "delivery", "password", "warranty", "subscription", "upgrade", "cancellation")
 
@@ -31,6 +34,15 @@ def rows(n, seed=1, failing=("refund", "invoice")):
         bad = rng.random() < (0.6 if subject in failing else 0.02)
         made.append(row(text(rng, subject), failure="escalated" if bad else None, route=f"r{index % 2}"))
     return made
+
+
+def curated(home):
+    """The folder of a loop whose rows are chosen."""
+    folder = Folder.of(home, "loop")
+    source = folder.rows("captures")
+    source.parent.mkdir(parents=True)
+    curate([write(source, rows(400))], folder, Rules(budget=60, holdout_rows=20))
+    return folder
 
 
 def write(path, made):

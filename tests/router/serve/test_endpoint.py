@@ -612,7 +612,7 @@ async def test_a_record_is_shown_to_its_own_tenant_only(keyed):
 
 
 async def test_a_pin_sends_all_to_one_tier(serve, home):
-    from router.serve.cell import pin_path
+    from router.serve.places import pin_path
     from stillhouse.cli.pin import write_pin
 
     gw = await serve()
