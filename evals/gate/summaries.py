@@ -109,13 +109,6 @@ class Report(NamedTuple):
     file: Summary
 
 
-def is_summary(path: Path) -> bool:
-    """Whether a YAML or JSON file holds means rather than a policy: it has ``systems:`` at its top."""
-    return any(
-        line.startswith(("systems:", '"systems"')) or '"systems":' in line for line in read_text(path).splitlines()
-    )
-
-
 def read_report(path: Path, name: str) -> Report:
     """One system of a file. ``name`` may be empty where there is only one.
 

@@ -156,10 +156,3 @@ def _chosen(own: int, reach: int, windows: int) -> bool:
         return True
     every = max(1, windows // MOST) if reach == 0 else 3 if reach == 1 else 12
     return own % every == every - 1
-
-
-def texts_scores(owner: NDArray[np.intp], z: NDArray[np.float64], texts: int) -> NDArray[np.float64]:
-    """The z of each text: that of its surest stretch; minus infinity for one without any."""
-    best = np.full(texts, -np.inf)
-    np.maximum.at(best, owner, z)
-    return best

@@ -28,7 +28,7 @@ from router.serve.doors.observing import observe, observe_completions, observe_e
 from router.serve.doors.pages import pages
 from router.serve.doors.responses import RESPONSES, kept_answers
 from router.serve.doors.sides import embeddings, route
-from router.serve.http.exchange import Incoming, error_headers
+from router.serve.http.exchange import error_headers
 from router.serve.http.front import A_MISTAKE, Front
 from router.serve.http.schema import openapi_of
 from router.serve.judge import Judge
@@ -214,8 +214,3 @@ async def _validation_error(request: Request, error: Exception) -> Response:
 
 async def _bug(request: Request, _error: Exception) -> Response:
     return _answer(request, StillhouseError(A_MISTAKE))
-
-
-def incoming_of(request: Request) -> Incoming:
-    """The head of a framework request in the pipeline's form (its body is not read)."""
-    return Incoming(request.url.path, dict(request.scope["headers"]), b"", request.scope["state"]["request_id"])

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from router.upstream.local_child import Load
 
 _LOOK_AT_MEMORY = 0.25
-_EXIT_WAIT = 2.0
 # The child needs no key, no proxy and no setting of the gateway's: it inherits these names only.
 _INHERITED = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "LANG", "SYSTEMROOT", "TEMP")
 

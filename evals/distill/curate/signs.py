@@ -79,13 +79,6 @@ def signature(text: str) -> Signs:
     return found
 
 
-def jaccard(one: str, other: str) -> float:
-    """The share of shingles that two folded texts have in common, exactly."""
-    a, b = np.unique(shingles(one)), np.unique(shingles(other))
-    both = len(np.intersect1d(a, b, assume_unique=True))
-    return both / (len(a) + len(b) - both)
-
-
 class Words:
     """Finds the buckets of a text's words; a word's bucket is remembered, for the same words come again and again."""
 

@@ -40,12 +40,7 @@ def _chat_key(request: Request) -> Key | None:
     return _key(request, "chat")
 
 
-def _admin_key(request: Request) -> Key | None:
-    return _key(request, "admin")
-
-
 ChatKey = Annotated[Any, Depends(_chat_key)]
-AdminKey = Annotated[Any, Depends(_admin_key)]
 
 
 @pages.get("/v1/models", summary="Models, tiers and policies that may stand in 'model'")

@@ -7,8 +7,15 @@ from hypothesis import strategies as st
 from evals.distill.curate.choose import quotas, targeted
 from evals.distill.curate.fence import Fence
 from evals.distill.curate.near import repeats
-from evals.distill.curate.signs import bare, folded, jaccard, shingles, signature
+from evals.distill.curate.signs import bare, folded, shingles, signature
 from evals.distill.example import Message
+
+
+def jaccard(one: str, other: str) -> float:
+    """The share of shingles that two folded texts have in common, exactly."""
+    a, b = np.unique(shingles(one)), np.unique(shingles(other))
+    both = len(np.intersect1d(a, b, assume_unique=True))
+    return both / (len(a) + len(b) - both)
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=12), st.integers(0, 200), st.data())
