@@ -101,8 +101,8 @@ def _exported(state: dict[str, Any]) -> Step:
 def _trained(state: dict[str, Any]) -> Step:
     count = len(state["students"])
     says = [f"{count:,} student{'' if count == 1 else 's'}" if count else "no student yet"]
-    if state["unfinished"]:
-        says.append(f"{state['unfinished']:,} trainings were cut short; the same command goes on")
+    if cut := state["unfinished"]:
+        says.append(f"{cut:,} {'training was' if cut == 1 else 'trainings were'} cut short; the same command goes on")
     return Step("train", "; ".join(says), bool(state["students"]))
 
 

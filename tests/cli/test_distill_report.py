@@ -171,7 +171,7 @@ def test_each_step_names_the_next(home, folder):
     broken.parent.mkdir()
     broken.write_text("{}")
     trained = next(step for step in steps_of(state_of(folder)) if step.name == "train")
-    assert trained.says == "1 students; 1 trainings were cut short; the same command goes on"
+    assert trained.says == "1 student; 1 training was cut short; the same command goes on"
 
 
 def test_words_of_a_cluster_tell_it_from_the_others(folder):
